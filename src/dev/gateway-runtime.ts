@@ -1,0 +1,101 @@
+/**
+ * Runs the gateway Worker in miniflare for `portolan dev`: KV and Durable Objects on disk, one
+ * service binding per backend, one relay for backends that appear later.
+ *
+ * The public port is a workerd socket wired straight to the Worker. miniflare's own front would
+ * normalise URLs, rewrite Accept-Encoding and re-compress answers, which hides exactly what a
+ * gateway must show (see docs/request-path.md).
+ */
+import { Log, LogLevel, Miniflare, type MiniflareOptions } from 'miniflare';
+import { bindingName } from '../program/binding-name.ts';
+import type { CompiledUpstream } from '../program/route-program.ts';
+import { COMPATIBILITY_DATE, ROUTES_BINDING, STATE_NAMESPACE_ID } from './local-store.ts';
+
+const GATEWAY = 'gateway';
+/** More bindings than this slow workerd's start; the rest go through the relay. */
+export const MAX_DIRECT_BINDINGS = 128;
+
+export type GatewayRuntimeOptions = {
+  /** Bundled Worker (scripts/bundle-worker.ts). */
+  readonly workerCode: string;
+  /** Folder of KV and Durable Object state; created if missing. */
+  readonly stateFolder: string;
+  readonly port: number;
+  /** Backends with a binding of their own, and where each listens. */
+  readonly upstreams: readonly { readonly upstream: CompiledUpstream; readonly address: URL }[];
+  readonly relayPort: number;
+  /** One line of the Worker's own log. */
+  readonly onLog: (line: string) => void;
+};
+
+export type GatewayRuntime = {
+  readonly miniflare: Miniflare;
+  /** Makes the Worker load the current pointer now; resolves with the version it serves afterwards. */
+  reload(): Promise<{ readonly version: string | null }>;
+  close(): Promise<void>;
+};
+
+type Binding = { type: 'external'; address: string; http?: object; https?: object };
+
+export async function startGatewayRuntime(options: GatewayRuntimeOptions): Promise<GatewayRuntime> {
+  const env: Record<string, Binding> = {
+    UPSTREAM_RELAY: { type: 'external', address: `127.0.0.1:${options.relayPort}`, http: {} },
+  };
+  for (const { upstream, address } of options.upstreams) env[bindingName(upstream.id)] = externalBinding(address);
+
+  const miniflare = new Miniflare({
+    host: '127.0.0.1',
+    port: 0,
+    cf: false,
+    telemetry: { enabled: false },
+    log: new Log(LogLevel.NONE),
+    handleStructuredLogs: ({ message }) => options.onLog(message),
+    resourcePersistencePath: options.stateFolder,
+    workers: [
+      {
+        config: {
+          name: GATEWAY,
+          compatibilityDate: COMPATIBILITY_DATE,
+          manifest: { mainModule: 'worker.js', modules: { 'worker.js': { type: 'esm', contents: options.workerCode } } },
+          env: {
+            [ROUTES_BINDING]: { type: 'kv', id: STATE_NAMESPACE_ID },
+            RATE_LIMITS: { type: 'durable-object', worker: GATEWAY, exportName: 'RateLimitObject' },
+            PLATFORM: { type: 'text', value: 'dev' },
+            REFRESH_MS: { type: 'text', value: '1000' },
+            ...env,
+          },
+          exports: { RateLimitObject: { type: 'durable-object', storage: 'sqlite' } },
+        },
+        dev: {
+          unsafeDirectSockets: [
+            { host: '127.0.0.1', port: options.port },
+            { host: '127.0.0.1', port: 0, entrypoint: 'Control' },
+          ],
+        },
+      },
+    ],
+    // The declared type asks for Cap'n Proto fields of `external` that the runtime schema leaves optional.
+  } as unknown as MiniflareOptions);
+  await miniflare.ready;
+  const control = await miniflare.unsafeGetDirectURL(GATEWAY, 'Control');
+  return {
+    miniflare,
+    reload: async () => {
+      const answer = await fetch(new URL('/reload', control), { method: 'POST' });
+      return (await answer.json()) as { version: string | null };
+    },
+    close: () => miniflare.dispose(),
+  };
+}
+
+function externalBinding(address: URL): Binding {
+  const secure = address.protocol === 'https:';
+  const port = address.port === '' ? (secure ? '443' : '80') : address.port;
+  return {
+    type: 'external',
+    address: `${address.hostname}:${port}`,
+    ...(secure
+      ? { https: { options: {}, tlsOptions: { trustBrowserCas: true }, certificateHost: address.hostname } }
+      : { http: {} }),
+  };
+}

@@ -1,0 +1,91 @@
+/**
+ * The development server's KV namespace as a program store.
+ *
+ * `portolan publish --to local` and the first publish of `portolan dev` open it while no gateway
+ * runs (or beside one: the namespace is a SQLite file and writers are serialised by workerd).
+ */
+import * as path from 'node:path';
+import { Log, LogLevel, Miniflare } from 'miniflare';
+import type { ProgramStore } from '../program/publish.ts';
+
+export const COMPATIBILITY_DATE = '2026-11-01';
+export const ROUTES_BINDING = 'ROUTES';
+export const STATE_NAMESPACE_ID = 'routes';
+
+/** State of the development server below the working directory. */
+export function localStateFolder(workingDirectory: string): string {
+  return path.join(workingDirectory, '.portolan', 'dev');
+}
+
+/** The part of a Workers KV namespace that a store needs. */
+type KvNamespace = {
+  get(key: string): Promise<string | null>;
+  put(key: string, value: string, options?: { metadata?: unknown }): Promise<void>;
+  delete(key: string): Promise<void>;
+  list(options: { prefix?: string; cursor?: string }): Promise<{
+    readonly keys: readonly { readonly name: string; readonly metadata?: unknown }[];
+    readonly list_complete: boolean;
+    readonly cursor?: string;
+  }>;
+};
+
+/** A store on the KV namespace of a running miniflare. */
+export async function kvStore(miniflare: Miniflare): Promise<ProgramStore> {
+  const kv = (await miniflare.getKVNamespace(ROUTES_BINDING)) as unknown as KvNamespace;
+  const put = (key: string, value: string): Promise<void> =>
+    kv.put(key, value, { metadata: { writtenAt: new Date().toISOString() } });
+  return {
+    get: (key) => kv.get(key),
+    put,
+    putMany: async (values) => {
+      await Promise.all(values.map(({ key, value }) => put(key, value)));
+    },
+    deleteMany: async (keys) => {
+      await Promise.all(keys.map((key) => kv.delete(key)));
+    },
+    list: async (prefix) => {
+      const found: { key: string; writtenAt: string | null }[] = [];
+      let cursor: string | undefined;
+      do {
+        const page = await kv.list({ prefix, ...(cursor !== undefined && { cursor }) });
+        for (const { name, metadata } of page.keys) found.push({ key: name, writtenAt: writtenAtOf(metadata) });
+        cursor = page.list_complete ? undefined : page.cursor;
+      } while (cursor !== undefined);
+      return found;
+    },
+  };
+}
+
+/** Opens the namespace without a gateway. Close it before the gateway starts on the same folder. */
+export async function openLocalStore(stateFolder: string): Promise<{ store: ProgramStore; close(): Promise<void> }> {
+  const miniflare = new Miniflare({
+    host: '127.0.0.1',
+    port: 0,
+    cf: false,
+    telemetry: { enabled: false },
+    log: new Log(LogLevel.NONE),
+    resourcePersistencePath: stateFolder,
+    workers: [
+      {
+        config: {
+          name: 'store',
+          compatibilityDate: COMPATIBILITY_DATE,
+          manifest: {
+            mainModule: 'store.js',
+            modules: {
+              'store.js': { type: 'esm', contents: 'export default { fetch: () => new Response(null, { status: 404 }) };' },
+            },
+          },
+          env: { [ROUTES_BINDING]: { type: 'kv', id: STATE_NAMESPACE_ID } },
+        },
+      },
+    ],
+  });
+  await miniflare.ready;
+  return { store: await kvStore(miniflare), close: () => miniflare.dispose() };
+}
+
+function writtenAtOf(metadata: unknown): string | null {
+  if (typeof metadata !== 'object' || metadata === null || !('writtenAt' in metadata)) return null;
+  return typeof metadata.writtenAt === 'string' ? metadata.writtenAt : null;
+}
