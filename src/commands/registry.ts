@@ -1,0 +1,5 @@
+/** Every command, in the order in which help lists them. */
+import type { Command } from './command.ts';
+import { echoCommand } from './echo.ts';
+
+export const COMMANDS: readonly Command[] = [echoCommand];
