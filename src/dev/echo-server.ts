@@ -155,7 +155,11 @@ function parseShape(target: string): Shape | string {
   return { status: status ?? 200, delayMs: delayMs ?? 0, bytes };
 }
 
-function readNumber(query: URLSearchParams, name: string, [min, max]: readonly [number, number]): number | null | string {
+function readNumber(
+  query: URLSearchParams,
+  name: string,
+  [min, max]: readonly [number, number],
+): number | null | string {
   const text = query.get(name);
   if (text === null) return null;
   const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
