@@ -160,4 +160,6 @@ export type AmbassadorOptions = {
   readonly weightsRemainder: 'fallthrough' | 'normalize';
   /** `true` restores the label selector rule of Ambassador before 3.2. */
   readonly looseLabelSelectors: boolean;
+  /** `strip` (default): a `:port` in a hostname is not part of it. `strict`: the full authority counts. */
+  readonly hostPort?: 'strip' | 'strict';
 };
