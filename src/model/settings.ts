@@ -1,0 +1,50 @@
+/** Gateway-wide settings: the defaults, and how several sources of settings become one. */
+import type { GatewaySettings, PathSettings } from './route-model.ts';
+
+/** Settings as one source gives them; whatever it does not name is left to the sources before it. */
+export type SettingsPatch = Partial<Omit<GatewaySettings, 'paths'>> & { readonly paths?: Partial<PathSettings> };
+
+/**
+ * What holds when nothing is written. Where parity with Ambassador and safety differ the safe answer
+ * is the default (docs/parity.md); each is switchable.
+ */
+export const DEFAULT_SETTINGS: GatewaySettings = {
+  paths: {
+    dotSegments: 'reject',
+    escapedSlashes: 'reject',
+    pathParams: 'reject',
+    mergeSlashes: false,
+    rewriteDoubleSlash: 'keep',
+  },
+  hostPort: 'strip',
+  rejectStatus: 404,
+  redirectUnmatched: false,
+  failOpen: 'as-upstream',
+  headersWithUnderscores: 'drop',
+  trustedHops: 0,
+  maxRequestHeadersBytes: 61_440,
+  maxTargetBytes: 8192,
+  preserveRequestId: false,
+  serverHeader: null,
+  suppressEnvoyHeaders: false,
+  exposeConfigVersion: false,
+};
+
+/**
+ * Defaults with each patch laid over them, later ones winning: defaults < Module (Ambassador) <
+ * routes.config.ts. `paths` is merged switch by switch.
+ */
+export function mergeSettings(...patches: readonly (SettingsPatch | null)[]): GatewaySettings {
+  let merged = DEFAULT_SETTINGS;
+  for (const patch of patches) {
+    if (patch === null) continue;
+    const { paths, ...rest } = patch;
+    merged = { ...merged, ...written(rest), paths: { ...merged.paths, ...written(paths ?? {}) } };
+  }
+  return merged;
+}
+
+/** An explicit `undefined` says nothing; spreading it would erase the value below. */
+function written<Patch extends object>(patch: Patch): Patch {
+  return Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined)) as Patch;
+}
