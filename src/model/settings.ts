@@ -35,16 +35,7 @@ export const DEFAULT_SETTINGS: GatewaySettings = {
  * routes.config.ts. `paths` is merged switch by switch.
  */
 export function mergeSettings(...patches: readonly (SettingsPatch | null)[]): GatewaySettings {
-  let merged = DEFAULT_SETTINGS;
-  for (const patch of patches) {
-    if (patch === null) continue;
-    const { paths, ...rest } = patch;
-    merged = { ...merged, ...written(rest), paths: { ...merged.paths, ...written(paths ?? {}) } };
-  }
-  return merged;
-}
-
-/** An explicit `undefined` says nothing; spreading it would erase the value below. */
-function written<Patch extends object>(patch: Patch): Patch {
-  return Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined)) as Patch;
+  const written = patches.filter((patch) => patch !== null);
+  const paths: PathSettings = Object.assign({}, DEFAULT_SETTINGS.paths, ...written.map((patch) => patch.paths));
+  return Object.assign({}, DEFAULT_SETTINGS, ...written, { paths });
 }
