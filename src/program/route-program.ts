@@ -92,9 +92,16 @@ export type CompiledValueMatch = { readonly name: string; readonly value?: strin
 
 /**
  * A user's RE2 pattern with the engine the compiler chose. `js`: translated, proven free of
- * super-linear backtracking; `source`/`flags` are for RegExp. `re2`: `source` is for re2js.
+ * super-linear backtracking; `source`/`flags` are for RegExp and hold the anchors. `re2`: `source` is
+ * the pattern as written, for re2js; `full` then says that it must match the whole text (`matches`),
+ * absent that it is searched for.
  */
-export type CompiledRegex = { readonly engine: 'js' | 're2'; readonly source: string; readonly flags?: string };
+export type CompiledRegex = {
+  readonly engine: 'js' | 're2';
+  readonly source: string;
+  readonly flags?: string;
+  readonly full?: true;
+};
 
 export type CompiledAction = CompiledForward | CompiledRedirect | CompiledRespond | CompiledRefuse;
 
