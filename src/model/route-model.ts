@@ -50,8 +50,15 @@ export type InsecureAction = 'route' | 'redirect' | 'reject';
  */
 export type HostPattern = string;
 
-/** A user regex with RE2 semantics; compiled by compile/regex.ts. `full`: must match the whole text. */
-export type RegexModel = { readonly pattern: string };
+/**
+ * A user regex with RE2 semantics; compiled by compile/regex.ts. In a match it must match the whole
+ * text, in a rewrite it is searched for.
+ */
+export type RegexModel = {
+  readonly pattern: string;
+  /** Largest RE2 program accepted (Module `regex_max_size`); absent: 200. */
+  readonly maxProgramSize?: number;
+};
 
 export type RouteModelRoute = {
   /** Unique and stable: `Mapping/ns/name`, `HTTPRoute/ns/name/rule-0`, `config/name`. */
@@ -142,6 +149,8 @@ export type WeightedBackend = {
   /** For this backend only, after the route's own mutations (HTTPRoute backendRef filters). */
   readonly requestHeaders: HeaderMutations;
   readonly responseHeaders: HeaderMutations;
+  /** Set when this backend cannot be used: its share of requests gets this answer (HTTPRoute's rule for a bad backendRef). */
+  readonly refuse?: RefuseAction;
 };
 
 /** A service as named by the resource, already qualified by its source's rules; not yet reachable. */

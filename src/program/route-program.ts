@@ -119,6 +119,11 @@ export type CompiledBackend = {
   readonly host?: string;
   readonly requestHeaders?: HeaderMutations;
   readonly responseHeaders?: HeaderMutations;
+  /**
+   * Requests that draw this backend get this answer; `upstream` and `origin` are then empty and no
+   * CompiledUpstream is named. When every backend of a route refuses, the whole action is a refusal.
+   */
+  readonly refuse?: CompiledRefuse;
 };
 
 /**
