@@ -240,6 +240,8 @@ export type ClusterModel = {
   readonly ingress: IngressModel | null;
   /** Name of a `vpc_services` binding of the Worker (Cloudflare only). */
   readonly vpcService: string | null;
+  /** `dev` starts an echo backend for every service of this cluster; elsewhere it changes nothing. Default false. */
+  readonly echo?: boolean;
 };
 
 export type IngressModel = {
