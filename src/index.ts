@@ -1,0 +1,29 @@
+/** The package `portolan` as routes.config.ts imports it. */
+export { defineConfig, defineRoute } from './config/define.ts';
+export type {
+  ActionDefinition,
+  AmbassadorDefinition,
+  BackendDefinition,
+  ClusterDefinition,
+  ConditionValue,
+  ConfigDefinition,
+  GatewayDefinition,
+  HeaderChanges,
+  HttpMethod,
+  IngressDefinition,
+  ParityDefinition,
+  PathDefinition,
+  PoliciesDefinition,
+  RedirectDefinition,
+  RegexDefinition,
+  RegexReplacement,
+  RespondDefinition,
+  RouteConditions,
+  RouteDefinition,
+  ServiceDefinition,
+  TimeoutsDefinition,
+  UpstreamUse,
+  WeightedBackendDefinition,
+} from './config/definition.ts';
+export type { CorsOptions } from './policies/cors/options.ts';
+export type { RateLimitOptions } from './policies/rate-limit/options.ts';

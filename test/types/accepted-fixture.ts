@@ -1,0 +1,76 @@
+/** Everything in here must compile as it stands. */
+import { defineConfig, defineRoute, type RouteDefinition } from 'portolan';
+
+export const health = defineRoute({
+  name: 'health',
+  path: { exact: '/healthz' },
+  respond: { status: 200, body: 'ok' },
+});
+
+const orders = defineRoute({
+  name: 'orders',
+  hostnames: ['api.example.com', '*.tenants.example.com'],
+  path: { prefix: '/orders', segments: true, ignoreCase: true },
+  methods: ['GET', 'PURGE'],
+  headers: { 'x-a': 'exact', 'x-b': true, 'x-c': { regex: 'v[0-9]+' } },
+  query: { q: { regex: '.+' } },
+  precedence: 3,
+  backends: [
+    { service: 'orders.shop:8080', weight: 9 },
+    { upstream: 'canary', weight: 1 },
+  ],
+  rewrite: '/v2/orders',
+  hostRewrite: { from: 'upstream' },
+  requestHeaders: { set: { 'x-one': '1' }, add: { 'x-many': ['1', '2'] }, remove: ['x-gone'] },
+  timeouts: { requestMs: 0, idleMs: 1000, attemptMs: 500 },
+  upgrades: ['websocket'],
+});
+
+/** Routes may be computed; the names of upstreams then are plain strings. */
+export const many: readonly RouteDefinition<never, never>[] = ['a', 'b'].map((name) =>
+  defineRoute({ name, path: `/${name}/`, backend: `${name}.shop:8080` }),
+);
+
+export const config = defineConfig({
+  clusters: {
+    main: { default: true, services: { 'orders.shop:8080': 'http://127.0.0.1:9001' } },
+    eu: { template: 'https://{service}.{namespace}.eu.example.com', echoInDev: true },
+    edge: { ingress: { url: 'https://ingress.example.com', mode: 'service-header', header: 'x-service' } },
+    inside: { ingress: { url: 'https://ingress.example.com', mode: 'client-host' }, vpcService: 'CLUSTER' },
+  },
+  upstreams: {
+    canary: 'orders-canary.shop:8080',
+    search: { service: 'search.shop:9200', scheme: 'https', clusters: ['eu', 'main'] },
+  },
+  routes: [
+    health,
+    orders,
+    ...many,
+    {
+      name: 'search',
+      path: '/search',
+      methods: ['GET'],
+      backend: { upstream: 'search' },
+      regexRewrite: { pattern: '^/search', substitution: '/' },
+    },
+    { name: 'docs', path: { regex: '/docs(/.*)?' }, redirect: { status: 301, host: 'docs.example.com', prefix: '/' } },
+    { name: 'partner', path: '/partner/', backend: 'https://partner.example.org', hostRewrite: 'partner.internal' },
+    { name: 'pinned', path: '/pinned/', backend: { service: 'pinned', clusters: ['main'] } },
+  ],
+  ambassador: { id: 'edge', namespace: 'ambassador', allowUnenforced: ['AuthService'], looseLabelSelectors: true },
+  parity: {
+    dotSegments: 'normalize',
+    rejectStatus: 400,
+    unattached: 'drop',
+    prefixMode: 'segment',
+    strictClaims: true,
+  },
+  gateway: { trustedHops: 1, maxRequestHeadersKb: 32, serverHeader: null },
+});
+
+export const empty = defineConfig({});
+export const onlyClusters = defineConfig({ clusters: { main: {} } });
+export const onlyUpstreams = defineConfig({
+  upstreams: { a: 'a.b:1' },
+  routes: [{ name: 'a', path: '/', backend: { upstream: 'a' } }],
+});

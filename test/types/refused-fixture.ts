@@ -1,0 +1,108 @@
+/** Every mistake in here must be a TypeScript error: an unused directive fails the compilation. */
+import { defineConfig, defineRoute } from 'portolan';
+
+// @ts-expect-error no backend, redirect or respond
+defineRoute({ name: 'a', path: '/' });
+
+// @ts-expect-error two actions
+defineRoute({ name: 'a', path: '/', backend: 'a.b:80', respond: { status: 200 } });
+
+// @ts-expect-error backend and backends
+defineRoute({ name: 'a', path: '/', backend: 'a.b:80', backends: [{ service: 'a.b:80' }] });
+
+// @ts-expect-error an empty list of backends
+defineRoute({ name: 'a', path: '/', backends: [] });
+
+// @ts-expect-error no name
+defineRoute({ path: '/', backend: 'a.b:80' });
+
+// @ts-expect-error no path
+defineRoute({ name: 'a', backend: 'a.b:80' });
+
+// @ts-expect-error two kinds of path
+defineRoute({ name: 'a', path: { prefix: '/', exact: '/' }, backend: 'a.b:80' });
+
+// @ts-expect-error an unknown key of a route
+defineRoute({ name: 'a', path: '/', backend: 'a.b:80', rewirte: '/' });
+
+// @ts-expect-error an unknown policy
+defineRoute({ name: 'a', path: '/', backend: 'a.b:80', policies: { ratelimit: {} } });
+
+// @ts-expect-error a method in lower case
+defineRoute({ name: 'a', path: '/', methods: ['get'], backend: 'a.b:80' });
+
+// @ts-expect-error methods is a list
+defineRoute({ name: 'a', path: '/', methods: 'GET', backend: 'a.b:80' });
+
+// @ts-expect-error no hostname at all
+defineRoute({ name: 'a', path: '/', hostnames: [], backend: 'a.b:80' });
+
+// @ts-expect-error a header condition is a text, true or a regex
+defineRoute({ name: 'a', path: '/', headers: { 'x-a': 1 }, backend: 'a.b:80' });
+
+// @ts-expect-error rewrite and regexRewrite
+defineRoute({
+  name: 'a',
+  path: '/',
+  backend: 'a.b:80',
+  rewrite: '/',
+  regexRewrite: { pattern: 'a', substitution: 'b' },
+});
+
+// @ts-expect-error a rewrite without backend
+defineRoute({ name: 'a', path: '/', respond: { status: 200 }, rewrite: '/' });
+
+// @ts-expect-error an unknown redirect status
+defineRoute({ name: 'a', path: '/', redirect: { status: 304 } });
+
+// @ts-expect-error two paths of a redirect
+defineRoute({ name: 'a', path: '/', redirect: { path: '/b', prefix: '/c' } });
+
+// @ts-expect-error a duration without unit in its name
+defineRoute({ name: 'a', path: '/', backend: 'a.b:80', timeouts: { request: 3000 } });
+
+// @ts-expect-error a duration as text
+defineRoute({ name: 'a', path: '/', backend: 'a.b:80', timeouts: { requestMs: '3s' } });
+
+// @ts-expect-error an upgrade that the gateway cannot do
+defineRoute({ name: 'a', path: '/', backend: 'a.b:80', upgrades: ['spdy/3.1'] });
+
+// @ts-expect-error weight is a number
+defineRoute({ name: 'a', path: '/', backends: [{ service: 'a.b:80', weight: '1' }] });
+
+// @ts-expect-error service and upstream
+defineRoute({ name: 'a', path: '/', backend: { service: 'a.b:80', upstream: 'a' } });
+
+// @ts-expect-error an upstream that is not declared
+defineConfig({ upstreams: { known: 'a.b:80' }, routes: [{ name: 'a', path: '/', backend: { upstream: 'unknown' } }] });
+
+// @ts-expect-error an upstream although none is declared
+defineConfig({ routes: [{ name: 'a', path: '/', backend: { upstream: 'unknown' } }] });
+
+const apart = defineRoute({ name: 'a', path: '/', backend: { upstream: 'unknown' } });
+// @ts-expect-error the same, for a route that was written apart
+defineConfig({ upstreams: { known: 'a.b:80' }, routes: [apart] });
+
+// @ts-expect-error a cluster that is not declared
+defineConfig({ clusters: { eu: {} }, routes: [{ name: 'a', path: '/', backend: { service: 'a', clusters: ['us'] } }] });
+
+// @ts-expect-error an upstream in a cluster that is not declared
+defineConfig({ clusters: { eu: {} }, upstreams: { a: { service: 'a', clusters: ['us'] } } });
+
+// @ts-expect-error an unknown key of a cluster
+defineConfig({ clusters: { eu: { templates: 'https://{service}' } } });
+
+// @ts-expect-error a header name without the mode that uses it
+defineConfig({ clusters: { eu: { ingress: { url: 'https://a', mode: 'client-host', header: 'x-a' } } } });
+
+// @ts-expect-error an unknown switch
+defineConfig({ parity: { dotSegment: 'reject' } });
+
+// @ts-expect-error an unknown value of a switch
+defineConfig({ parity: { pathParams: 'strip' } });
+
+// @ts-expect-error a number as text
+defineConfig({ gateway: { trustedHops: '1' } });
+
+// @ts-expect-error an unknown part
+defineConfig({ cluster: {} });
