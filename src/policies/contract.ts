@@ -35,7 +35,29 @@ export type GatewayVariables = {
   facts: RequestFacts;
   route: CompiledRoute;
   configVersion: string;
+  /** One per request, made by policies/outgoing-headers.ts before the chain starts. */
+  outgoing: OutgoingHeaders;
 };
+
+/**
+ * Response headers that a policy wants on whatever answer leaves: the upstream's, one of our own, or
+ * an error. A policy must use this instead of `c.header()` after `next()`, because a GatewayError
+ * thrown further down skips that code, and a 429 without its CORS headers is unreadable to a browser.
+ *
+ * The gateway calls `applyOutgoing` (policies/outgoing-headers.ts) exactly once per answer, last of
+ * all: after the upstream's headers, after the error mapping and after the route's `responseHeaders`,
+ * as Envoy's filters do. Calls are recorded and replayed in order. Names are case-insensitive.
+ */
+export interface OutgoingHeaders {
+  /** Replaces every earlier value, the upstream's included. */
+  set(name: string, value: string): void;
+  /** Adds one member to a comma-separated header unless it is there already (case ignored); `set-cookie` gets a line of its own. */
+  append(name: string, value: string): void;
+  /** Removes the header, the upstream's included. */
+  delete(name: string): void;
+  /** Lets a browser's script read this header, should CORS let the request's origin in. Without CORS: no effect. */
+  expose(name: string): void;
+}
 /** Hono environment of the gateway. Bindings never appear here: they arrive as ports in PolicyRuntime. */
 export type GatewayEnv = { Variables: GatewayVariables };
 export type GatewayContext = Context<GatewayEnv>;
@@ -63,6 +85,8 @@ export type PolicyRuntime = {
   readonly rateLimiter: RateLimiter;
   /** `never`: a limiter that cannot be asked refuses the request with 503 instead of letting it pass. */
   readonly failOpen: 'as-upstream' | 'never';
+  /** One structured line: `event` is kebab-case and stable, `fields` hold no secret. Never throws. */
+  readonly log: (event: string, fields: Readonly<Record<string, Json>>) => void;
 };
 
 /** Request-time half of a policy. `create` runs once per loaded route, not per request. */
