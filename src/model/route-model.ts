@@ -58,7 +58,11 @@ export type RegexModel = {
   readonly pattern: string;
   /** Largest RE2 program accepted (Module `regex_max_size`); absent: 200. */
   readonly maxProgramSize?: number;
+  readonly at?: FieldPosition;
 };
+
+/** Where a value was written, for findings that only the compiler can make. Never part of the program. */
+export type FieldPosition = { readonly path: string; readonly line: number | null };
 
 export type RouteModelRoute = {
   /** Unique and stable: `Mapping/ns/name`, `HTTPRoute/ns/name/rule-0`, `config/name`. */
@@ -165,6 +169,7 @@ export type ServiceRef = {
   readonly port: number;
   /** Clusters that have this service, in order of preference; empty: the default cluster. */
   readonly clusters: readonly string[];
+  readonly at?: FieldPosition;
 };
 
 export type PathRewrite =
