@@ -116,7 +116,11 @@ export type PathMatch = {
    */
   readonly kind: 'exact' | 'prefix' | 'segments' | 'regex';
   readonly value: string;
+  /** Not for `regex`, whose text says it itself with `(?i)`. */
   readonly caseSensitive: boolean;
+  /** For `regex`, as in RegexModel. */
+  readonly maxProgramSize?: number;
+  readonly at?: FieldPosition;
 };
 
 export type ValueMatch = {
