@@ -42,13 +42,24 @@ Existing files are never touched. JSON: {folder, written: [path], kept: [path]}.
 async function writeNew(path: string, text: string): Promise<boolean> {
   try {
     await mkdir(dirname(path), { recursive: true });
+  } catch (error) {
+    throw writeError(error, path);
+  }
+  try {
     await writeFile(path, text, { flag: 'wx' });
     return true;
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'EEXIST') return false;
-    if (code === 'EACCES' || code === 'EROFS' || code === 'ENOTDIR')
-      throw new UserError(`Cannot write ${path} (${code}).`);
-    throw error;
+    if (codeOf(error) === 'EEXIST') return false;
+    throw writeError(error, path);
   }
+}
+
+/** A refusal of the file system is the user's to solve; anything else is a bug and stays as it is. */
+function writeError(error: unknown, path: string): unknown {
+  const code = codeOf(error);
+  return code === null ? error : new UserError(`Cannot write ${path} (${code}).`);
+}
+
+function codeOf(error: unknown): string | null {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null;
 }

@@ -36,6 +36,7 @@ describe('portolan init', () => {
 
   it('says in one line when the place is not a folder', async () => {
     writeFileSync(join(cwd, 'file'), '');
+    expect(await run(['init', 'file'], { cwd })).toMatchObject({ code: 1, stdout: '' });
     expect(await run(['init', 'file/x'], { cwd })).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(/^portolan: Cannot write .*ENOTDIR\)\.\n$/),
