@@ -89,7 +89,10 @@ export type PolicyRuntime = {
   readonly log: (event: string, fields: Readonly<Record<string, Json>>) => void;
 };
 
-/** Request-time half of a policy. `create` runs once per loaded route, not per request. */
+/**
+ * Request-time half of a policy. `create` runs once per loaded route, not per request; it throws when
+ * the payload is not one it understands, and the route must then refuse.
+ */
 export interface PolicyHandler {
   readonly name: string;
   create(config: Json, runtime: PolicyRuntime): MiddlewareHandler<GatewayEnv>;

@@ -66,8 +66,8 @@ function appendMember(headers: Headers, name: string, value: string): void {
     headers.set(name, value);
     return;
   }
-  const members = present.split(',').map((member) => member.trim().toLowerCase());
+  const members = new Set(present.split(',').map((member) => member.trim().toLowerCase()));
   // RFC 9110 §12.5.5: `Vary: *` already says more than any name could.
-  if (members.includes(value.toLowerCase()) || (name === 'vary' && members.includes('*'))) return;
+  if (members.has(value.toLowerCase()) || (name === 'vary' && members.has('*'))) return;
   headers.set(name, `${present}, ${value}`);
 }

@@ -1,0 +1,11 @@
+/** Request-time half of every policy. An explicit list: nothing registers itself by being imported. */
+import type { PolicyHandler } from './contract.ts';
+import { corsHandler } from './cors/handler.ts';
+import { rateLimitHandler } from './rate-limit/handler.ts';
+
+export const POLICY_HANDLERS: readonly PolicyHandler[] = [corsHandler, rateLimitHandler];
+
+/** The handler of a policy, or null when this Worker has none: the route must then refuse. */
+export function policyHandler(name: string): PolicyHandler | null {
+  return POLICY_HANDLERS.find((handler) => handler.name === name) ?? null;
+}

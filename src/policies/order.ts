@@ -1,0 +1,43 @@
+/**
+ * The one order in which policies run, whatever order they were written in.
+ *
+ * 1. CORS preflight        the browser's question carries no credentials, so nothing may demand them
+ * 2. size, syntax limits   cheap refusals before anything costly reads the request
+ * 3. IP and geography      cheap, and needs nothing but the client address
+ * 4. WAF                   hostile input is stopped before an identity provider sees it
+ * 5. authentication        who is asking
+ * 6. authorisation         may they; needs the identity
+ * 7. rate limit            may count per identity, and never counts what was refused above
+ * 8. transforms            every decision above saw the request as the client sent it
+ *
+ * Only policies that exist have an entry. Adding one: a line here, in lowerings.ts and in handlers.ts.
+ */
+export type PolicyOrderEntry = {
+  readonly name: string;
+  /** Number of the stage in the table above. */
+  readonly stage: number;
+  /** Why it runs there. */
+  readonly reason: string;
+};
+
+export const POLICY_ORDER: readonly PolicyOrderEntry[] = [
+  {
+    name: 'cors',
+    stage: 1,
+    reason:
+      'a preflight carries no credentials, so it is answered before any policy could refuse it; and every later refusal must carry the CORS headers to be readable',
+  },
+  {
+    name: 'rate-limit',
+    stage: 7,
+    reason:
+      'counts only requests that every earlier policy let through, just before they would cost the upstream something',
+  },
+];
+
+const POSITIONS: ReadonlyMap<string, number> = new Map(POLICY_ORDER.map(({ name }, position) => [name, position]));
+
+/** Position in the chain, smaller runs first; null for a policy that does not exist. */
+export function policyOrder(name: string): number | null {
+  return POSITIONS.get(name) ?? null;
+}
