@@ -1,0 +1,203 @@
+/**
+ * Resources and settings that protect routes and are not built yet. What they would have judged must
+ * not be served as if they did not exist: a route that one of them could cover refuses. Where it is
+ * not certain, it counts as covered.
+ */
+import type { Report } from '../../diagnostics/finding.ts';
+import type { RefuseAction } from '../../model/route-model.ts';
+import { compareCodePoints } from '../../model/rank.ts';
+import { stripPatternPort } from '../../model/hostname.ts';
+import { isRecord, record, text, type ModuleDefaults } from './module-defaults.ts';
+import { compareByName } from './name-order.ts';
+import { globCovers, globsOverlap } from './path-glob.ts';
+import { reportAt, type Located } from './report-at.ts';
+import type { AmbassadorOptions, UnenforcedResource } from './types.ts';
+
+/** What a route's requests look like to a policy. Supersets of the truth are safe. */
+export type RouteScope = {
+  /** Host globs; a regex counts as its domains' hostnames. */
+  readonly hosts: readonly string[];
+  /** Path glob: `/foo*` for a prefix, `*` for a regex. */
+  readonly path: string;
+  readonly caseSensitive: boolean;
+  /** Authentication, and the filters that run with it, are off on this route. */
+  readonly skipsAuth: boolean;
+  /** The route has rate-limit labels, its own or the Module's. */
+  readonly hasLabels: boolean;
+};
+
+export interface Protections {
+  /** The refusal of a route that something could cover; null when nothing does. */
+  refusalFor(scope: RouteScope): RefuseAction | null;
+  /** Says, once per resource, how many routes refuse because of it. Call after the last route. */
+  reportAll(): void;
+}
+
+type Protection = {
+  readonly resource: Located;
+  /** Field path, for a key of the Module. */
+  readonly path: string | null;
+  /** What `--allow-unenforced` takes. */
+  readonly kind: string;
+  readonly covers: (scope: RouteScope) => boolean;
+  count: number;
+};
+
+export function linkProtections(
+  resources: readonly UnenforcedResource[],
+  defaults: ModuleDefaults,
+  options: AmbassadorOptions,
+  report: Report,
+): Protections {
+  const all = [
+    ...resources.toSorted(compareResources).flatMap(resourceProtection),
+    ...(defaults.resource === null ? [] : moduleProtections(defaults.resource, defaults.resource.spec.config)),
+  ];
+  const enforced = all.filter(({ kind }) => !options.allowUnenforced.has(kind));
+  return {
+    refusalFor(scope) {
+      let refuse: RefuseAction | null = null;
+      // Every one is asked, so that each finding counts all the routes it concerns.
+      for (const protection of enforced) {
+        if (!protection.covers(scope)) continue;
+        protection.count += 1;
+        refuse ??= notEnforced;
+      }
+      return refuse;
+    },
+    reportAll() {
+      for (const protection of all) {
+        if (options.allowUnenforced.has(protection.kind)) reportServedWithout(protection, report);
+        else reportRefused(protection, report);
+      }
+    },
+  };
+}
+
+const notEnforced: RefuseAction = {
+  kind: 'refuse',
+  status: 503,
+  code: 'policy-not-enforced',
+  message: 'A policy that protects this route cannot be enforced by this gateway yet.',
+};
+
+function compareResources(a: UnenforcedResource, b: UnenforcedResource): number {
+  return compareCodePoints(a.kind, b.kind) || compareByName(a, b);
+}
+
+/** A Filter or a firewall alone protects nothing: only a policy puts it in front of routes. */
+function resourceProtection(resource: UnenforcedResource): readonly Protection[] {
+  const covers = coverage(resource);
+  return covers === null ? [] : [{ resource, path: null, kind: resource.kind, covers, count: 0 }];
+}
+
+function coverage({ kind, spec }: UnenforcedResource): Protection['covers'] | null {
+  switch (kind) {
+    case 'AuthService':
+      return ({ skipsAuth }) => !skipsAuth;
+    case 'FilterPolicy':
+      return rulesCoverage(spec, (rule) => hasEntries(rule['filters']) || hasEntries(rule['filterRefs']));
+    case 'WebApplicationFirewallPolicy':
+      // A rule without a firewall is a mistake, not an exemption.
+      return rulesCoverage(spec, () => true);
+    case 'EnvoyFilterPolicy':
+      // Its rules name neither host nor path.
+      return () => true;
+    case 'RateLimitService':
+      // It lets requests pass when it cannot be asked, unless told otherwise: then passing would be wrong.
+      return spec['failure_mode_deny'] === true ? ({ hasLabels }) => hasLabels : null;
+    default:
+      return null;
+  }
+}
+
+type PolicyRule = {
+  readonly host: string;
+  readonly path: string;
+  readonly precedence: number;
+  readonly active: boolean;
+};
+
+/**
+ * The first matching rule counts, so an earlier rule without filters exempts a route from a later one,
+ * but only where that is certain: same policy, same precedence, and it covers all the route's requests.
+ */
+function rulesCoverage(
+  spec: Readonly<Record<string, unknown>>,
+  isActive: (rule: Readonly<Record<string, unknown>>) => boolean,
+): Protection['covers'] {
+  const raw: unknown = spec['rules'] ?? [];
+  // Rules that cannot be read could be about anything.
+  if (!Array.isArray(raw)) return ({ skipsAuth }) => !skipsAuth;
+  const rules = raw.map((rule: unknown) => readRule(record(rule), !isRecord(rule) || isActive(rule)));
+  return (scope) =>
+    !scope.skipsAuth &&
+    scope.hosts.some((host) =>
+      rules.some((rule, at) => {
+        if (!rule.active || !couldMatch(rule, host, scope)) return false;
+        const before = rules.slice(0, at).filter(({ precedence }) => precedence === rule.precedence);
+        return !before.some((earlier) => !earlier.active && surelyMatches(earlier, host, scope));
+      }),
+    );
+}
+
+function readRule(rule: Readonly<Record<string, unknown>>, active: boolean): PolicyRule {
+  const precedence = rule['precedence'];
+  return {
+    host: stripPatternPort((text(rule['host']) ?? '*').toLowerCase()),
+    path: text(rule['path']) ?? '*',
+    precedence: typeof precedence === 'number' ? precedence : 0,
+    active,
+  };
+}
+
+function couldMatch(rule: PolicyRule, host: string, { path, caseSensitive }: RouteScope): boolean {
+  if (!globsOverlap(rule.host, host)) return false;
+  return caseSensitive ? globsOverlap(rule.path, path) : globsOverlap(rule.path.toLowerCase(), path.toLowerCase());
+}
+
+function surelyMatches(rule: PolicyRule, host: string, { path, caseSensitive }: RouteScope): boolean {
+  if (!globCovers(rule.host, host)) return false;
+  // A path in another case would escape the exemption, so then only a rule for all paths is certain.
+  return caseSensitive ? globCovers(rule.path, path) : rule.path === '*';
+}
+
+function hasEntries(value: unknown): boolean {
+  // Anything but an absent or an empty list is taken for filters.
+  return Array.isArray(value) ? value.length > 0 : value !== undefined && value !== null;
+}
+
+const protectiveModuleKeys = ['ip_allow', 'ip_deny', 'lua_scripts', 'buffer'];
+
+function moduleProtections(module: Located, config: Readonly<Record<string, unknown>>): readonly Protection[] {
+  return protectiveModuleKeys
+    .filter((key) => hasEntries(config[key]) && config[key] !== '')
+    .map((key) => ({
+      resource: module,
+      path: `spec.config.${key}`,
+      kind: `Module.${key}`,
+      covers: () => true,
+      count: 0,
+    }));
+}
+
+function reportRefused({ resource, path, kind, count }: Protection, report: Report): void {
+  const routes = count === 1 ? '1 route it covers refuses' : `${count} routes it covers refuse`;
+  reportAt(report, resource, {
+    severity: 'warning',
+    code: 'policy-not-enforced',
+    message: `${kind} is not enforced yet, so ${routes} with 503 instead of being served without it.`,
+    path,
+    hint: `\`--allow-unenforced ${kind}\` serves those routes without it.`,
+  });
+}
+
+function reportServedWithout({ resource, path, kind }: Protection, report: Report): void {
+  reportAt(report, resource, {
+    severity: 'warning',
+    code: 'served-without-policy',
+    message: `${kind} is not enforced yet; the routes it covers are served without it, as \`--allow-unenforced ${kind}\` says.`,
+    path,
+    hint: 'Remove the option to have those routes refuse.',
+  });
+}
