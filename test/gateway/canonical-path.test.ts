@@ -110,10 +110,8 @@ describe('canonicalizePath, switches', () => {
   ])('%j with %j → %s', (raw, change, expected) => expect(canonical(raw, { ...defaults, ...change })).toBe(expected));
 });
 
-const piece = fc.constantFrom(
-  ...['/', '/', '.', '..', '%2e', '%2E', ';x', '%3b', '%2f', '%5c', '\\', 'a', 'B', '%41', '%', '%25', '2e'],
-  ...['%c3%a9', '%c3', 'é', '%00', '%7f', ' ', '{', '[', '~', '%7e', '%zz', '😀', '/..', '/.;'],
-);
+const pieces = '/ / . .. %2e %2E ;x %3b %2f %5c \\ a B %41 % %25 2e %c3%a9 %c3 é %00 %7f { [ ~ %7e %zz 😀 /.. /.;';
+const piece = fc.constantFrom(' ', ...pieces.split(' '));
 const rawPath = fc.array(piece, { maxLength: 12 }).map((parts) => `/${parts.join('')}`);
 const anySettings = fc.record<PathSettings>({
   dotSegments: fc.constantFrom('reject', 'normalize'),

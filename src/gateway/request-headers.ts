@@ -1,0 +1,149 @@
+/**
+ * Request headers as policies, matching and the upstream may see them.
+ *
+ * Every name that we or a policy may inject, and every name a proxy before us is supposed to have
+ * written, is removed first and written again from trusted facts. Names are compared in lower case
+ * with `_` read as `-`, because many backends fold the two together.
+ */
+import { GatewayError } from '../diagnostics/errors.ts';
+import type { GatewaySettings } from '../model/route-model.ts';
+import type { ClientFacts } from './client-address.ts';
+
+export type HeaderContext = {
+  readonly settings: Pick<GatewaySettings, 'headersWithUnderscores' | 'maxRequestHeadersBytes' | 'preserveRequestId'>;
+  readonly client: ClientFacts;
+  /** Host header in lower case. */
+  readonly authority: string;
+  /** The `cf-*` headers were written by the platform. */
+  readonly keepsPlatformHeaders: boolean;
+};
+
+export type SanitizedHeaders = { readonly headers: Headers; readonly requestId: string };
+
+/** RFC 9110 §7.6.1, and headers that speak about this connection only. */
+const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  'connection',
+  'expect',
+  'http2-settings',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+/** Believed only from a trusted hop. */
+const FORWARDING: ReadonlySet<string> = new Set([
+  'client-ip',
+  'fastly-client-ip',
+  'forwarded',
+  'front-end-https',
+  'true-client-ip',
+  'x-client-ip',
+  'x-cluster-client-ip',
+  'x-host',
+  'x-original-url',
+  'x-originating-ip',
+  'x-real-ip',
+  'x-remote-addr',
+  'x-remote-ip',
+  'x-rewrite-url',
+]);
+/** End-to-end headers that a client must not have removed by naming them in `Connection`. */
+const PROTECTED: ReadonlySet<string> = new Set([
+  'authorization',
+  'content-encoding',
+  'content-length',
+  'content-type',
+  'cookie',
+  'host',
+  'origin',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-request-id',
+]);
+
+/**
+ * Throws GatewayError: 431 `headers-too-large`, 400 `header-underscore-rejected`, 400
+ * `connection-header-invalid`, 400 `duplicate-header`. The received headers are not changed.
+ */
+export function sanitizeHeaders(received: Headers, context: HeaderContext): SanitizedHeaders {
+  const { settings, client } = context;
+  const removed: string[] = [];
+  let bytes = 0;
+  for (const [name, value] of received) {
+    bytes += name.length + value.length;
+    if (isRemoved(name, context)) removed.push(name);
+    else if (name === 'authorization' || name === 'content-type') refuseJoined(name, value);
+  }
+  if (bytes > settings.maxRequestHeadersBytes) {
+    throw new GatewayError(431, 'headers-too-large', `The headers are over ${settings.maxRequestHeadersBytes} bytes.`);
+  }
+  const headers = new Headers(received);
+  const connection = received.get('connection');
+  if (connection !== null) removeNamed(headers, connection);
+  for (const name of removed) headers.delete(name);
+  headers.set('x-forwarded-for', client.forwardedFor);
+  headers.set('x-forwarded-proto', client.scheme);
+  if (!client.trusted || !headers.has('x-forwarded-host')) headers.set('x-forwarded-host', context.authority);
+  const requestId = requestIdOf(received, settings.preserveRequestId);
+  headers.set('x-request-id', requestId);
+  return { headers, requestId };
+}
+
+function isRemoved(name: string, { settings, client, keepsPlatformHeaders }: HeaderContext): boolean {
+  let folded = name;
+  if (name.includes('_')) {
+    if (settings.headersWithUnderscores === 'drop') return true;
+    if (settings.headersWithUnderscores === 'reject') {
+      throw new GatewayError(400, 'header-underscore-rejected', 'A header name holds an underscore.');
+    }
+    folded = name.replaceAll('_', '-');
+    // Spelt with an underscore it is never ours: it must not stand beside the header we write.
+    if (folded.startsWith('x-forwarded-') || folded === 'x-request-id' || PROTECTED.has(folded)) return true;
+  }
+  if (HOP_BY_HOP.has(folded)) return true;
+  if (folded.startsWith('x-')) {
+    if (folded.startsWith('x-envoy-') || folded.startsWith('x-portolan-')) return true;
+    if (folded === 'x-forwarded-client-cert') return true;
+    if (folded.startsWith('x-forwarded-')) return !client.trusted;
+  }
+  if (folded.startsWith('l5d-')) return true;
+  if (folded.startsWith('cf-')) return !keepsPlatformHeaders;
+  return FORWARDING.has(folded) && !client.trusted;
+}
+
+function removeNamed(headers: Headers, connection: string): void {
+  for (const part of connection.split(',')) {
+    const name = part.trim().toLowerCase();
+    if (name === '' || HOP_BY_HOP.has(name) || name === 'close') continue;
+    if (PROTECTED.has(name)) {
+      throw new GatewayError(400, 'connection-header-invalid', `Connection names the end-to-end header ${name}.`);
+    }
+    // A name that is not a token cannot be a header: nothing to remove.
+    if (/^[a-z0-9!#$%&'*+.^_`|~-]+$/.test(name)) headers.delete(name);
+  }
+}
+
+/** A comma alone is no sign: Digest and AWS4 credentials hold commas. */
+const SECOND_CREDENTIALS =
+  /,\s*(?:basic|bearer|digest|negotiate|dpop|hoba|mutual|ntlm|vapid|scram-[a-z0-9-]+|aws4-[a-z0-9-]+)(?:\s|$)/i;
+
+/**
+ * The runtime joins repeated lines with a comma. Two of these mean that some reader would take the
+ * first and another the last, so neither is served.
+ */
+function refuseJoined(name: 'authorization' | 'content-type', value: string): void {
+  if (!value.includes(',')) return;
+  const unquoted = value.replaceAll(/"(?:[^"\\]|\\.)*"/g, '""');
+  const joined = name === 'authorization' ? SECOND_CREDENTIALS.test(unquoted) : unquoted.includes(',');
+  if (joined) throw new GatewayError(400, 'duplicate-header', `The header ${name} was sent more than once.`);
+}
+
+function requestIdOf(received: Headers, preserve: boolean): string {
+  const sent = preserve ? received.get('x-request-id') : null;
+  return sent !== null && /^[\x21-\x7e]{1,128}$/.test(sent) ? sent : crypto.randomUUID();
+}

@@ -1,0 +1,131 @@
+import { describe, expect, it } from 'vitest';
+import { GatewayError } from '../../src/diagnostics/errors.ts';
+import { sanitizeHeaders, type HeaderContext } from '../../src/gateway/request-headers.ts';
+
+const context: HeaderContext = {
+  settings: { headersWithUnderscores: 'drop', maxRequestHeadersBytes: 10_000, preserveRequestId: false },
+  client: { scheme: 'http', clientIp: '9.9.9.9', forwardedFor: '9.9.9.9', trusted: false },
+  authority: 'h.test:8080',
+  keepsPlatformHeaders: false,
+};
+const trusted: HeaderContext = { ...context, client: { ...context.client, trusted: true } };
+type Received = Record<string, string> | [string, string][];
+const sanitized = (received: Received, use = context): Headers => sanitizeHeaders(new Headers(received), use).headers;
+const withSettings = (settings: Partial<HeaderContext['settings']>): HeaderContext => ({
+  ...context,
+  settings: { ...context.settings, ...settings },
+});
+function refusal(received: Received, use = context): string {
+  try {
+    sanitized(received, use);
+    return 'served';
+  } catch (error) {
+    if (error instanceof GatewayError) return `${error.status} ${error.code}`;
+    throw error;
+  }
+}
+
+describe('sanitizeHeaders', () => {
+  const stripped =
+    'X-Envoy-Original-Path x-envoy-expected-rq-timeout-ms X-Portolan-Relay l5d-dst-override Forwarded X-Forwarded-Port ' +
+    'X-Forwarded-Client-Cert X-Real-IP CF-Connecting-IP True-Client-IP X-Original-URL X-Rewrite-URL Connection ' +
+    'Keep-Alive TE Trailer Upgrade HTTP2-Settings Expect Proxy-Connection Proxy-Authorization X_User_Id X_Forwarded_For';
+  it.each(stripped.split(' '))('strips %s', (name) => {
+    expect(sanitized({ [name]: 'x', 'x-kept': '1' }).has(name)).toBe(false);
+    expect(sanitized({ [name]: 'x', 'x-kept': '1' }).get('x-kept')).toBe('1');
+  });
+
+  it('writes the forwarding headers anew', () => {
+    const headers = sanitized({
+      'x-forwarded-for': '6.6.6.6',
+      'x-forwarded-proto': 'https',
+      'x-forwarded-host': 'evil.test',
+      'x-request-id': 'mine',
+    });
+    expect(headers.get('x-forwarded-for')).toBe('9.9.9.9');
+    expect(headers.get('x-forwarded-proto')).toBe('http');
+    expect(headers.get('x-forwarded-host')).toBe('h.test:8080');
+    expect(headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  it('keeps what a trusted hop wrote, but never our own names', () => {
+    const headers = sanitized(
+      {
+        'x-forwarded-host': 'shop.test',
+        'x-forwarded-port': '443',
+        'x-real-ip': '1.1.1.1',
+        'x-envoy-internal': 'true',
+      },
+      trusted,
+    );
+    expect(headers.get('x-forwarded-host')).toBe('shop.test');
+    expect(headers.get('x-forwarded-port')).toBe('443');
+    expect(headers.get('x-real-ip')).toBe('1.1.1.1');
+    expect(headers.has('x-envoy-internal')).toBe(false);
+    expect(sanitized({ 'x-forwarded-client-cert': 'By=x' }, trusted).has('x-forwarded-client-cert')).toBe(false);
+  });
+
+  it('keeps platform headers where the platform writes them', () => {
+    expect(sanitized({ 'cf-ray': 'x' }, { ...context, keepsPlatformHeaders: true }).get('cf-ray')).toBe('x');
+  });
+
+  it('keeps a request id only when told to, and only a sane one', () => {
+    const preserving = withSettings({ preserveRequestId: true });
+    expect(sanitizeHeaders(new Headers({ 'x-request-id': 'abc' }), preserving).requestId).toBe('abc');
+    expect(sanitizeHeaders(new Headers({ 'x-request-id': 'a b' }), preserving).requestId).not.toBe('a b');
+    expect(sanitizeHeaders(new Headers({ 'x-request-id': 'a'.repeat(129) }), preserving).requestId).toHaveLength(36);
+  });
+
+  it('removes what Connection names and refuses end-to-end names there', () => {
+    const headers = sanitized({ connection: 'close, X-User, keep-alive', 'x-user': '1', 'x-kept': '1' });
+    expect(headers.has('x-user')).toBe(false);
+    expect(headers.get('x-kept')).toBe('1');
+    expect(refusal({ connection: 'Authorization' })).toBe('400 connection-header-invalid');
+    expect(refusal({ connection: 'close, x-forwarded-for' })).toBe('400 connection-header-invalid');
+    expect(refusal({ connection: 'upgrade, http2-settings, "odd name"' })).toBe('served');
+  });
+
+  it('treats underscore names as the setting says', () => {
+    expect(refusal({ x_user: '1' }, withSettings({ headersWithUnderscores: 'reject' }))).toBe(
+      '400 header-underscore-rejected',
+    );
+    const allowed = sanitized(
+      { x_user: '1', x_portolan_relay: '1', x_forwarded_for: '1', x_request_id: '1', x_envoy_a: '1' },
+      withSettings({ headersWithUnderscores: 'allow' }),
+    );
+    expect([...allowed.keys()]).toEqual([
+      'x-forwarded-for',
+      'x-forwarded-host',
+      'x-forwarded-proto',
+      'x-request-id',
+      'x_user',
+    ]);
+  });
+
+  it('refuses singletons that were joined from two lines', () => {
+    const two = (name: string, a: string, b: string): [string, string][] => [
+      [name, a],
+      [name, b],
+    ];
+    expect(refusal(two('authorization', 'Bearer a', 'Bearer b'))).toBe('400 duplicate-header');
+    expect(refusal(two('authorization', 'Basic YQ==', 'bearer b'))).toBe('400 duplicate-header');
+    expect(refusal({ authorization: 'AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host, Signature=c' })).toBe(
+      'served',
+    );
+    expect(refusal({ authorization: 'Digest username="bearer", realm="x, basic"' })).toBe('served');
+    expect(refusal(two('content-type', 'text/plain', 'text/html'))).toBe('400 duplicate-header');
+    expect(refusal({ 'content-type': 'multipart/form-data; boundary="a,b"' })).toBe('served');
+  });
+
+  it('limits names and values together', () => {
+    const limited = withSettings({ maxRequestHeadersBytes: 100 });
+    expect(refusal({ 'x-a': 'v'.repeat(97) }, limited)).toBe('served');
+    expect(refusal({ 'x-a': 'v'.repeat(98) }, limited)).toBe('431 headers-too-large');
+  });
+
+  it('leaves the received headers alone', () => {
+    const received = new Headers({ 'x-envoy-a': '1', connection: 'x-b', 'x-b': '1' });
+    sanitizeHeaders(received, context);
+    expect([...received.keys()]).toEqual(['connection', 'x-b', 'x-envoy-a']);
+  });
+});
