@@ -1,0 +1,116 @@
+/**
+ * RouteModel → RouteProgram: upstreams resolved, policies lowered, regexes given an engine, matches
+ * put into tables. Pure and deterministic: models that differ only in the order of their lists give
+ * equal programs.
+ */
+import type { Report } from '../diagnostics/finding.ts';
+import { compareCodePoints } from '../model/rank.ts';
+import type { DomainModel, RouteModel, RouteModelRoute } from '../model/route-model.ts';
+import {
+  FORMAT_VERSION,
+  type CompiledDomain,
+  type CompiledUpstream,
+  type RouteProgram,
+  type TableRef,
+} from '../program/route-program.ts';
+import { createRegexCompiler, compiledSource, type CompileContext } from './compile-context.ts';
+import { compileRoute, type CompiledRouteParts } from './compile-route.ts';
+import { isDeepEqual } from './deep-equal.ts';
+import { buildTables, referencesByDomain, tablesById, type BuiltTable } from './tables.ts';
+import { createUpstreamResolver, type UpstreamOptions } from './upstreams.ts';
+
+export type CompileOptions = UpstreamOptions;
+
+/** Compiled routes and tables of the last build; give the same object to each build of one process. */
+export class CompileCache {
+  environment = '';
+  context: CompileContext | null = null;
+  routes = new Map<string, { readonly model: RouteModelRoute; readonly compiled: CompiledRouteParts }>();
+  tables: ReadonlyMap<string, BuiltTable> = new Map();
+}
+
+export function compileModel(
+  model: RouteModel,
+  options: CompileOptions,
+  report: Report,
+  cache: CompileCache = new CompileCache(),
+): RouteProgram {
+  const compiled = compileRoutes(model, options, cache);
+  for (const { findings } of compiled) for (const finding of findings) report(finding);
+
+  cache.tables = buildTables(
+    compiled.flatMap(({ parts }) => parts),
+    cache.tables,
+  );
+  const domains = uniqueById(model.domains);
+  const patterns = new Map(domains.map(({ id, hostname }) => [id, hostname]));
+  const references = referencesByDomain(cache.tables.values(), patterns, model.settings.hostPort);
+  return {
+    format: FORMAT_VERSION,
+    settings: model.settings,
+    domains: domains.map((domain) => compileDomain(domain, references.get(domain.id) ?? [])),
+    tables: tablesById(cache.tables.values()),
+    upstreams: collectUpstreams(compiled),
+  };
+}
+
+function compileRoutes(model: RouteModel, options: CompileOptions, cache: CompileCache): readonly CompiledRouteParts[] {
+  const { target, unresolved } = options;
+  const environment = JSON.stringify([model.clusters, target, unresolved]);
+  if (cache.context === null || cache.environment !== environment) {
+    cache.environment = environment;
+    cache.context = { resolver: createUpstreamResolver(model.clusters, options), regex: createRegexCompiler() };
+    cache.routes = new Map();
+  }
+  const context = cache.context;
+  const known = cache.routes;
+  cache.routes = new Map();
+  return uniqueById(model.routes).map((route) => {
+    const old = known.get(route.id);
+    const compiled = old !== undefined && isDeepEqual(old.model, route) ? old.compiled : compileRoute(route, context);
+    cache.routes.set(route.id, { model: route, compiled });
+    return compiled;
+  });
+}
+
+/** Sorted by id. Of several with one id (a translator's mistake, reported by validateModel) the same one stays in any input order. */
+function uniqueById<T extends { readonly id: string }>(items: readonly T[]): readonly T[] {
+  const byId = new Map<string, T>();
+  for (const item of items) {
+    const other = byId.get(item.id);
+    if (other === undefined || JSON.stringify(item) < JSON.stringify(other)) byId.set(item.id, item);
+  }
+  return [...byId.values()].toSorted((a, b) => compareCodePoints(a.id, b.id));
+}
+
+function compileDomain(domain: DomainModel, tables: readonly TableRef[]): CompiledDomain {
+  const { id, hostname, source, security, insecureAction, refuse } = domain;
+  return {
+    id,
+    hostname,
+    ...(source === null ? {} : { source: compiledSource(source) }),
+    security: { http: security.http, https: security.https },
+    insecureAction,
+    ...(refuse === null
+      ? {}
+      : { refuse: { kind: 'refuse', status: refuse.status, code: refuse.code, message: refuse.message } }),
+    tables,
+  };
+}
+
+/** Two services may lead to one place; the smaller description stands for both, whatever came first. */
+function collectUpstreams(routes: readonly CompiledRouteParts[]): readonly CompiledUpstream[] {
+  const byId = new Map<string, CompiledUpstream>();
+  for (const { upstreams } of routes) {
+    for (const upstream of upstreams) {
+      const other = byId.get(upstream.id);
+      if (other === undefined || (other !== upstream && describe(upstream) < describe(other)))
+        byId.set(upstream.id, upstream);
+    }
+  }
+  return [...byId.values()].toSorted((a, b) => compareCodePoints(a.id, b.id));
+}
+
+function describe({ resolvedBy, service }: CompiledUpstream): string {
+  return `${resolvedBy} ${service}`;
+}

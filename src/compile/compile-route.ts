@@ -1,0 +1,102 @@
+/** One route of the model → its parts of the tables, with everything there is to say about it. */
+import type { Finding } from '../diagnostics/finding.ts';
+import type { RouteModelRoute } from '../model/route-model.ts';
+import { compareCodePoints } from '../model/rank.ts';
+import type { CompiledHostname, CompiledMatch, CompiledRoute, CompiledUpstream } from '../program/route-program.ts';
+import { isEmpty } from './backends.ts';
+import { compileAction } from './compile-action.ts';
+import { compiledSource, type CompileContext, type RouteContext } from './compile-context.ts';
+import { compileMatch, type CompiledMatchResult } from './compile-match.ts';
+import { lowerPolicies } from './lower-policies.ts';
+import { refusal } from './refusals.ts';
+
+export type CompiledRouteParts = {
+  /** One part per table the route belongs to. */
+  readonly parts: readonly RoutePart[];
+  readonly upstreams: readonly CompiledUpstream[];
+  readonly findings: readonly Finding[];
+};
+
+export type RoutePart = {
+  /** Identity of the table: domains and hostname restriction, as JSON. */
+  readonly tableKey: string;
+  readonly domains: readonly string[];
+  readonly hostname: CompiledHostname;
+  readonly route: CompiledRoute;
+};
+
+type RouteBody = Omit<CompiledRoute, 'matches'>;
+
+export function compileRoute(route: RouteModelRoute, shared: CompileContext): CompiledRouteParts {
+  const findings: Finding[] = [];
+  const context: RouteContext = { ...shared, source: route.source, report: (finding) => findings.push(finding) };
+  const matches = route.matches.map((match) => compileMatch(match, context)).filter((match) => match !== null);
+  const { body, upstreams } = compileBody(route, context);
+  const domains = [...new Set(route.domains)].toSorted(compareCodePoints);
+  const parts = domains.length === 0 ? [] : partition(matches, domains, body);
+  // Of a route that is nowhere, no backend needs to run.
+  return { parts, upstreams: parts.length === 0 ? [] : upstreams, findings };
+}
+
+function compileBody(
+  route: RouteModelRoute,
+  context: RouteContext,
+): { readonly body: RouteBody; readonly upstreams: readonly CompiledUpstream[] } {
+  const policies = lowerPolicies(route, context);
+  const { action, upstreams } = compileAction(route.action, context);
+  const { requestMs, idleMs, attemptMs } = route.timeouts;
+  const body: RouteBody = {
+    id: route.id,
+    source: compiledSource(route.source),
+    ...(route.share === null ? {} : { below: route.share.below }),
+    ...(route.group === null ? {} : { group: route.group }),
+    action: policies === null ? refusal(500, 'policy-invalid') : action,
+    ...(policies === null || policies.length === 0 ? {} : { policies }),
+    ...(isEmpty(route.requestHeaders) ? {} : { requestHeaders: route.requestHeaders }),
+    ...(isEmpty(route.responseHeaders) ? {} : { responseHeaders: route.responseHeaders }),
+    timeouts: attemptMs === null ? { requestMs, idleMs } : { requestMs, idleMs, attemptMs },
+    ...(route.upgrades.length === 0 ? {} : { upgrades: route.upgrades }),
+    ...(route.insecure === 'serve' ? { insecure: 'serve' } : {}),
+    ...(route.staleSince === null ? {} : { staleSince: route.staleSince }),
+  };
+  return { body, upstreams: policies === null ? [] : upstreams };
+}
+
+/** A match with another hostname belongs to another table; a broken one refuses without touching its siblings. */
+function partition(
+  matches: readonly CompiledMatchResult[],
+  domains: readonly string[],
+  body: RouteBody,
+): readonly RoutePart[] {
+  const groups = new Map<string, CompiledMatchResult[]>();
+  for (const match of matches) {
+    const key = JSON.stringify([match.hostname, match.broken]);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [match]);
+    else group.push(match);
+  }
+  const mixed = matches.some((match) => match.broken) && matches.some((match) => !match.broken);
+  return [...groups.values()].map((group) => {
+    const { hostname, broken } = group[0] ?? { hostname: null, broken: false };
+    const route = broken ? refusing(body, mixed) : body;
+    return {
+      tableKey: JSON.stringify([domains, hostname]),
+      domains,
+      hostname,
+      route: withMatches(
+        route,
+        group.map(({ match }) => match),
+      ),
+    };
+  });
+}
+
+function refusing(body: RouteBody, mixed: boolean): RouteBody {
+  const { policies: _, ...rest } = body;
+  // Ids are unique inside a table, and the sound matches of the same route may stand in it too.
+  return { ...rest, id: mixed ? `${body.id}#regex-invalid` : body.id, action: refusal(500, 'regex-invalid') };
+}
+
+function withMatches({ id, source, ...rest }: RouteBody, matches: readonly CompiledMatch[]): CompiledRoute {
+  return { id, source, matches, ...rest };
+}
