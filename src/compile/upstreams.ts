@@ -82,12 +82,10 @@ function resolve(
   return { upstream, ingress: found.ingress, serviceName, serviceAddress: serviceText(ref), ownName };
 }
 
-/** The clusters a reference names; else the one called `default`, else the first. */
+/** The clusters a reference names, in its order; else all, in the model's order. */
 function candidateClusters(ref: ServiceRef, clusters: readonly ClusterModel[]): readonly ClusterModel[] {
-  if (ref.clusters.length > 0) {
-    return ref.clusters.flatMap((name) => clusters.filter((cluster) => cluster.name === name));
-  }
-  return [clusters.find(({ name }) => name === 'default') ?? clusters[0]].filter((cluster) => cluster !== undefined);
+  if (ref.clusters.length === 0) return clusters;
+  return ref.clusters.flatMap((name) => clusters.filter((cluster) => cluster.name === name));
 }
 
 function find(ref: ServiceRef, clusters: readonly ClusterModel[], options: UpstreamOptions): Found | null {

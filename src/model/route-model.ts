@@ -171,7 +171,7 @@ export type ServiceRef = {
   /** Set when `host` names a Kubernetes service; null for IP literals, external hosts and localhost. */
   readonly service: { readonly name: string; readonly namespace: string } | null;
   readonly port: number;
-  /** Clusters that have this service, in order of preference; empty: the default cluster. */
+  /** Clusters that have this service, in order of preference; empty: all of them, in the model's order. */
   readonly clusters: readonly string[];
   readonly at?: FieldPosition;
 };
