@@ -1,0 +1,196 @@
+/**
+ * `portolan dev`: build, publish, serve, watch, republish.
+ *
+ * The port opens only when the first program is in KV and every backend it names listens, so the
+ * first request a person sends is answered by the routes they wrote.
+ */
+import * as net from 'node:net';
+import { buildProgram, type BuildInput, type BuildOptions, type BuildResult } from '../compile/build-program.ts';
+import { UserError } from '../diagnostics/errors.ts';
+import type { AcceptedResources } from '../program/accepted.ts';
+import { encodeProgram } from '../program/encode.ts';
+import { loadSources, publishProgram, type ProgramStore, type PublishReport } from '../program/publish.ts';
+import type { CompiledUpstream } from '../program/route-program.ts';
+import { EchoPool } from './echo-pool.ts';
+import { MAX_DIRECT_BINDINGS, startGatewayRuntime, type GatewayRuntime } from './gateway-runtime.ts';
+import { kvStore, openLocalStore } from './local-store.ts';
+import { startRelay, type RelayServer } from './relay-server.ts';
+import { watchPaths, type Watcher } from './watch.ts';
+
+/** What one reading of the sources gives. */
+export type LoadedSources = { readonly input: BuildInput; readonly watch: readonly string[] };
+
+export type DevOptions = {
+  readonly port: number;
+  readonly stateFolder: string;
+  readonly workerCode: string;
+  readonly build: Omit<BuildOptions, 'previous' | 'now'>;
+  /** Reads the sources afresh; throws UserError when there is nothing to read. */
+  readonly load: () => Promise<LoadedSources>;
+  readonly onEvent: (event: DevEvent) => void;
+};
+
+export type DevEvent =
+  | { readonly type: 'published'; readonly result: BuildResult; readonly report: PublishReport; readonly tookMs: number }
+  /** The sources could not be read; the last program keeps serving. */
+  | { readonly type: 'failed'; readonly message: string }
+  | { readonly type: 'log'; readonly line: string };
+
+export type DevServer = {
+  readonly url: string;
+  /** The first build, already reported as an event. */
+  readonly first: BuildResult;
+  /** Where each backend listens, by upstream id. */
+  readonly backends: ReadonlyMap<string, URL>;
+  close(): Promise<void>;
+};
+
+export async function startDevServer(options: DevOptions): Promise<DevServer> {
+  await assertPortFree(options.port);
+  const session = new DevSession(options);
+  try {
+    return await session.start();
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
+}
+
+class DevSession {
+  readonly #options: DevOptions;
+  readonly #echoes = new EchoPool();
+  readonly #backends = new Map<string, URL>();
+  #upstreams: ReadonlyMap<string, CompiledUpstream> = new Map();
+  #accepted: AcceptedResources = {};
+  #relay: RelayServer | undefined;
+  #runtime: GatewayRuntime | undefined;
+  #store: ProgramStore | undefined;
+  #watcher: Watcher | undefined;
+  #watched = '';
+  /** Rebuilds run one after the other; a change during one asks for exactly one more. */
+  #running: Promise<void> | undefined;
+  #again = false;
+  #closed = false;
+
+  constructor(options: DevOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<DevServer> {
+    const { port, stateFolder, workerCode, onEvent } = this.#options;
+    const sources = await this.#options.load();
+    const local = await openLocalStore(stateFolder);
+    let first: BuildResult;
+    try {
+      this.#accepted = await loadSources(local.store);
+      first = await this.#publish(local.store, sources.input);
+    } finally {
+      await local.close();
+    }
+    this.#relay = await startRelay((id) => this.#addressOf(id));
+    const direct = first.program.upstreams.slice(0, MAX_DIRECT_BINDINGS);
+    this.#runtime = await startGatewayRuntime({
+      workerCode,
+      stateFolder,
+      port,
+      relayPort: this.#relay.port,
+      upstreams: await Promise.all(
+        direct.map(async (upstream) => ({ upstream, address: await this.#startBackend(upstream) })),
+      ),
+      onLog: (line) => onEvent({ type: 'log', line }),
+    });
+    this.#store = await kvStore(this.#runtime.miniflare);
+    this.#watch(sources.watch);
+    return {
+      url: `http://127.0.0.1:${port}`,
+      first,
+      backends: this.#backends,
+      close: () => this.close(),
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#watcher?.close();
+    await this.#running;
+    await this.#runtime?.close();
+    await this.#relay?.close();
+    await this.#echoes.close();
+  }
+
+  async #publish(store: ProgramStore, input: BuildInput): Promise<BuildResult> {
+    const started = performance.now();
+    const now = new Date().toISOString();
+    const result = buildProgram(input, { ...this.#options.build, previous: this.#accepted, now });
+    const report = await publishProgram(store, await encodeProgram(result.program), {
+      now,
+      sources: result.accepted,
+      allowEmpty: true,
+    });
+    this.#accepted = result.accepted;
+    this.#upstreams = new Map(result.program.upstreams.map((upstream) => [upstream.id, upstream]));
+    // A backend must listen before a request can be routed to it; the program is not loaded before reload().
+    if (this.#runtime !== undefined) await this.#runtime.reload();
+    this.#options.onEvent({ type: 'published', result, report, tookMs: performance.now() - started });
+    return result;
+  }
+
+  #watch(paths: readonly string[]): void {
+    const key = paths.toSorted().join('\n');
+    if (key === this.#watched || this.#closed) return;
+    this.#watched = key;
+    this.#watcher?.close();
+    this.#watcher = watchPaths(paths, { onChange: () => this.#rebuildSoon() });
+  }
+
+  #rebuildSoon(): void {
+    if (this.#running !== undefined) {
+      this.#again = true;
+      return;
+    }
+    this.#running = this.#rebuild().finally(() => {
+      this.#running = undefined;
+      if (!this.#again || this.#closed) return;
+      this.#again = false;
+      this.#rebuildSoon();
+    });
+  }
+
+  async #rebuild(): Promise<void> {
+    try {
+      const sources = await this.#options.load();
+      if (this.#store !== undefined) await this.#publish(this.#store, sources.input);
+      this.#watch(sources.watch);
+    } catch (error) {
+      // Whatever is wrong with the input, the program that serves stays.
+      const message = error instanceof UserError ? error.message : String(error instanceof Error ? error.stack : error);
+      this.#options.onEvent({ type: 'failed', message });
+    }
+  }
+
+  async #addressOf(upstreamId: string): Promise<URL | null> {
+    const upstream = this.#upstreams.get(upstreamId);
+    return upstream === undefined ? null : this.#startBackend(upstream);
+  }
+
+  async #startBackend(upstream: CompiledUpstream): Promise<URL> {
+    const address = upstream.resolvedBy === 'echo' ? await this.#echoes.urlOf(upstream.service) : new URL(upstream.origin);
+    this.#backends.set(upstream.id, address);
+    return address;
+  }
+}
+
+/** A port in use is one clear line, before anything else is started. */
+async function assertPortFree(port: number): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const probe = net.createServer();
+    probe.once('error', (error: NodeJS.ErrnoException) => {
+      reject(
+        error.code === 'EADDRINUSE'
+          ? new UserError(`port ${port} is in use: stop what listens there or choose another with --port or PORT`)
+          : new UserError(`cannot listen on 127.0.0.1:${port}: ${error.message}`),
+      );
+    });
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve()));
+  });
+}

@@ -1,0 +1,108 @@
+/**
+ * A small closed-loop HTTP/1.1 load generator on raw sockets: C connections, each sends its next
+ * request when the last answer is complete. Bounded by a number of requests, so that runs compare.
+ */
+import * as net from 'node:net';
+
+export type LoadOptions = {
+  readonly port: number;
+  readonly connections: number;
+  /** Requests in all. */
+  readonly requests: number;
+  /** Raw bytes of request i, head and body. */
+  readonly request: (index: number) => string;
+};
+
+export type LoadResult = {
+  readonly requests: number;
+  readonly seconds: number;
+  readonly perSecond: number;
+  /** Milliseconds. */
+  readonly p50: number;
+  readonly p99: number;
+  /** Answers by status. */
+  readonly statuses: Readonly<Record<string, number>>;
+  /** Connections lost before an answer was complete. */
+  readonly lost: number;
+};
+
+type Tally = { next: number; lost: number; readonly latencies: number[]; readonly statuses: Record<string, number> };
+
+export async function generateLoad(options: LoadOptions): Promise<LoadResult> {
+  const tally: Tally = { next: 0, lost: 0, latencies: [], statuses: {} };
+  const started = performance.now();
+  await Promise.all(Array.from({ length: options.connections }, () => runConnection(options, tally)));
+  const seconds = (performance.now() - started) / 1000;
+  const sorted = tally.latencies.toSorted((a, b) => a - b);
+  const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+  return {
+    requests: sorted.length,
+    seconds,
+    perSecond: sorted.length / seconds,
+    p50: at(0.5),
+    p99: at(0.99),
+    statuses: tally.statuses,
+    lost: tally.lost,
+  };
+}
+
+function runConnection(options: LoadOptions, tally: Tally): Promise<void> {
+  return new Promise((resolve) => {
+    const socket = net.connect(options.port, '127.0.0.1');
+    socket.setNoDelay(true);
+    let buffered: Buffer = Buffer.alloc(0);
+    let sentAt = 0;
+    let waiting = false;
+    const send = (): void => {
+      if (tally.next >= options.requests) {
+        waiting = false;
+        socket.end();
+        return;
+      }
+      const index = tally.next;
+      tally.next += 1;
+      waiting = true;
+      sentAt = performance.now();
+      socket.write(options.request(index));
+    };
+    socket.on('connect', send);
+    socket.on('data', (chunk) => {
+      buffered = buffered.length === 0 ? chunk : Buffer.concat([buffered, chunk]);
+      const answer = parseAnswer(buffered);
+      if (answer === null) return;
+      buffered = buffered.subarray(answer.length);
+      tally.latencies.push(performance.now() - sentAt);
+      tally.statuses[answer.status] = (tally.statuses[answer.status] ?? 0) + 1;
+      send();
+    });
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      if (waiting) tally.lost += 1;
+      resolve();
+    });
+  });
+}
+
+/** Length and status of the complete answer at the start of the buffer; null: not complete yet. */
+export function parseAnswer(buffer: Buffer): { readonly length: number; readonly status: string } | null {
+  const headEnd = buffer.indexOf('\r\n\r\n');
+  if (headEnd < 0) return null;
+  const head = buffer.toString('latin1', 0, headEnd);
+  const status = head.slice(9, 12);
+  const bodyStart = headEnd + 4;
+  const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1];
+  if (length !== undefined) {
+    const end = bodyStart + Number(length);
+    return buffer.length >= end ? { length: end, status } : null;
+  }
+  if (!/\r\ntransfer-encoding: *chunked/i.test(head)) return { length: bodyStart, status };
+  let position = bodyStart;
+  for (;;) {
+    const lineEnd = buffer.indexOf('\r\n', position);
+    if (lineEnd < 0) return null;
+    const size = Number.parseInt(buffer.toString('latin1', position, lineEnd), 16);
+    position = lineEnd + 2 + size + 2;
+    if (size === 0) return buffer.length >= position ? { length: position, status } : null;
+    if (buffer.length < position) return null;
+  }
+}
