@@ -54,7 +54,11 @@ const rank: fc.Arbitrary<RankKey> = fc
     fc.constantFrom(...PATHS),
     fc.array(fc.constantFrom('x-a-1', 'x-b-*'), { maxLength: 2 }),
   )
-  .map(([precedence, path, extra]) => [0, precedence, path.length, path, ...extra]);
+  .map(([precedence, path, extra]) => rankOf(precedence, path, extra));
+
+function rankOf(precedence: number, path: string, extra: readonly string[]): RankKey {
+  return [0, precedence, path.length, path, ...extra];
+}
 
 const match: fc.Arbitrary<RouteMatch> = fc.record({
   hostname: fc.oneof(
@@ -109,7 +113,10 @@ export const arbitraryModel: fc.Arbitrary<RouteModel> = fc
   .chain(([hostnames, hostPort]) => {
     const domains = hostnames.map((hostname) => aDomain(hostname)).toSorted((a, b) => compareCodePoints(a.id, b.id));
     const route = fc.record({
-      domains: fc.subarray(domains.map(({ id }) => id)),
+      domains: fc.oneof(
+        { weight: 4, arbitrary: fc.constant(domains.map(({ id }) => id)) },
+        { weight: 2, arbitrary: fc.subarray(domains.map(({ id }) => id)) },
+      ),
       matches: fc.array(match, { minLength: 1, maxLength: 3 }),
       share: fc.oneof(
         { weight: 3, arbitrary: fc.constant(null) },
@@ -117,7 +124,7 @@ export const arbitraryModel: fc.Arbitrary<RouteModel> = fc
       ),
     });
     return fc
-      .array(route, { maxLength: 12 })
+      .array(route, { minLength: 1, maxLength: 16, size: 'max' })
       .map((routes) => routes.map((changes, index) => aRoute(`r${index}`, changes)))
       .map((routes) => aModel(withTieBreaks(routes), { domains, settings: { ...DEFAULT_SETTINGS, hostPort } }));
   });
@@ -139,4 +146,8 @@ export const arbitraryFacts: fc.Arbitrary<MatchFacts> = fc
     ),
     r: fc.constantFrom(0, 5, 10, 49.9, 50, 99.9),
   })
-  .map(({ port, ...facts }) => ({ ...facts, authority: facts.hostname + port }));
+  .map((facts) => withAuthority(facts));
+
+function withAuthority({ port, ...facts }: Omit<MatchFacts, 'authority'> & { port: string }): MatchFacts {
+  return { ...facts, authority: facts.hostname + port };
+}
