@@ -1,0 +1,113 @@
+/** Hand-made normalised resources: small to write, complete in shape. Lines are made up from the path. */
+import type { Finding } from '../../../src/diagnostics/finding.ts';
+import type { RouteModelRoute } from '../../../src/model/route-model.ts';
+import { translateAmbassador, type AmbassadorTranslation } from '../../../src/resources/ambassador/translate.ts';
+import type {
+  AmbassadorOptions,
+  HostResource,
+  HostSpec,
+  InvalidField,
+  ListenerResource,
+  ListenerSpec,
+  MappingResource,
+  MappingSpec,
+  ModuleResource,
+  NormalizedResources,
+  UnenforcedResource,
+} from '../../../src/resources/ambassador/types.ts';
+
+export type Extra = {
+  readonly namespace?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly invalid?: readonly InvalidField[];
+};
+
+export function mapping(name: string, spec: Partial<MappingSpec>, extra: Extra = {}): MappingResource {
+  return { ...meta('Mapping', name, extra), spec: { prefix: `/${name}/`, service: name, other: {}, ...spec } };
+}
+
+export function host(name: string, spec: Partial<HostSpec>, extra: Extra = {}): HostResource {
+  const defaults: HostSpec = {
+    hostname: '*',
+    mappingSelector: null,
+    insecureAction: 'Redirect',
+    requiresClientCertificate: false,
+  };
+  return { ...meta('Host', name, extra), spec: { ...defaults, ...spec } };
+}
+
+export function listener(name: string, spec: Partial<ListenerSpec>, extra: Extra = {}): ListenerResource {
+  const defaults: ListenerSpec = {
+    port: 8080,
+    protocolStack: ['HTTP', 'TCP'],
+    securityModel: 'XFP',
+    l7Depth: 0,
+    hostBinding: { namespaceFrom: 'ALL', matchLabels: null },
+  };
+  return { ...meta('Listener', name, extra), spec: { ...defaults, ...spec } };
+}
+
+export function moduleOf(config: Readonly<Record<string, unknown>>): ModuleResource {
+  return { ...meta('Module', 'ambassador', {}), spec: { config } };
+}
+
+export function unenforced(
+  kind: string,
+  name: string,
+  spec: Readonly<Record<string, unknown>>,
+  extra: Extra = {},
+): UnenforcedResource {
+  return { ...meta(kind, name, extra), spec };
+}
+
+function meta<Kind extends string>(kind: Kind, name: string, extra: Extra) {
+  const namespace = extra.namespace ?? 'default';
+  return {
+    kind,
+    namespace,
+    name,
+    source: { kind, namespace, name, file: 'test.yaml', line: 1 },
+    locate: (path: string) => 100 + path.length,
+    labels: extra.labels ?? {},
+    creationTimestamp: null,
+    invalid: extra.invalid ?? [],
+    staleSince: null,
+  };
+}
+
+export const OPTIONS: AmbassadorOptions = {
+  ambassadorId: 'default',
+  ambassadorNamespace: 'default',
+  allowUnenforced: new Set(),
+  unattached: 'serve',
+  prefixMode: 'raw',
+  weightsRemainder: 'fallthrough',
+  looseLabelSelectors: false,
+};
+
+export type Translated = AmbassadorTranslation & {
+  readonly findings: readonly Finding[];
+  readonly codes: readonly string[];
+  /** By name of the Mapping in namespace `default`, or `ns/name`. */
+  readonly route: (name: string) => RouteModelRoute;
+};
+
+export function translate(
+  resources: Partial<NormalizedResources>,
+  options: Partial<AmbassadorOptions> = {},
+): Translated {
+  const findings: Finding[] = [];
+  const complete = { mappings: [], hosts: [], listeners: [], module: null, unenforced: [], ...resources };
+  const result = translateAmbassador(complete, { ...OPTIONS, ...options }, (found) => findings.push(found));
+  return {
+    ...result,
+    findings,
+    codes: findings.map(({ code }) => code),
+    route: (name) => {
+      const id = `Mapping/${name.includes('/') ? name : `default/${name}`}`;
+      const route = result.routes.find((candidate) => candidate.id === id);
+      if (route === undefined) throw new Error(`No route ${id} among ${result.routes.map((r) => r.id).join(', ')}`);
+      return route;
+    },
+  };
+}
