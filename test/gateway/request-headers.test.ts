@@ -25,6 +25,13 @@ function refusal(received: Received, use = context): string {
   }
 }
 
+function two(name: string, first: string, second: string): [string, string][] {
+  return [
+    [name, first],
+    [name, second],
+  ];
+}
+
 describe('sanitizeHeaders', () => {
   const stripped =
     'X-Envoy-Original-Path x-envoy-expected-rq-timeout-ms X-Portolan-Relay l5d-dst-override Forwarded X-Forwarded-Port ' +
@@ -103,10 +110,6 @@ describe('sanitizeHeaders', () => {
   });
 
   it('refuses singletons that were joined from two lines', () => {
-    const two = (name: string, a: string, b: string): [string, string][] => [
-      [name, a],
-      [name, b],
-    ];
     expect(refusal(two('authorization', 'Bearer a', 'Bearer b'))).toBe('400 duplicate-header');
     expect(refusal(two('authorization', 'Basic YQ==', 'bearer b'))).toBe('400 duplicate-header');
     expect(refusal({ authorization: 'AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host, Signature=c' })).toBe(

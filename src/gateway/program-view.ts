@@ -1,0 +1,87 @@
+/** A loaded program as the request path sees it: one version, from the first look-up of a request to its last. */
+import type { GatewaySettings } from '../model/route-model.ts';
+import type { CompiledDomain, RouteProgram } from '../program/route-program.ts';
+import { describeHostname, DomainIndex } from './domain-index.ts';
+import { createMatcher, judgeCandidates, type Candidate, type JudgedTable, type Matcher } from './matcher.ts';
+import type { MatchFacts } from './predicates.ts';
+import { RouteTable } from './route-table.ts';
+
+/** What serves one hostname. */
+export type Site = { readonly domain: CompiledDomain; readonly matcher: Matcher };
+
+export interface ProgramView {
+  readonly version: string;
+  readonly settings: GatewaySettings;
+  /**
+   * The domain of a request and the matcher over the tables its hostname selects; null: no domain
+   * serves this host. A promise only while parts of the program are still to be loaded; it rejects
+   * with GatewayError 503 `program-incomplete` when they cannot be.
+   * @param hostname lower case, without port
+   * @param authority lower case Host header
+   */
+  find(hostname: string, authority: string): Site | null | Promise<Site | null>;
+}
+
+export interface MemoryView extends ProgramView {
+  find(hostname: string, authority: string): Site | null;
+  /** Every match of the request's domain in the order tried, with what kept it from matching; null: no domain. */
+  judge(facts: MatchFacts & { readonly hostname: string }, random: number): readonly Candidate[] | null;
+}
+
+/** Hostnames whose selection is remembered. Wildcard domains make their number the client's choice, hence a bound. */
+const REMEMBERED_SITES = 2048;
+
+/** A view over a whole program in memory: explain, tests, benchmarks. Tables are indexed when first needed. */
+export function createMemoryView(program: RouteProgram, version: string): MemoryView {
+  const index = new DomainIndex(program.domains, program.settings.hostPort);
+  const tables = new Map<string, RouteTable>();
+  const sites = new SiteCache();
+  const tableOf = (id: string): RouteTable => {
+    let table = tables.get(id);
+    if (table === undefined) {
+      table = new RouteTable(program.tables[id] ?? [], { packed: false });
+      tables.set(id, table);
+    }
+    return table;
+  };
+  return {
+    version,
+    settings: program.settings,
+    find: (hostname, authority) => {
+      const host = index.hostOf(hostname, authority);
+      const known = sites.get(host);
+      if (known !== undefined) return known;
+      const selected = index.select(host);
+      if (selected === null) return null;
+      return sites.set(host, { domain: selected.domain, matcher: createMatcher(selected.tableIds.map(tableOf)) });
+    },
+    judge: (facts, random) => {
+      const host = index.hostOf(facts.hostname, facts.authority);
+      const selected = index.select(host);
+      if (selected === null) return null;
+      const chosen = new Set(selected.tableIds);
+      const judged: readonly JudgedTable[] = selected.domain.tables.map(({ id, hostname }) => ({
+        routes: program.tables[id] ?? [],
+        hostnameMiss: chosen.has(id)
+          ? null
+          : { failed: 'hostname', expected: describeHostname(hostname), actual: host },
+      }));
+      return judgeCandidates(judged, facts, random);
+    },
+  };
+}
+
+/** Hostname → site. Emptied when full: a flood of made-up names costs look-ups, not memory. */
+export class SiteCache {
+  readonly #sites = new Map<string, Site>();
+
+  get(host: string): Site | undefined {
+    return this.#sites.get(host);
+  }
+
+  set(host: string, site: Site): Site {
+    if (this.#sites.size >= REMEMBERED_SITES) this.#sites.clear();
+    this.#sites.set(host, site);
+    return site;
+  }
+}
