@@ -1,5 +1,9 @@
-declare namespace Cloudflare {
-  interface Env {
-    RATE_LIMITS: DurableObjectNamespace<import('../../src/objects/rate-limit-object.ts').RateLimitObject>;
+import type { RateLimitObject } from '../../src/objects/rate-limit-object.ts';
+
+declare global {
+  namespace Cloudflare {
+    interface Env {
+      RATE_LIMITS: DurableObjectNamespace<RateLimitObject>;
+    }
   }
 }

@@ -21,6 +21,9 @@ const tenAMinute = (key: string) => check(key, 10, 60_000);
 function stubOf(key: string) {
   return env.RATE_LIMITS.get(env.RATE_LIMITS.idFromName(key));
 }
+function savedOf(key: string): Promise<unknown> {
+  return runInDurableObject(stubOf(key), (_, state) => state.storage.kv.get('state'));
+}
 async function takeMany(count: number, checks: readonly RateLimitCheck[]) {
   return Promise.all(Array.from({ length: count }, () => limiter.take(checks)));
 }
@@ -158,10 +161,9 @@ describe('storage', () => {
   it('writes nothing for a refused request', async () => {
     const limit = tenAMinute('quiet');
     await takeMany(10, [limit]);
-    const saved = () => runInDurableObject(stubOf('quiet'), (_, state) => state.storage.kv.get('state'));
-    const before = await saved();
+    const before = await savedOf('quiet');
     expect(before).toMatchObject({ gcra: { rate: 10, periodMs: 60_000 } });
     await takeMany(5, [limit]);
-    expect(await saved()).toEqual(before);
+    expect(await savedOf('quiet')).toEqual(before);
   });
 });

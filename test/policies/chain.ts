@@ -1,0 +1,81 @@
+/**
+ * Runs policies the way the gateway does: Hono's composition, an error mapping at the end, outgoing
+ * headers applied last. Small on purpose; the gateway's own tests cover the gateway.
+ */
+import { Hono } from 'hono';
+import { GatewayError } from '../../src/diagnostics/errors.ts';
+import type { Json } from '../../src/model/route-model.ts';
+import type { GatewayEnv, PolicyRuntime, RateLimiter, RequestFacts } from '../../src/policies/contract.ts';
+import { policyHandler } from '../../src/policies/handlers.ts';
+import { OutgoingHeaderLog } from '../../src/policies/outgoing-headers.ts';
+
+export type ChainOptions = {
+  readonly policies: readonly { readonly name: string; readonly config: Json }[];
+  readonly upstream?: () => Response;
+  readonly runtime?: PolicyRuntime;
+};
+
+const UNUSED_LIMITER: RateLimiter = {
+  take: () => Promise.reject(new Error('no limiter in this test')),
+};
+
+export function factsOf(
+  request: Partial<Omit<RequestFacts, 'headers'>> & { headers?: HeadersInit } = {},
+): RequestFacts {
+  return {
+    requestId: 'req-1',
+    method: 'GET',
+    scheme: 'https',
+    hostname: 'api.example.com',
+    authority: 'api.example.com',
+    path: '/backend/hello',
+    query: null,
+    clientIp: '203.0.113.7',
+    ...request,
+    headers: new Headers(request.headers),
+  };
+}
+
+/** Ports that policies get; a limiter that was not given cannot be asked. */
+export function runtimeOf(ports: Partial<PolicyRuntime>): PolicyRuntime {
+  return { rateLimiter: UNUSED_LIMITER, failOpen: 'as-upstream', log: () => undefined, ...ports };
+}
+
+/** An upstream that always answers 200 with these headers. */
+export function answering(headers: HeadersInit): () => Response {
+  return () => new Response('upstream', { headers });
+}
+
+/** One request through the given policies to an upstream that answers 200 `upstream`. */
+export async function runChain(options: ChainOptions, facts: RequestFacts): Promise<Response> {
+  const runtime = options.runtime ?? runtimeOf({});
+  const outgoing = new OutgoingHeaderLog();
+  const app = new Hono<GatewayEnv>();
+  app.use(async (c, next) => {
+    c.set('facts', facts);
+    c.set('outgoing', outgoing);
+    c.set('route', {
+      id: 'Mapping/default/backend-mapping',
+      source: { kind: 'Mapping', namespace: 'default', name: 'backend-mapping' },
+      matches: [],
+      action: { kind: 'respond', status: 200 },
+      timeouts: { requestMs: 0, idleMs: 0 },
+    });
+    await next();
+  });
+  for (const { name, config } of options.policies) {
+    const handler = policyHandler(name);
+    if (handler === null) throw new Error(`no policy ${name}`);
+    app.use(handler.create(config, runtime));
+  }
+  app.all('*', () => options.upstream?.() ?? new Response('upstream'));
+  app.onError((error) => {
+    if (!(error instanceof GatewayError)) throw error;
+    const body = { code: error.code, status: error.status, ...error.options.extensions };
+    return Response.json(body, { status: error.status, headers: { ...error.options.headers } });
+  });
+  const answer = await app.request('http://gateway.test/', { method: facts.method });
+  const response = new Response(answer.body, answer);
+  outgoing.applyTo(response.headers);
+  return response;
+}

@@ -1,0 +1,24 @@
+/** Lowers options and keeps what was reported. */
+import type { Finding } from '../../src/diagnostics/finding.ts';
+import type { Json } from '../../src/model/route-model.ts';
+import { policyLowering } from '../../src/policies/lowerings.ts';
+
+export function lowerOptions(policy: string, options: unknown): { config: Json | null; findings: readonly Finding[] } {
+  const findings: Finding[] = [];
+  const lowering = policyLowering(policy);
+  if (lowering === null) throw new Error(`no policy ${policy}`);
+  const source = { kind: 'Mapping', namespace: 'default', name: 'm', file: 'a.yaml', line: 7, path: `spec.${policy}` };
+  const config = lowering.lower(options, {
+    routeId: 'Mapping/default/m',
+    source,
+    report: (finding) => findings.push(finding),
+  });
+  return { config, findings };
+}
+
+/** Lowers options that must be right. */
+export function lowered(policy: string, options: unknown): Json {
+  const { config, findings } = lowerOptions(policy, options);
+  if (config === null) throw new Error(findings.map(({ message }) => message).join('\n'));
+  return config;
+}
