@@ -4,15 +4,15 @@
  */
 import { stripPatternPort } from '../../model/hostname.ts';
 import { comparableRank, type RankedCondition } from '../../model/route-rank.ts';
-import type { HostPattern, PathMatch, RankKey, RegexModel, RouteMatch, ValueMatch } from '../../model/route-model.ts';
+import type { PathMatch, RankKey, RegexModel, RouteMatch, ValueMatch } from '../../model/route-model.ts';
 import type { AmbassadorOptions, MappingResource, MappingSpec } from './types.ts';
 
 /** `pattern`: as compared (lower case; a regex as it is). `text`: as written, which is what ranks. */
 export type MappingHost = { readonly pattern: string; readonly text: string; readonly regex: boolean };
 
 export type MatchProblem = {
-  /** `reject`: Ambassador rejects the Mapping. `unsupported`: we cannot test it. `notice`: worth a line. */
-  readonly effect: 'reject' | 'unsupported' | 'notice';
+  /** `reject`: Ambassador rejects the Mapping. `notice`: it works, but hardly as meant. */
+  readonly effect: 'reject' | 'notice';
   readonly code: string;
   readonly path: string;
   readonly message: string;
@@ -54,7 +54,7 @@ export function linkMatch(mapping: MappingResource, options: AmbassadorOptions, 
     ...terms(spec.regex_headers, true),
   ];
   const query = [...terms(spec.query_parameters, false), ...terms(spec.regex_query_parameters, true)];
-  const pseudo = takePseudoHeaders(headers, problems);
+  const pseudo = takePseudoHeaders(headers, spec, host !== null);
   return {
     host,
     headers,
@@ -71,9 +71,9 @@ export function linkMatch(mapping: MappingResource, options: AmbassadorOptions, 
       hostnameRegex: host !== null && host.regex,
     }),
     route: {
-      hostname: combine(routeHostname(host, regex), pseudo.authority, 'host', { regex, problems }),
-      path: pathMatch(spec, options, problems),
-      method: combine(specMethod(spec, regex), pseudo.method, 'method', { regex, problems }),
+      hostname: pseudo.authority === null ? routeHostname(host, regex) : conditionText(pseudo.authority, regex),
+      path: pathMatch(spec, options, regex, problems),
+      method: pseudo.method === null ? specMethod(spec, regex) : conditionText(pseudo.method, regex),
       headers: pseudo.rest.map((term) => valueMatch(term, term.name.toLowerCase(), 'spec.regex_headers', regex)),
       query: query.map((term) => valueMatch(term, term.name, 'spec.regex_query_parameters', regex)),
     },
@@ -150,63 +150,36 @@ function terms(map: Readonly<Record<string, string | true>> | undefined, regex: 
 }
 
 type PseudoHeaders = {
-  readonly authority: readonly RankedCondition[];
-  readonly method: readonly RankedCondition[];
+  readonly authority: RankedCondition | null;
+  readonly method: RankedCondition | null;
+  /** Conditions that stay header conditions. */
   readonly rest: readonly RankedCondition[];
 };
 
-/** Host and method have a place of their own in the model; the other pseudo-headers are values like any header. */
-function takePseudoHeaders(headers: readonly RankedCondition[], problems: MatchProblem[]): PseudoHeaders {
-  const taken = { authority: [] as RankedCondition[], method: [] as RankedCondition[], rest: [] as RankedCondition[] };
+/**
+ * Host and method have a place of their own in a match, where they are looked up instead of tested one
+ * by one. A condition on them moves there when the place is free; otherwise it is one more to hold.
+ */
+function takePseudoHeaders(headers: readonly RankedCondition[], spec: MappingSpec, hasHost: boolean): PseudoHeaders {
+  let authority: RankedCondition | null = null;
+  let method: RankedCondition | null = null;
+  const rest: RankedCondition[] = [];
   for (const term of headers) {
     const name = term.name.toLowerCase();
     // Every request has these, so their presence asks nothing.
     if (name.startsWith(':') && term.value === null) continue;
-    if (name === ':authority') taken.authority.push(term);
-    else if (name === ':method') taken.method.push(term);
-    else if (!name.startsWith(':')) taken.rest.push(term);
-    else problems.push(unsupportedPseudoHeader(term));
+    if (name === ':authority' && !hasHost && authority === null) authority = term;
+    else if (name === ':method' && spec.method === undefined && method === null) method = term;
+    else rest.push(term);
   }
-  return taken;
+  return { authority, method, rest };
 }
 
-function unsupportedPseudoHeader(term: RankedCondition): MatchProblem {
-  return {
-    effect: 'unsupported',
-    code: 'header-match-unsupported',
-    path: term.regex ? 'spec.regex_headers' : 'spec.headers',
-    message: `A condition on \`${term.name}\` cannot be tested here, so the route refuses instead of ignoring it.`,
-    hint: 'Match the path with `prefix`, and the scheme with the Listener and Host settings.',
-  };
-}
-
-/**
- * A pseudo-header condition beside the field of the same meaning. One of the two alone, or two equal
- * ones, can be carried; a real conjunction cannot.
- */
-function combine(
-  field: HostPattern | { readonly regex: RegexModel } | null,
-  extra: readonly RankedCondition[],
-  what: 'host' | 'method',
-  { regex, problems }: { readonly regex: RegexFactory; readonly problems: MatchProblem[] },
-): HostPattern | { readonly regex: RegexModel } | null {
-  let current = field;
-  for (const term of extra) {
-    const value = term.value ?? '';
-    const path = term.regex ? 'spec.regex_headers' : 'spec.headers';
-    if (current === null) {
-      current = term.regex ? { regex: regex(value, path) } : value;
-    } else if (typeof current === 'string' ? term.regex || current !== value : current.regex.pattern !== value) {
-      problems.push({
-        effect: 'unsupported',
-        code: 'header-match-unsupported',
-        path,
-        message: `\`${term.name}\` adds a second condition on the ${what}; both cannot be tested, so the route refuses.`,
-        hint: `Write one condition on the ${what}.`,
-      });
-    }
-  }
-  return current;
+function conditionText(
+  { value, regex }: RankedCondition,
+  factory: RegexFactory,
+): string | { readonly regex: RegexModel } {
+  return regex ? { regex: factory(value ?? '', 'spec.regex_headers') } : (value ?? '');
 }
 
 function valueMatch(term: RankedCondition, name: string, path: string, regex: RegexFactory): ValueMatch {
@@ -216,10 +189,16 @@ function valueMatch(term: RankedCondition, name: string, path: string, regex: Re
 }
 
 /** `prefix_regex` beats `prefix_exact`; case only matters where plain text is compared. */
-function pathMatch(spec: MappingSpec, options: AmbassadorOptions, problems: MatchProblem[]): PathMatch {
+function pathMatch(
+  spec: MappingSpec,
+  options: AmbassadorOptions,
+  regex: RegexFactory,
+  problems: MatchProblem[],
+): PathMatch {
   if (spec.prefix_regex === true) {
     if (spec.case_sensitive === false) problems.push(caseIgnored);
-    return { kind: 'regex', value: spec.prefix, caseSensitive: true };
+    const { pattern, ...limits } = regex(spec.prefix, 'spec.prefix');
+    return { kind: 'regex', value: pattern, caseSensitive: true, ...limits };
   }
   if (!/^(?:\/[^?#]*)?$/.test(spec.prefix)) problems.push(unreachablePrefix(spec.prefix));
   const caseSensitive = spec.case_sensitive !== false;

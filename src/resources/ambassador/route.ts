@@ -88,7 +88,7 @@ function routeOutcome(mapping: LinkedMapping, place: RoutePlace, context: RouteC
   const destination = redirects ? linkRedirectTarget(resource, context) : linkDestination(resource, context);
   const refuse =
     place.refuse ??
-    unsupported(mapping, context.report) ??
+    grpcRefusal(resource, context.report) ??
     context.protections.refusalFor(scopeOf(mapping, place, context));
   if (!destination.ok) return { action: refuse ?? destination.refuse, service: null };
   const { service } = destination;
@@ -120,11 +120,7 @@ const resourceInvalid: RefuseAction = {
 };
 
 /** What cannot be served at all, however the rest of the Mapping reads. */
-function unsupported({ resource, match }: LinkedMapping, report: Report): RefuseAction | null {
-  if (match.problems.some(({ effect }) => effect === 'unsupported')) {
-    const message = 'This route has a condition that this gateway cannot test.';
-    return { kind: 'refuse', status: 501, code: 'header-match-unsupported', message };
-  }
+function grpcRefusal(resource: MappingResource, report: Report): RefuseAction | null {
   if (resource.spec.grpc !== true) return null;
   reportAt(report, resource, {
     severity: 'warning',

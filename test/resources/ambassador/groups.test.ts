@@ -101,12 +101,12 @@ describe('canary weights', () => {
   });
 });
 
-describe('group identity', () => {
-  const grouped = (a: Partial<MappingSpec>, b: Partial<MappingSpec>): boolean => {
-    const { route } = translate({ mappings: [mapping('a', { ...same, ...a }), mapping('b', { ...same, ...b })] });
-    return route('a').group !== null && route('a').group === route('b').group;
-  };
+const grouped = (a: Partial<MappingSpec>, b: Partial<MappingSpec>): boolean => {
+  const { route } = translate({ mappings: [mapping('a', { ...same, ...a }), mapping('b', { ...same, ...b })] });
+  return route('a').group !== null && route('a').group === route('b').group;
+};
 
+describe('group identity', () => {
   it.each([
     ['nothing else', {}, {}, true],
     ['another service', { service: 'x' }, { service: 'y' }, true],
@@ -140,17 +140,17 @@ describe('group identity', () => {
   });
 });
 
-describe('core fields of a group', () => {
-  const conflict = (a: Partial<MappingSpec>, b: Partial<MappingSpec>) => {
-    const { routes, findings } = translate({
-      mappings: [mapping('a', { ...same, ...a }), mapping('b', { ...same, ...b })],
-    });
-    const found = findings.find(({ code }) => code === 'group-conflict');
-    expect(routes.some(({ id }) => id === 'Mapping/default/b')).toBe(found === undefined);
-    expect(routes.find(({ id }) => id === 'Mapping/default/a')?.share).toBeNull();
-    return found === undefined ? null : [found.severity, found.source?.name, found.path];
-  };
+const conflict = (a: Partial<MappingSpec>, b: Partial<MappingSpec>) => {
+  const { routes, findings } = translate({
+    mappings: [mapping('a', { ...same, ...a }), mapping('b', { ...same, ...b })],
+  });
+  const found = findings.find(({ code }) => code === 'group-conflict');
+  expect(routes.some(({ id }) => id === 'Mapping/default/b')).toBe(found === undefined);
+  expect(routes.find(({ id }) => id === 'Mapping/default/a')?.share).toBeNull();
+  return found === undefined ? null : [found.severity, found.source?.name, found.path];
+};
 
+describe('core fields of a group', () => {
   it.each([
     ['sets what the first lacks', {}, { bypass_auth: true }, 'spec.bypass_auth'],
     ['sets another value', { bypass_auth: true }, { bypass_auth: false }, 'spec.bypass_auth'],
@@ -189,10 +189,10 @@ describe('core fields of a group', () => {
   });
 });
 
-describe('fields of the whole group', () => {
-  const pair = (a: Partial<MappingSpec>, b: Partial<MappingSpec>) =>
-    translate({ mappings: [mapping('a', { ...same, ...a, weight: 10 }), mapping('b', { ...same, ...b })] });
+const pair = (a: Partial<MappingSpec>, b: Partial<MappingSpec>) =>
+  translate({ mappings: [mapping('a', { ...same, ...a, weight: 10 }), mapping('b', { ...same, ...b })] });
 
+describe('fields of the whole group', () => {
   it('shares cors of whichever member has it; the last one decides', () => {
     const one = pair({ cors: { origins: ['https://x'] } }, {});
     expect(one.route('b').policies).toEqual(one.route('a').policies);
