@@ -9,7 +9,7 @@ import type { CorsOptions } from '../policies/cors/options.ts';
 import type { RateLimitOptions } from '../policies/rate-limit/options.ts';
 
 export type ConfigDefinition<Upstream extends string = string, Cluster extends string = string> = {
-  /** How services become reachable. The one marked `default` (else the first) is asked first. */
+  /** How services become reachable. The one marked `default` (else the first) is meant where none is named. */
   readonly clusters?: { readonly [Name in Cluster]: ClusterDefinition };
   /** Backends with a name of their own, for routes that say `backend: { upstream: 'name' }`. */
   readonly upstreams?: { readonly [Name in Upstream]: string | ServiceDefinition<NoInfer<Cluster>> };
@@ -135,7 +135,7 @@ export type ServiceDefinition<Cluster extends string> = {
   readonly service: string;
   /** How to speak to a service that is not written as a URL. Default `http`. */
   readonly scheme?: 'http' | 'https';
-  /** Clusters that have it, in order of preference. Default: all, in their order. */
+  /** Clusters that have it, in order of preference. Default: the default cluster. */
   readonly clusters?: readonly [Cluster, ...Cluster[]];
 };
 

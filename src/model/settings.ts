@@ -1,5 +1,5 @@
 /** Gateway-wide settings: the defaults, and how several sources of settings become one. */
-import type { GatewaySettings, PathSettings } from './route-model.ts';
+import type { GatewaySettings, PathSettings, RouteTimeouts } from './route-model.ts';
 
 /** Settings as one source gives them; whatever it does not name is left to the sources before it. */
 export type SettingsPatch = Partial<Omit<GatewaySettings, 'paths'>> & { readonly paths?: Partial<PathSettings> };
@@ -39,3 +39,6 @@ export function mergeSettings(...patches: readonly (SettingsPatch | null)[]): Ga
   const paths: PathSettings = Object.assign({}, DEFAULT_SETTINGS.paths, ...written.map((patch) => patch.paths));
   return Object.assign({}, DEFAULT_SETTINGS, ...written, { paths });
 }
+
+/** Of a route that says nothing: Ambassador's 3 s for the exchange, Envoy's 5 minutes of silence. */
+export const DEFAULT_TIMEOUTS: RouteTimeouts = { requestMs: 3000, idleMs: 300_000, attemptMs: null };

@@ -1,0 +1,218 @@
+/** The default export of routes.config.ts, from anything at all to a checked configuration. */
+import type * as z from 'zod';
+import { finding, type Report, type SourceRef } from '../diagnostics/finding.ts';
+import type { ClusterModel, Json } from '../model/route-model.ts';
+import { formatPath, toPlainData } from './plain-data.ts';
+import { parseRoute } from './parse-route.ts';
+import type { CheckedRoute, PortolanConfig } from './portolan-config.ts';
+import { problem, problemsOf, unknownKey, type Problem } from './problems.ts';
+import { readService, serviceFields, type DeclaredUpstreams, type ServiceFields } from './read-backends.ts';
+import { ambassadorSchema, clusterSchema, gatewaySchema, paritySchema, upstreamSchema } from './schema.ts';
+import { ambassadorChoices, settingsPatch } from './settings-patch.ts';
+import { findSourceLines, type SourceLines } from './source-lines.ts';
+
+const PARTS = ['clusters', 'upstreams', 'routes', 'ambassador', 'parity', 'gateway'] as const;
+const DEFAULT_INGRESS_HEADER = 'x-portolan-service';
+
+type ParseContext = {
+  readonly file: string;
+  readonly lines: SourceLines;
+  readonly report: Report;
+  /** Full paths of what is not data: reported, and null in the value. */
+  readonly notData: Set<string>;
+};
+
+/**
+ * Never throws. A wrong part costs that part alone: a bad route refuses at its own match, a bad
+ * cluster, upstream or switch is left out. null: there is no configuration in it at all.
+ *
+ * `file` names the configuration in findings; `text`, its source text, gives them lines.
+ */
+export function parseConfig(
+  value: unknown,
+  report: Report,
+  file: string,
+  text: string | null = null,
+): PortolanConfig | null {
+  const context: ParseContext = { file, lines: findSourceLines(text), report, notData: new Set() };
+  const data = toPlainData(value, ({ path, message }) => {
+    context.notData.add(path);
+    const hint = 'Keep the configuration plain data; compute values before, in the file itself.';
+    report(
+      finding('error', 'config-not-data', message, {
+        source: configSource(context),
+        path: path === '' ? null : path,
+        hint,
+      }),
+    );
+  });
+  if (!isObject(data)) {
+    if (!context.notData.has('')) {
+      reportPart(
+        context,
+        null,
+        problem([], 'The configuration must be an object.', 'export default defineConfig({ … })'),
+      );
+    }
+    return null;
+  }
+  for (const key of Object.keys(data)) {
+    if (!PARTS.some((part) => part === key)) reportPart(context, null, unknownKey([], key, PARTS));
+  }
+  const clusters = parseClusters(data.clusters, context);
+  const upstreams = parseUpstreams(data.upstreams, clusters.names, context);
+  const parity = parsePart(paritySchema, data.parity, 'parity', context);
+  const gateway = parsePart(gatewaySchema, data.gateway, 'gateway', context);
+  const ambassador = parsePart(ambassadorSchema, data.ambassador, 'ambassador', context);
+  if (parity.strictClaims !== undefined) reportStrictClaims(context);
+  return {
+    file,
+    routes: parseRoutes(data.routes, upstreams, clusters.names, context),
+    clusters: clusters.models,
+    settings: settingsPatch(parity, gateway),
+    ambassador: ambassadorChoices(parity, ambassador),
+  };
+}
+
+function parseRoutes(
+  value: Json | undefined,
+  upstreams: DeclaredUpstreams,
+  clusters: ReadonlySet<string>,
+  context: ParseContext,
+): readonly CheckedRoute[] {
+  if (value === undefined) return [];
+  if (!isList(value)) {
+    reportPart(context, 'routes', problem([], '`routes` must be a list.'));
+    return [];
+  }
+  const names = new Set<string>();
+  const routes: CheckedRoute[] = [];
+  for (const [index, entry] of value.entries()) {
+    const route = parseRoute(entry, index, { ...context, upstreams, clusters, names });
+    if (route !== null) routes.push(route);
+  }
+  return routes;
+}
+
+function parseClusters(
+  value: Json | undefined,
+  context: ParseContext,
+): { readonly models: readonly ClusterModel[]; readonly names: ReadonlySet<string> } {
+  const entries = entriesOf(value, 'clusters', context);
+  const models: ClusterModel[] = [];
+  let defaultName: string | null = null;
+  for (const [name, entry] of entries) {
+    const source: SourceRef = { ...configSource(context), kind: 'Cluster', name, line: context.lines.key(name) };
+    const result = clusterSchema.safeParse(entry);
+    if (!result.success) {
+      for (const each of problemsOf(result.error, clusterSchema, entry)) reportAt(context, source, each);
+      continue;
+    }
+    const model = clusterModel(name, result.data);
+    if (result.data.default !== true) models.push(model);
+    else if (defaultName === null) {
+      defaultName = name;
+      models.unshift(model);
+    } else {
+      models.push(model);
+      reportAt(
+        context,
+        source,
+        problem(['default'], `The cluster \`${defaultName}\` is the default already.`, 'Mark one cluster only.'),
+      );
+    }
+  }
+  return { models, names: new Set(entries.map(([name]) => name)) };
+}
+
+function clusterModel(name: string, cluster: z.infer<typeof clusterSchema>): ClusterModel {
+  const { services = {}, template, ingress, vpcService, echoInDev } = cluster;
+  return {
+    name,
+    services: Object.fromEntries(Object.entries(services).map(([key, url]) => [key.toLowerCase(), url])),
+    template: template ?? null,
+    ingress:
+      ingress === undefined ? null : { ...ingress, header: (ingress.header ?? DEFAULT_INGRESS_HEADER).toLowerCase() },
+    vpcService: vpcService ?? null,
+    ...(echoInDev === true ? { echo: true } : {}),
+  };
+}
+
+function parseUpstreams(
+  value: Json | undefined,
+  clusters: ReadonlySet<string>,
+  context: ParseContext,
+): DeclaredUpstreams {
+  const upstreams = new Map<string, ServiceFields | null>();
+  for (const [name, entry] of entriesOf(value, 'upstreams', context)) {
+    const result = upstreamSchema.safeParse(entry);
+    const fields = result.success ? serviceFields(result.data) : null;
+    const read = fields === null ? null : readService(fields, [], clusters);
+    const problems = result.success ? [] : problemsOf(result.error, upstreamSchema, entry);
+    const unreadable = read !== null && 'code' in read ? [read] : [];
+    const source: SourceRef = { ...configSource(context), kind: 'Upstream', name, line: context.lines.key(name) };
+    for (const each of [...problems, ...unreadable]) reportAt(context, source, each);
+    upstreams.set(name, unreadable.length > 0 ? null : fields);
+  }
+  return upstreams;
+}
+
+/** Whatever is wrong is left out, so that the other switches of the part still say what they say. */
+function parsePart<Schema extends z.ZodObject>(
+  schema: Schema,
+  value: Json | undefined,
+  part: string,
+  context: ParseContext,
+): Partial<z.infer<Schema>> {
+  if (value === undefined) return {};
+  if (!isObject(value)) {
+    reportPart(context, part, problem([], `\`${part}\` must be an object.`));
+    return {};
+  }
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const problems = problemsOf(result.error, schema, value);
+  for (const each of problems) reportPart(context, part, each);
+  const wrong = new Set(problems.map(({ at }) => at[0]));
+  const rest = schema.safeParse(Object.fromEntries(Object.entries(value).filter(([key]) => !wrong.has(key))));
+  return rest.success ? rest.data : {};
+}
+
+function entriesOf(value: Json | undefined, part: string, context: ParseContext): readonly (readonly [string, Json])[] {
+  if (value === undefined) return [];
+  if (isObject(value)) return Object.entries(value);
+  reportPart(context, part, problem([], `\`${part}\` must be an object of named entries.`));
+  return [];
+}
+
+function reportStrictClaims(context: ParseContext): void {
+  const message = '`strictClaims` has no effect yet: no policy reads claims.';
+  const source = { ...configSource(context), line: context.lines.key('strictClaims') };
+  context.report(finding('info', 'no-effect', message, { source, path: 'parity.strictClaims' }));
+}
+
+function reportPart(context: ParseContext, part: string | null, found: Problem): void {
+  const at = part === null ? found.at : [part, ...found.at];
+  const key = at.findLast((each) => typeof each === 'string');
+  const line = typeof key === 'string' ? context.lines.key(key) : null;
+  reportAt(context, { ...configSource(context), line }, { ...found, at });
+}
+
+function reportAt({ report, notData }: ParseContext, source: SourceRef, { code, message, at, hint }: Problem): void {
+  const path = formatPath(at);
+  const full = source.kind === 'Config' ? path : formatPath([`${source.kind.toLowerCase()}s`, source.name, ...at]);
+  if (notData.has(full)) return;
+  report(finding('error', code, message, { source, path: path === '' ? null : path, hint }));
+}
+
+function configSource({ file }: ParseContext): SourceRef {
+  return { kind: 'Config', namespace: null, name: file.replace(/^.*[\\/]/, ''), file, line: null };
+}
+
+function isObject(value: Json | undefined): value is { readonly [key: string]: Json } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isList(value: Json): value is readonly Json[] {
+  return Array.isArray(value);
+}
