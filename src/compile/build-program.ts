@@ -1,0 +1,154 @@
+/**
+ * Everything from read sources to a route program, as one pure function: used by every command, the
+ * development server and the tests alike. The same input in any order gives an equal program.
+ */
+import type { PortolanConfig } from '../config/portolan-config.ts';
+import { translateConfig } from '../config/translate.ts';
+import { resourceKey, type Finding, type SourceRef } from '../diagnostics/finding.ts';
+import type { RouteModel } from '../model/route-model.ts';
+import { mergeSettings } from '../model/settings.ts';
+import { validateModel } from '../model/validate-model.ts';
+import type { AcceptedResources } from '../program/accepted.ts';
+import type { RouteProgram } from '../program/route-program.ts';
+import { normalizeResources } from '../resources/ambassador/normalize.ts';
+import { translateAmbassador } from '../resources/ambassador/translate.ts';
+import type { AmbassadorOptions, KubernetesObject, NormalizedResources } from '../resources/ambassador/types.ts';
+import { buildWithLastGood, type BuildRun } from './build-with-last-good.ts';
+import { CompileCache, compileModel } from './compile-model.ts';
+import { PlainForm } from './last-accepted.ts';
+import { sortFindings, type ResourceStatus } from './resource-status.ts';
+import type { UpstreamOptions } from './upstreams.ts';
+
+export type BuildInput = {
+  readonly objects: readonly KubernetesObject[];
+  /** null: no routes.config.ts. */
+  readonly config: PortolanConfig | null;
+  /** What reading and parsing the sources already found. */
+  readonly initialFindings?: readonly Finding[];
+};
+
+export type BuildOptions = UpstreamOptions & {
+  /** Go before what routes.config.ts says about the installation. */
+  readonly ambassador?: Partial<AmbassadorOptions>;
+  /** `accepted` of the last build that was published. Default none. */
+  readonly previous?: AcceptedResources;
+  /** ISO time; reaches the program only as `staleSince` of a resource that broke in this build. */
+  readonly now: string;
+  /** Give the same one to each build of one process to make rebuilds cheap. */
+  readonly cache?: BuildCache;
+};
+
+export type BuildResult = {
+  readonly model: RouteModel;
+  readonly program: RouteProgram;
+  /** By file, line and code. */
+  readonly findings: readonly Finding[];
+  /** One per resource, by resource key. */
+  readonly statuses: readonly ResourceStatus[];
+  /** For `previous` of the next build, and to be kept beside the program. */
+  readonly accepted: AcceptedResources;
+  /** `routes`: those attached to at least one domain. */
+  readonly counts: { readonly resources: number; readonly routes: number };
+};
+
+/** What one build can take over from the one before. Never changes a result. */
+export class BuildCache {
+  readonly compile = new CompileCache();
+  readonly plain = new PlainForm();
+}
+
+export function buildProgram(input: BuildInput, options: BuildOptions): BuildResult {
+  const cache = options.cache ?? new BuildCache();
+  const ambassador = ambassadorOptions(input.config, options.ambassador);
+  const result = buildWithLastGood(
+    {
+      objects: input.objects,
+      initialFindings: input.initialFindings ?? [],
+      previous: options.previous ?? {},
+      now: options.now,
+      plain: cache.plain,
+    },
+    (objects, staleSince) => runOnce(objects, staleSince, { config: input.config, ambassador, options, cache }),
+  );
+  return {
+    model: result.model,
+    program: result.program,
+    findings: sortFindings(result.findings),
+    statuses: result.statuses,
+    accepted: result.accepted,
+    counts: {
+      resources: result.statuses.length,
+      routes: result.model.routes.filter(({ domains }) => domains.length > 0).length,
+    },
+  };
+}
+
+type RunContext = {
+  readonly config: PortolanConfig | null;
+  readonly ambassador: AmbassadorOptions;
+  readonly options: BuildOptions;
+  readonly cache: BuildCache;
+};
+
+function runOnce(
+  objects: readonly KubernetesObject[],
+  staleSince: ReadonlyMap<string, string>,
+  { config, ambassador, options, cache }: RunContext,
+): BuildRun {
+  const findings: Finding[] = [];
+  const report = (finding: Finding): void => void findings.push(finding);
+
+  const resources = markStale(normalizeResources(objects, ambassador, report), staleSince);
+  const translated = translateAmbassador(resources, ambassador, report);
+  const authored = config === null ? null : translateConfig(config, translated.domains, report);
+  const model: RouteModel = {
+    domains: translated.domains,
+    routes: [...translated.routes, ...(authored?.routes ?? [])],
+    settings: mergeSettings(translated.settings, authored?.settings ?? null),
+    clusters: authored?.clusters ?? [],
+  };
+  validateModel(model, report);
+  const program = compileModel(model, options, report, cache.compile);
+  return { model, program, findings, resources: allSources(resources) };
+}
+
+const DEFAULTS: AmbassadorOptions = {
+  ambassadorId: 'default',
+  ambassadorNamespace: 'default',
+  allowUnenforced: new Set(),
+  unattached: 'serve',
+  prefixMode: 'raw',
+  weightsRemainder: 'fallthrough',
+  looseLabelSelectors: false,
+  hostPort: 'strip',
+};
+
+/** Defaults < routes.config.ts < command line; accepted gaps in enforcement add up. */
+function ambassadorOptions(config: PortolanConfig | null, chosen: Partial<AmbassadorOptions> = {}): AmbassadorOptions {
+  const { allowUnenforced = [], ...written } = config?.ambassador ?? {};
+  const allowed = new Set([...allowUnenforced, ...(chosen.allowUnenforced ?? [])]);
+  return { ...DEFAULTS, ...written, ...chosen, allowUnenforced: allowed };
+}
+
+/** A route of a stand-in says since when it is one. */
+function markStale(resources: NormalizedResources, staleSince: ReadonlyMap<string, string>): NormalizedResources {
+  if (staleSince.size === 0) return resources;
+  const mark = <T extends { readonly source: SourceRef; readonly staleSince: string | null }>(resource: T): T => {
+    const since = staleSince.get(resourceKey(resource.source));
+    return since === undefined ? resource : { ...resource, staleSince: since };
+  };
+  const { mappings, hosts, listeners, module, unenforced } = resources;
+  return {
+    mappings: mappings.map(mark),
+    hosts: hosts.map(mark),
+    listeners: listeners.map(mark),
+    module: module === null ? null : mark(module),
+    unenforced: unenforced.map(mark),
+  };
+}
+
+function allSources(resources: NormalizedResources): readonly SourceRef[] {
+  const { mappings, hosts, listeners, module, unenforced } = resources;
+  const all = [...mappings, ...hosts, ...listeners, ...unenforced].map(({ source }) => source);
+  return module === null ? all : [...all, module.source];
+}

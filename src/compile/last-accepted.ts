@@ -1,0 +1,147 @@
+/**
+ * Last good version per resource: which resources are broken now, which earlier version stands in for
+ * them, and what is kept for the next build.
+ */
+import { resourceKey, type Finding, type SourceRef } from '../diagnostics/finding.ts';
+import { compareCodePoints } from '../model/rank.ts';
+import type { Json } from '../model/route-model.ts';
+import type { AcceptedObject, AcceptedResource, AcceptedResources } from '../program/accepted.ts';
+import { isDeepEqual } from './deep-equal.ts';
+
+/** A manifest's object as this file needs it; KubernetesObject has this shape. */
+export type ManifestObject = Omit<AcceptedObject, 'spec'> & {
+  readonly spec: Readonly<Record<string, unknown>>;
+  readonly source: SourceRef;
+  readonly locate: (path: string) => number | null;
+};
+
+/** Warnings with which a route refuses although the resource itself may be right. */
+const REFUSING_CODES = new Set(['upstream-unresolved', 'upstream-private-address', 'host-rewrite-unsupported']);
+
+/** Keys of the resources that cannot be served as they are written now. */
+export function brokenKeys(findings: readonly Finding[]): ReadonlySet<string> {
+  const keys = new Set<string>();
+  for (const { severity, code, source } of findings) {
+    if (source !== null && (severity === 'error' || REFUSING_CODES.has(code))) keys.add(resourceKey(source));
+  }
+  return keys;
+}
+
+export type Substitution = {
+  readonly key: string;
+  readonly accepted: AcceptedObject;
+  readonly staleSince: string;
+  /** Where the broken version was read. */
+  readonly source: SourceRef;
+};
+
+/**
+ * Earlier versions for the broken resources that have a different one. A resource whose text could not
+ * be read at all has no object, but its identity may have been recovered: the finding then names it.
+ */
+export function findSubstitutions(
+  broken: ReadonlySet<string>,
+  present: ReadonlyMap<string, ManifestObject>,
+  unreadable: ReadonlyMap<string, SourceRef>,
+  context: { readonly previous: AcceptedResources; readonly now: string; readonly plain: PlainForm },
+): readonly Substitution[] {
+  const { previous, now, plain } = context;
+  return [...broken].toSorted(compareCodePoints).flatMap((key) => {
+    const earlier = Object.hasOwn(previous, key) ? previous[key] : undefined;
+    if (earlier === undefined) return [];
+    const object = present.get(key);
+    const source = object?.source ?? unreadable.get(key);
+    // Neither here nor unreadable: deleted, and a deleted resource is simply gone.
+    if (source === undefined) return [];
+    if (object !== undefined && isDeepEqual(plain.of(object), earlier.object)) return [];
+    return [{ key, accepted: earlier.object, staleSince: earlier.staleSince ?? now, source }];
+  });
+}
+
+/** The object that stands in: the earlier content at the place of the broken one. */
+export function substituteObject({ accepted, source }: Substitution): ManifestObject {
+  return { ...accepted, source, locate: () => source.line };
+}
+
+/** What to keep: good resources as they are now, the others as they last were. */
+export function acceptResources(
+  present: ReadonlyMap<string, ManifestObject>,
+  broken: ReadonlySet<string>,
+  substituted: ReadonlyMap<string, Substitution>,
+  context: { readonly previous: AcceptedResources; readonly plain: PlainForm },
+): AcceptedResources {
+  const { previous, plain } = context;
+  const keys = [...new Set([...present.keys(), ...substituted.keys()])].toSorted(compareCodePoints);
+  const accepted: [string, AcceptedResource][] = [];
+  for (const key of keys) {
+    const object = present.get(key);
+    const stale = substituted.get(key);
+    const earlier = Object.hasOwn(previous, key) ? previous[key] : undefined;
+    if (stale !== undefined) accepted.push([key, { object: stale.accepted, staleSince: stale.staleSince }]);
+    else if (broken.has(key)) {
+      // Accepted once, or never: an entry stays as it was, so that a later build can still return to it.
+      if (earlier !== undefined) accepted.push([key, earlier]);
+    } else if (object !== undefined && isKept(object)) accepted.push([key, plain.entry(object)]);
+  }
+  return Object.fromEntries(accepted);
+}
+
+/** Kinds that may hold a secret in clear keep only what says which routes they cover. */
+const KEPT_FIELDS: Readonly<Record<string, readonly string[]>> = {
+  Filter: ['ambassador_id', 'ambassadorSelector', 'type'],
+  EnvoyFilter: ['ambassador_id', 'ambassadorSelector'],
+  AuthService: ['ambassador_id', 'auth_service', 'proto', 'protocol_version'],
+  TracingService: ['ambassador_id', 'driver', 'service'],
+};
+
+function isKept({ kind }: ManifestObject): boolean {
+  return kind !== 'Secret';
+}
+
+/** Objects as plain JSON, remembered by identity: most objects of a rebuild are the ones of the build before. */
+export class PlainForm {
+  readonly #entries = new WeakMap<ManifestObject, AcceptedResource>();
+
+  of(object: ManifestObject): AcceptedObject {
+    return this.entry(object).object;
+  }
+
+  entry(object: ManifestObject): AcceptedResource {
+    let entry = this.#entries.get(object);
+    if (entry === undefined) {
+      entry = { object: toPlain(object), staleSince: null };
+      this.#entries.set(object, entry);
+    }
+    return entry;
+  }
+}
+
+function toPlain({ apiVersion, kind, metadata, spec }: ManifestObject): AcceptedObject {
+  const { name, namespace, labels, annotations, generation, creationTimestamp } = metadata;
+  const ours = Object.entries(annotations).filter(([key]) => key.startsWith('getambassador.io/'));
+  const kept = KEPT_FIELDS[kind];
+  const fields =
+    kept === undefined ? spec : Object.fromEntries(Object.entries(spec).filter(([key]) => kept.includes(key)));
+  return {
+    apiVersion,
+    kind,
+    metadata: { name, namespace, labels, annotations: Object.fromEntries(ours), generation, creationTimestamp },
+    spec: plainRecord(fields),
+  };
+}
+
+function plainRecord(value: Readonly<Record<string, unknown>>): { readonly [key: string]: Json } {
+  const entries = Object.entries(value).flatMap(([key, item]): [string, Json][] => {
+    const json = plainJson(item);
+    return json === undefined ? [] : [[key, json]];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** undefined: nothing that JSON can say. */
+function plainJson(value: unknown): Json | undefined {
+  if (value === null || typeof value === 'boolean' || typeof value === 'string') return value;
+  if (typeof value === 'number') return Number.isFinite(value) ? value : null;
+  if (Array.isArray(value)) return value.map((item) => plainJson(item) ?? null);
+  return typeof value === 'object' ? plainRecord({ ...value }) : undefined;
+}

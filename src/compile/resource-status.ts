@@ -1,0 +1,75 @@
+/** What became of every resource. */
+import { resourceKey, type Finding, type SourceRef } from '../diagnostics/finding.ts';
+import { compareCodePoints } from '../model/rank.ts';
+import type { CompiledSource, RouteProgram } from '../program/route-program.ts';
+
+export type ResourceStatus = {
+  readonly source: SourceRef;
+  /**
+   * `accepted`: served as written, warnings aside. `stale`: an earlier version is served in its place.
+   * `invalid`: it has error findings and no earlier version stands in. `refused`: nothing is wrong with
+   * it, but a route or domain of it refuses.
+   */
+  readonly state: 'accepted' | 'stale' | 'invalid' | 'refused';
+  /** Codes of its errors and warnings, sorted, each once. */
+  readonly codes: readonly string[];
+};
+
+export function resourceStatuses(
+  sources: ReadonlyMap<string, SourceRef>,
+  findings: readonly Finding[],
+  program: RouteProgram,
+  stale: ReadonlySet<string>,
+): readonly ResourceStatus[] {
+  const errors = new Set<string>();
+  const codes = new Map<string, Set<string>>();
+  for (const { source, severity, code } of findings) {
+    if (source === null || severity === 'info') continue;
+    const key = resourceKey(source);
+    if (severity === 'error') errors.add(key);
+    const known = codes.get(key);
+    if (known === undefined) codes.set(key, new Set([code]));
+    else known.add(code);
+  }
+  const refusing = refusingKeys(program);
+  return [...sources.keys()].toSorted(compareCodePoints).flatMap((key) => {
+    const source = sources.get(key);
+    if (source === undefined) return [];
+    const state = stale.has(key) ? 'stale' : errors.has(key) ? 'invalid' : refusing.has(key) ? 'refused' : 'accepted';
+    return [{ source, state, codes: [...(codes.get(key) ?? [])].toSorted(compareCodePoints) }];
+  });
+}
+
+function refusingKeys(program: RouteProgram): ReadonlySet<string> {
+  const keys = new Set<string>();
+  const add = (source: CompiledSource | undefined): void => {
+    if (source !== undefined) keys.add(resourceKey(source));
+  };
+  for (const { refuse, source } of program.domains) if (refuse !== undefined) add(source);
+  for (const routes of Object.values(program.tables)) {
+    for (const { action, source } of routes) if (action.kind === 'refuse') add(source);
+  }
+  return keys;
+}
+
+/** By file, line, code; what belongs to no file comes last. The message settles the rest, for equal output of equal input. */
+export function sortFindings(findings: readonly Finding[]): readonly Finding[] {
+  return findings.toSorted(
+    (a, b) =>
+      compareFiles(a.source?.file ?? null, b.source?.file ?? null) ||
+      (a.source?.line ?? 0) - (b.source?.line ?? 0) ||
+      compareCodePoints(a.code, b.code) ||
+      compareCodePoints(nameOf(a), nameOf(b)) ||
+      compareCodePoints(a.path ?? '', b.path ?? '') ||
+      compareCodePoints(a.message, b.message),
+  );
+}
+
+function nameOf({ source }: Finding): string {
+  return source === null ? '' : resourceKey(source);
+}
+
+function compareFiles(a: string | null, b: string | null): number {
+  if (a === null || b === null) return Number(a === null) - Number(b === null);
+  return compareCodePoints(a, b);
+}
