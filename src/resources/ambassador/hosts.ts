@@ -2,7 +2,7 @@
 import type { Report } from '../../diagnostics/finding.ts';
 import { hostPatternProblem } from '../../model/hostname.ts';
 import type { DomainModel, RefuseAction } from '../../model/route-model.ts';
-import { compareByName } from './name-order.ts';
+import { uniqueByName } from './resource-order.ts';
 import { domainSecurity } from './listeners.ts';
 import { comparedHost } from './matchers.ts';
 import { nameOf, provenanceAt, reportAt } from './report-at.ts';
@@ -27,7 +27,7 @@ export function linkHosts(
 ): readonly LinkedHost[] {
   const linked = new Map<HostResource, LinkedHost>();
   const claimed = new Map<string, HostResource>();
-  const ordered = hosts.toSorted(compareByName);
+  const ordered = uniqueByName(hosts, report);
   // Among Hosts of one hostname a sound one wins, so that a broken one cannot take the name from it.
   for (const resource of [...ordered.filter(isSound), ...ordered.filter((host) => !isSound(host))]) {
     const hostname = comparedHost(resource.spec.hostname, options.hostPort ?? 'strip');

@@ -1,7 +1,7 @@
 /** Listeners: which Hosts they take, and how a request on them is judged secure or not. */
 import type { Report } from '../../diagnostics/finding.ts';
 import type { DomainModel, SecurityModel } from '../../model/route-model.ts';
-import { compareByName } from './name-order.ts';
+import { compareByName } from './resource-order.ts';
 import { listNames, nameOf, reportAt } from './report-at.ts';
 import type { HostResource, ListenerResource } from './types.ts';
 

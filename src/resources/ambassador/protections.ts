@@ -8,7 +8,7 @@ import type { RefuseAction } from '../../model/route-model.ts';
 import { compareCodePoints } from '../../model/rank.ts';
 import { stripPatternPort } from '../../model/hostname.ts';
 import { isRecord, record, text, type ModuleDefaults } from './module-defaults.ts';
-import { compareByName } from './name-order.ts';
+import { compareByName } from './resource-order.ts';
 import { globCovers, globsOverlap } from './path-glob.ts';
 import { reportAt, type Located } from './report-at.ts';
 import type { AmbassadorOptions, UnenforcedResource } from './types.ts';
@@ -66,6 +66,7 @@ export function linkProtections(
       return refuse;
     },
     reportAll() {
+      for (const resource of resources.toSorted(compareResources)) reportNotLimited(resource, report);
       for (const protection of all) {
         if (options.allowUnenforced.has(protection.kind)) reportServedWithout(protection, report);
         else reportRefused(protection, report);
@@ -189,6 +190,19 @@ function reportRefused({ resource, path, kind, count }: Protection, report: Repo
     message: `${kind} is not enforced yet, so ${routes} with 503 instead of being served without it.`,
     path,
     hint: `\`--allow-unenforced ${kind}\` serves those routes without it.`,
+  });
+}
+
+/** Rate limits that let requests pass while they cannot be asked: so do we, and say it. */
+function reportNotLimited(resource: UnenforcedResource, report: Report): void {
+  const denies = resource.kind === 'RateLimitService' && resource.spec['failure_mode_deny'] === true;
+  if (denies || (resource.kind !== 'RateLimit' && resource.kind !== 'RateLimitService')) return;
+  reportAt(report, resource, {
+    severity: 'warning',
+    code: 'not-yet-enforced',
+    message: `${resource.kind} is not built yet: the requests it would limit are served without its limits.`,
+    path: null,
+    hint: 'Until then, `rate_limits` on the Mapping limits requests by client address.',
   });
 }
 

@@ -10,7 +10,7 @@ import { groupMappings, type LinkedMapping, type MappingGroup } from './groups.t
 import { defaultDomain, linkHosts } from './hosts.ts';
 import { linkMatch, regexFactory } from './matchers.ts';
 import { readModuleDefaults } from './module-defaults.ts';
-import { compareByName } from './name-order.ts';
+import { compareByName, uniqueByName } from './resource-order.ts';
 import { linkProtections } from './protections.ts';
 import { reportAt } from './report-at.ts';
 import { translateRoute, type RouteContext } from './route.ts';
@@ -65,7 +65,7 @@ const matchFields =
 function linkMappings(mappings: readonly MappingResource[], context: RouteContext): readonly LinkedMapping[] {
   const { options, defaults, report } = context;
   const linked: LinkedMapping[] = [];
-  for (const resource of mappings.toSorted(compareByName)) {
+  for (const resource of uniqueByName(mappings, report)) {
     const lost = resource.invalid.find(({ path }) => matchFields.test(path));
     if (lost !== undefined) {
       reportAt(report, resource, {
@@ -82,7 +82,7 @@ function linkMappings(mappings: readonly MappingResource[], context: RouteContex
     for (const { effect, ...problem } of match.problems) {
       reportAt(report, resource, { severity: effect === 'reject' ? 'error' : 'warning', ...problem });
     }
-    if (resource.spec.shadow === true) reportShadow(resource, context);
+    reportNotBuilt(resource, report);
     linked.push({ resource, match });
   }
   return linked;
@@ -146,14 +146,24 @@ function reportAttachment(members: readonly LinkedMapping[], { state, reason }: 
   }
 }
 
-function reportShadow(resource: MappingResource, { report }: RouteContext): void {
-  reportAt(report, resource, {
-    severity: 'warning',
-    code: 'not-yet-enforced',
-    message: '`shadow` is not built yet: requests are not mirrored to this service.',
-    path: 'spec.shadow',
-    hint: null,
-  });
+/** Fields without which requests are served all the same, only not as fully as written. */
+const notBuilt = {
+  shadow: 'requests are not mirrored to this service',
+  labels: 'requests are not limited by these labels',
+} as const;
+
+function reportNotBuilt(resource: MappingResource, report: Report): void {
+  for (const field of ['shadow', 'labels'] as const) {
+    const value = resource.spec[field];
+    if (value === undefined || value === false) continue;
+    reportAt(report, resource, {
+      severity: 'warning',
+      code: 'not-yet-enforced',
+      message: `\`${field}\` is not built yet: ${notBuilt[field]}.`,
+      path: `spec.${field}`,
+      hint: null,
+    });
+  }
 }
 
 /** Envoy compares a route's hostname with case; here hostnames never have any. Said once. */

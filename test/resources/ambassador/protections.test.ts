@@ -145,7 +145,13 @@ describe('other protections', () => {
     expect(refused([unenforced('RateLimitService', 'r', { failure_mode_deny: true })], mappings).names).toEqual([
       'labelled',
     ]);
-    expect(refused([unenforced('RateLimitService', 'r', {})], mappings).names).toEqual([]);
+    const lenient = refused([unenforced('RateLimitService', 'r', {}), unenforced('RateLimit', 'l', {})], mappings);
+    expect(lenient.names).toEqual([]);
+    expect(lenient.findings).toMatchObject([
+      { code: 'not-yet-enforced', path: 'spec.labels' },
+      { code: 'not-yet-enforced', source: { kind: 'RateLimit' } },
+      { code: 'not-yet-enforced', source: { kind: 'RateLimitService' } },
+    ]);
   });
 
   it.each(['ip_allow', 'ip_deny', 'lua_scripts', 'buffer'])('Module.%s refuses every route, redirects too', (key) => {

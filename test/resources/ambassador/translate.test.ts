@@ -55,6 +55,19 @@ describe('translateAmbassador', () => {
     });
   });
 
+  it('keeps one resource per name: the first by file and line', () => {
+    for (const mappings of [
+      [again(1), again(2)],
+      [again(2), again(1)],
+    ]) {
+      const { route, findings } = translate({ mappings });
+      expect(route('a').action).toMatchObject({ backends: [{ service: { host: 's1' } }] });
+      expect(findings).toMatchObject([{ code: 'resource-duplicate', severity: 'error', path: 'metadata.name' }]);
+    }
+    const hosts = [host('h', { hostname: 'a.com' }), host('h', { hostname: 'b.com' })];
+    expect(translate({ hosts }).codes).toEqual(['resource-duplicate']);
+  });
+
   it('gives equal results for every order of the input', () => {
     const resources = assortment();
     const expected = run(resources);
@@ -122,6 +135,12 @@ describe('translateAmbassador', () => {
 function run(input: NormalizedResources) {
   const findings: Finding[] = [];
   return { result: translateAmbassador(input, OPTIONS, (found) => findings.push(found)), findings };
+}
+
+/** One name, written at this line. */
+function again(line: number): MappingResource {
+  const each = mapping('a', { service: `s${line}` });
+  return { ...each, source: { ...each.source, line } };
 }
 
 function shuffle<Item>(items: readonly Item[]): fc.Arbitrary<Item[]> {
