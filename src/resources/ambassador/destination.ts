@@ -57,11 +57,22 @@ export function linkDestination(mapping: MappingResource, context: DestinationCo
     });
     return { ok: false, refuse: refusal('resolver-unknown', mapping) };
   }
+  if (resolver === 'consul') reportConsul(mapping, resolverName, report);
   const tls = wantsTls(mapping, context);
   const service = readService(mapping, resolver, tls, context);
   if (service === null) return { ok: false, refuse: refusal('service-invalid', mapping) };
   reportScheme(mapping, service, report);
   return { ok: true, service };
+}
+
+function reportConsul(mapping: MappingResource, resolver: string, report: Report): void {
+  reportAt(report, mapping, {
+    severity: 'warning',
+    code: 'not-yet-enforced',
+    message: `Consul is not asked: the service is looked up as any other, although \`${resolver}\` is a ConsulResolver.`,
+    path: 'spec.resolver',
+    hint: 'Name the service under `clusters` in routes.config.ts.',
+  });
 }
 
 /** The authority of a redirect: the service after qualification, with the port only where it is written. */

@@ -6,7 +6,6 @@
 import type { Report } from '../../diagnostics/finding.ts';
 import type { RefuseAction } from '../../model/route-model.ts';
 import { compareCodePoints } from '../../model/rank.ts';
-import { stripPatternPort } from '../../model/hostname.ts';
 import { isRecord, record, text, type ModuleDefaults } from './module-defaults.ts';
 import { compareByName } from './resource-order.ts';
 import { globCovers, globsOverlap } from './path-glob.ts';
@@ -15,7 +14,7 @@ import type { AmbassadorOptions, UnenforcedResource } from './types.ts';
 
 /** What a route's requests look like to a policy. Supersets of the truth are safe. */
 export type RouteScope = {
-  /** Host globs; a regex counts as its domains' hostnames. */
+  /** Host globs without port; a regex counts as its domains' hostnames. */
   readonly hosts: readonly string[];
   /** Path glob: `/foo*` for a prefix, `*` for a regex. */
   readonly path: string;
@@ -145,11 +144,16 @@ function rulesCoverage(
 function readRule(rule: Readonly<Record<string, unknown>>, active: boolean): PolicyRule {
   const precedence = rule['precedence'];
   return {
-    host: stripPatternPort((text(rule['host']) ?? '*').toLowerCase()),
+    host: withoutPort((text(rule['host']) ?? '*').toLowerCase()),
     path: text(rule['path']) ?? '*',
     precedence: typeof precedence === 'number' ? precedence : 0,
     active,
   };
+}
+
+/** Policies see the port of a request and routes may not: a rule for one port counts for the name. */
+function withoutPort(host: string): string {
+  return host.replace(/:[\d*]+$/, '');
 }
 
 function couldMatch(rule: PolicyRule, host: string, { path, caseSensitive }: RouteScope): boolean {

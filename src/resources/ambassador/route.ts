@@ -1,5 +1,6 @@
 /** One Mapping of a group → one route of the model. */
 import type { Report } from '../../diagnostics/finding.ts';
+import { stripPatternPort } from '../../model/hostname.ts';
 import { tieTerms } from '../../model/route-rank.ts';
 import type {
   DomainModel,
@@ -158,10 +159,10 @@ function scopeHosts(
   known: ReadonlyMap<string, DomainModel>,
 ): readonly string[] {
   const own = typeof hostname === 'string' ? hostname : null;
-  if (own !== null && !own.includes('*')) return [own];
+  if (own !== null && !own.includes('*')) return [stripPatternPort(own)];
   const hosts = domains.map((id) => known.get(id)?.hostname ?? '*');
-  if (own === null) return hosts;
-  return [...new Set(hosts.map((host) => (host.includes('*') ? own : host)))];
+  const narrower = own === null ? hosts : hosts.map((host) => (host.includes('*') ? own : host));
+  return [...new Set(narrower)].map(stripPatternPort);
 }
 
 function hostRewrite({ spec }: MappingResource): ForwardAction['backends'][number]['host'] {

@@ -68,6 +68,7 @@ describe('FilterPolicy', () => {
     ['another host', [{ host: 'other.org', path: '*', filters }], []],
     ['one of the hosts', [{ host: 'x.api.com', path: '/shop/*', filters }], ['root', 'shop']],
     ['a host with port and case', [{ host: 'SHOP.com:443', path: '/shop/*', filters }], ['root', 'shop']],
+    ['a host with any port', [{ host: 'shop.com:*', path: '/shop/*', filters }], ['root', 'shop']],
     ['no filters', [{ host: '*', path: '*', filters: [] }], []],
     ['null filters', [{ host: '*', path: '*', filters: null }], []],
     ['no rules', [], []],
@@ -118,6 +119,17 @@ describe('FilterPolicy', () => {
       other: { prefix: '/admin/' },
     };
     expect(refused(policy(rules), mappings).names).toEqual(['fold', 'regex']);
+  });
+
+  it('finds the name of a hostname with port, also while ports count', () => {
+    const { route } = translate(
+      {
+        mappings: [mapping('a', { hostname: 'shop.com:8443' })],
+        unenforced: policy([{ host: 'shop.com', path: '/a/*', filters }]),
+      },
+      { hostPort: 'strict' },
+    );
+    expect(route('a').action).toMatchObject({ code: 'policy-not-enforced' });
   });
 
   it('does not reach routes that skip authentication', () => {

@@ -250,10 +250,11 @@ describe('destination', () => {
     });
     expect(one({ resolver: 'mine' }).route.action).toMatchObject({ kind: 'refuse', code: 'resolver-unknown' });
     expect(one({}, { resolver: 'mine' }).codes).toEqual(['resolver-unknown']);
-    const { route } = translate({
+    const { route, codes } = translate({
       mappings: [mapping('a', { resolver: 'mine' }, { namespace: 'shop' })],
       unenforced: [unenforced('ConsulResolver', 'mine', {})],
     });
+    expect(codes).toEqual(['not-yet-enforced']);
     expect(route('shop/a').action).toMatchObject({ backends: [{ service: { host: 'a' } }] });
   });
 
