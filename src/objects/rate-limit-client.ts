@@ -12,16 +12,32 @@ export type RateLimiterOptions = {
   readonly timeoutMs?: number;
 };
 
-type Namespace = DurableObjectNamespace<RateLimitObject>;
-type Stub = DurableObjectStub<RateLimitObject>;
+/** What the client calls on an object; see RateLimitObject for the meaning. */
+export interface CounterStub {
+  take(limit: Limit): Promise<RateLimitDecision>;
+  reserve(limit: Limit, id: string): Promise<RateLimitDecision>;
+  commit(limit: Limit, id: string): Promise<void>;
+  release(limit: Limit, id: string): Promise<RateLimitDecision>;
+}
 type Counter = { readonly name: string; readonly limit: Limit };
-type Ask = <T>(counter: Counter, call: (stub: Stub) => Promise<T>, attempts?: 1 | 2) => Promise<T>;
+type Ask = <T>(counter: Counter, call: (stub: CounterStub) => Promise<T>, attempts?: 1 | 2) => Promise<T>;
 
 /** `take` throws what the platform threw, or a plain Error after the timeout. */
-export function createRateLimiter(namespace: Namespace, options: RateLimiterOptions = {}): RateLimiter {
+export function createRateLimiter(
+  namespace: DurableObjectNamespace<RateLimitObject>,
+  options: RateLimiterOptions = {},
+): RateLimiter {
+  return createRateLimiterOver((name) => namespace.get(namespace.idFromName(name)), options);
+}
+
+/** The same over anything that opens a counter by name; a stub is opened anew for every attempt. */
+export function createRateLimiterOver(
+  open: (name: string) => CounterStub,
+  options: RateLimiterOptions = {},
+): RateLimiter {
   const timeoutMs = options.timeoutMs ?? 2_000;
   const ask: Ask = async (counter, call, attempts = 2) => {
-    const attempt = () => withTimeout(call(namespace.get(namespace.idFromName(counter.name))), timeoutMs);
+    const attempt = () => withTimeout(call(open(counter.name)), timeoutMs);
     try {
       return await attempt();
     } catch (error) {
@@ -42,7 +58,7 @@ export function createRateLimiter(namespace: Namespace, options: RateLimiterOpti
   };
 }
 
-/** All or nothing over several objects: reserve everywhere, then settle. */
+/** All or nothing over several objects: reserve everywhere, then settle. A key named twice counts once. */
 async function takeFromAll(counters: readonly Counter[], ask: Ask): Promise<readonly RateLimitDecision[]> {
   const id = crypto.randomUUID();
   const outcomes = await Promise.allSettled(
@@ -66,7 +82,7 @@ async function takeFromAll(counters: readonly Counter[], ask: Ask): Promise<read
   // is made good by the reservation's lapse.
   const settled = counters.map(async (counter, index) => {
     const decision = decisions[index];
-    return decision?.allowed === true ? release(counter).catch(() => decision) : decision;
+    return decision?.allowed ? release(counter).catch(() => decision) : decision;
   });
   return (await Promise.all(settled)).filter((decision) => decision !== undefined);
 }
