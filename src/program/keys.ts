@@ -1,0 +1,38 @@
+/**
+ * Names of the values of a program store. Flat: no `/`, so the same layout works as files of one
+ * folder. Everything but the pointer is immutable: its key names its content.
+ */
+
+/** The one key that changes: which version is live. */
+export const POINTER_KEY = 'current';
+
+/** Prefixes of the immutable keys, as `list` and prune use them. */
+export const KEY_PREFIXES = {
+  shard: 'shard-',
+  index: 'index-',
+  sources: 'sources-',
+  history: 'history-',
+} as const;
+
+export const shardKey = (hash: string): string => KEY_PREFIXES.shard + hash;
+/** Root indexes, parts of two-level indexes and upstream lists: told apart by their `kind`. */
+export const indexKey = (hash: string): string => KEY_PREFIXES.index + hash;
+export const sourcesKey = (hash: string): string => KEY_PREFIXES.sources + hash;
+
+const SEQUENCE_DIGITS = 10;
+
+/** The sequence is padded, so that a listing is in the order of publishing. */
+export function historyKey(sequence: number, version: string): string {
+  return `${KEY_PREFIXES.history}${String(sequence).padStart(SEQUENCE_DIGITS, '0')}-${version}`;
+}
+
+/** The sequence in a history key; null when it is not one of ours. */
+export function historySequence(key: string): number | null {
+  const found = /^history-(\d{10,15})-[0-9a-f]+$/.exec(key);
+  return found === null ? null : Number(found[1]);
+}
+
+/** Whether the text can be a key of this layout: what a store may turn into a file name. */
+export function isProgramKey(key: string): boolean {
+  return key === POINTER_KEY || /^(shard|index|sources)-[0-9a-f]{64}$/.test(key) || historySequence(key) !== null;
+}
