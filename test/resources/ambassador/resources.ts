@@ -111,3 +111,10 @@ export function translate(
     },
   };
 }
+
+/** One Mapping `a` under a Module: its route and first match beside everything else. */
+export function one(spec: Partial<MappingSpec>, config: Readonly<Record<string, unknown>> = {}, extra: Extra = {}) {
+  const translated = translate({ mappings: [mapping('a', spec, extra)], module: moduleOf(config) });
+  const route = translated.route(extra.namespace === undefined ? 'a' : `${extra.namespace}/a`);
+  return { ...translated, route, match: route.matches[0] };
+}
