@@ -74,8 +74,10 @@ function indexHosts(hosts: readonly LinkedHost[]): HostIndex {
     position: new Map(hosts.map((host, at) => [host, at])),
     claimsAll: byHostname.get('*') ?? null,
     fitting,
-    labelKey: (labels) =>
-      JSON.stringify(ordered.flatMap((key) => (Object.hasOwn(labels, key) ? [key, labels[key]] : []))),
+    labelKey: (labels) => {
+      const seen = ordered.filter((key) => Object.hasOwn(labels, key));
+      return seen.length === 0 ? '' : JSON.stringify(seen.map((key) => [key, labels[key]]));
+    },
   };
 }
 
