@@ -30,6 +30,7 @@ export function compileAction(model: RouteAction, context: RouteContext): Compil
         status: model.status,
         ...(model.scheme === null ? {} : { scheme: model.scheme }),
         ...(model.authority === null ? {} : { authority: model.authority }),
+        ...(model.port === undefined ? {} : { port: model.port }),
         ...(path === null ? {} : { path }),
       };
       return { action, upstreams: [] };

@@ -195,6 +195,8 @@ export type RedirectAction = {
   readonly scheme: 'http' | 'https' | null;
   /** Host with optional port; null: the request's own. */
   readonly authority: string | null;
+  /** With `authority` null: the request's own host, this port (HTTPRoute). The scheme's default port is not written. */
+  readonly port?: number;
   /** null: kept. The query is always kept. */
   readonly path: PathRewrite | null;
 };

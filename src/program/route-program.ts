@@ -158,6 +158,8 @@ export type CompiledRedirect = {
   readonly status: number;
   readonly scheme?: 'http' | 'https';
   readonly authority?: string;
+  /** Without `authority`: the request's own host, this port; the scheme's default port is not written. */
+  readonly port?: number;
   readonly path?: CompiledRewrite;
 };
 export type CompiledRespond = {
