@@ -2,10 +2,10 @@
 import type * as z from 'zod';
 import { finding, type Report, type SourceRef } from '../diagnostics/finding.ts';
 import type { ClusterModel, Json } from '../model/route-model.ts';
-import { formatPath, toPlainData } from './plain-data.ts';
+import { formatPath, toPlainData, type DataProblem } from './plain-data.ts';
 import { parseRoute } from './parse-route.ts';
 import type { CheckedRoute, PortolanConfig } from './portolan-config.ts';
-import { problem, problemsOf, unknownKey, type Problem } from './problems.ts';
+import { problem, problemsOf, unknownKey, valueAt, type Problem } from './problems.ts';
 import { readService, serviceFields, type DeclaredUpstreams, type ServiceFields } from './read-backends.ts';
 import { ambassadorSchema, clusterSchema, gatewaySchema, paritySchema, upstreamSchema } from './schema.ts';
 import { ambassadorChoices, settingsPatch } from './settings-patch.ts';
@@ -22,20 +22,27 @@ type ParseContext = {
   readonly notData: Set<string>;
 };
 
+export type ConfigOrigin = {
+  /** Source text, which gives findings their lines. Default: no lines. */
+  readonly text?: string;
+  /** Values that were not data and are null in `value`. Default none. */
+  readonly notData?: readonly DataProblem[];
+};
+
 /**
- * Never throws. A wrong part costs that part alone: a bad route refuses at its own match, a bad
- * cluster, upstream or switch is left out. null: there is no configuration in it at all.
+ * Never throws. A wrong part costs that part alone: a bad route refuses at its own match, a bad cluster
+ * or upstream reaches nothing, a bad switch keeps its default. null: there is no configuration in it at all.
  *
- * `file` names the configuration in findings; `text`, its source text, gives them lines.
+ * `file` names the configuration in findings; `origin` is what loading it from disk found out.
  */
 export function parseConfig(
   value: unknown,
   report: Report,
   file: string,
-  text: string | null = null,
+  origin: ConfigOrigin = {},
 ): PortolanConfig | null {
-  const context: ParseContext = { file, lines: findSourceLines(text), report, notData: new Set() };
-  const data = toPlainData(value, ({ path, message }) => {
+  const context: ParseContext = { file, lines: findSourceLines(origin.text ?? null), report, notData: new Set() };
+  const notData = ({ path, message }: DataProblem): void => {
     context.notData.add(path);
     const hint = 'Keep the configuration plain data; compute values before, in the file itself.';
     report(
@@ -45,7 +52,9 @@ export function parseConfig(
         hint,
       }),
     );
-  });
+  };
+  for (const each of origin.notData ?? []) notData(each);
+  const data = toPlainData(value, notData);
   if (!isObject(data)) {
     if (!context.notData.has('')) {
       reportPart(
@@ -106,20 +115,19 @@ function parseClusters(
     const result = clusterSchema.safeParse(entry);
     if (!result.success) {
       for (const each of problemsOf(result.error, clusterSchema, entry)) reportAt(context, source, each);
-      continue;
     }
-    const model = clusterModel(name, result.data);
-    if (result.data.default !== true) models.push(model);
-    else if (defaultName === null) {
+    // A wrong cluster keeps its place but reaches nothing: otherwise its services would be looked for in another one.
+    const model = clusterModel(name, result.success ? result.data : {});
+    const isDefault = valueAt(entry, ['default']) === true;
+    if (isDefault && defaultName !== null) {
+      const message = `The cluster \`${defaultName}\` is the default already.`;
+      reportAt(context, source, problem(['default'], message, 'Mark one cluster only.'));
+    }
+    if (isDefault && defaultName === null) {
       defaultName = name;
       models.unshift(model);
     } else {
       models.push(model);
-      reportAt(
-        context,
-        source,
-        problem(['default'], `The cluster \`${defaultName}\` is the default already.`, 'Mark one cluster only.'),
-      );
     }
   }
   return { models, names: new Set(entries.map(([name]) => name)) };

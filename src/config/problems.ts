@@ -49,9 +49,9 @@ function toProblems(issue: Issue, at: readonly PropertyKey[], schema: z.ZodType,
     case 'invalid_value':
       return [wrongValue(at, issue.values.map(String), value)];
     case 'too_small':
-      return [problem(at, `\`${nameOf(at)}\` must be at least ${String(issue.minimum)}${unitOf(issue.origin)}.`)];
+      return [problem(at, `${nameOf(at)} must be at least ${String(issue.minimum)}${unitOf(issue.origin)}.`)];
     case 'too_big':
-      return [problem(at, `\`${nameOf(at)}\` must be at most ${String(issue.maximum)}${unitOf(issue.origin)}.`)];
+      return [problem(at, `${nameOf(at)} must be at most ${String(issue.maximum)}${unitOf(issue.origin)}.`)];
     default:
       return [problem(at, issue.message)];
   }
@@ -71,7 +71,7 @@ function unionProblems(
   const found = valueAt(value, at);
   if (found === undefined) return [wrongType(at, 'value', value)];
   const accepted = issue.errors.flatMap((branch) => branch.flatMap(acceptedBy));
-  return [problem(at, `\`${nameOf(at)}\` must be ${[...new Set(accepted)].join(' or ')}, not ${labelOf(found)}.`)];
+  return [problem(at, `${nameOf(at)} must be ${[...new Set(accepted)].join(' or ')}, not ${labelOf(found)}.`)];
 }
 
 /** The value is of a kind that this branch never was about. */
@@ -87,17 +87,17 @@ function acceptedBy(issue: Issue): readonly string[] {
 function wrongType(at: readonly PropertyKey[], expected: string, value: Json): Problem {
   const found = valueAt(value, at);
   const label = TYPE_LABELS[expected] ?? expected;
-  if (found === undefined) return problem(at, `\`${nameOf(at)}\` is missing.`);
-  return problem(at, `\`${nameOf(at)}\` must be ${label}, not ${labelOf(found)}.`);
+  if (found === undefined) return problem(at, `${nameOf(at)} is missing.`);
+  return problem(at, `${nameOf(at)} must be ${label}, not ${labelOf(found)}.`);
 }
 
 function wrongValue(at: readonly PropertyKey[], accepted: readonly string[], value: Json): Problem {
   const found = valueAt(value, at);
   const list = accepted.map((each) => `\`${each}\``).join(', ');
-  if (found === undefined) return problem(at, `\`${nameOf(at)}\` is missing.`, `One of ${list}.`);
+  if (found === undefined) return problem(at, `${nameOf(at)} is missing.`, `One of ${list}.`);
   const near = typeof found === 'string' ? nearest(found, accepted) : null;
   const hint = near === null ? null : `Did you mean \`${near}\`?`;
-  return problem(at, `\`${nameOf(at)}\` must be one of ${list}, not ${labelOf(found)}.`, hint);
+  return problem(at, `${nameOf(at)} must be one of ${list}, not ${labelOf(found)}.`, hint);
 }
 
 const TYPE_LABELS: Readonly<Record<string, string>> = {
@@ -125,10 +125,11 @@ function unitOf(origin: string): string {
   return origin === 'array' || origin === 'set' ? ' entries long' : '';
 }
 
+/** Subject of a sentence. */
 function nameOf(at: readonly PropertyKey[]): string {
   const last = at.at(-1);
-  if (last === undefined) return 'value';
-  return typeof last === 'number' ? `${String(at.at(-2) ?? '')}[${last}]` : String(last);
+  if (last === undefined) return 'This';
+  return typeof last === 'number' ? `\`${String(at.at(-2) ?? '')}[${last}]\`` : `\`${String(last)}\``;
 }
 
 export function valueAt(value: Json, at: readonly PropertyKey[]): Json | undefined {
