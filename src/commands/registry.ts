@@ -1,6 +1,9 @@
 /** Every command, in the order in which help lists them. */
+import { checkCommand } from './check.ts';
 import type { Command } from './command.ts';
+import { compileCommand } from './compile.ts';
 import { echoCommand } from './echo.ts';
 import { initCommand } from './init.ts';
+import { routesCommand } from './routes.ts';
 
-export const COMMANDS: readonly Command[] = [echoCommand, initCommand];
+export const COMMANDS: readonly Command[] = [initCommand, checkCommand, routesCommand, compileCommand, echoCommand];

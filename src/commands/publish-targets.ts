@@ -1,0 +1,19 @@
+/** Values of `publish --to`. */
+import { UserError } from '../diagnostics/errors.ts';
+import { EXIT_USAGE } from './command.ts';
+
+export type PublishTarget =
+  | { readonly kind: 'local' }
+  | { readonly kind: 'folder'; readonly path: string }
+  | { readonly kind: 'cloudflare' };
+
+export function parsePublishTarget(text: string | undefined): PublishTarget {
+  if (text === 'local') return { kind: 'local' };
+  if (text === 'cloudflare') return { kind: 'cloudflare' };
+  if (text?.startsWith('dir:') === true && text.length > 4) return { kind: 'folder', path: text.slice(4) };
+  const got = text === undefined ? 'Say where to publish with --to' : `Unknown place --to ${text}; it must be`;
+  throw new UserError(
+    `${got} local (the development server), dir:PATH (a state folder) or cloudflare (Workers KV). See \`portolan help publish\`.`,
+    EXIT_USAGE,
+  );
+}

@@ -1,0 +1,70 @@
+/** `-f` and `--config` → what buildProgram takes. */
+import { stat } from 'node:fs/promises';
+import { isAbsolute, resolve } from 'node:path';
+import type { BuildInput } from '../compile/build-program.ts';
+import { readConfigFile } from '../config/load.ts';
+import type { PortolanConfig } from '../config/portolan-config.ts';
+import { UserError } from '../diagnostics/errors.ts';
+import type { Finding } from '../diagnostics/finding.ts';
+import { parseManifests } from '../resources/manifests.ts';
+import { EXIT_USAGE, type Terminal } from './command.ts';
+import type { InputOptions } from './input-options.ts';
+import { readSourceFiles, STDIN } from './source-files.ts';
+
+export const DEFAULT_CONFIG = 'routes.config.ts';
+
+export type LoadedInput = {
+  readonly input: BuildInput;
+  /** Files and folders whose change asks for a new reading; absolute. */
+  readonly watch: readonly string[];
+};
+
+/**
+ * Reads all sources afresh. Everything wrong inside them is in `input.initialFindings`.
+ *
+ * @throws UserError when a path cannot be read, or when there is nothing to read at all
+ */
+export async function loadInput(
+  options: Pick<InputOptions, 'file' | 'config'>,
+  terminal: Pick<Terminal, 'cwd' | 'stdin'>,
+): Promise<LoadedInput> {
+  const paths = options.file ?? [];
+  const configFile = await findConfig(options.config, terminal.cwd);
+  if (paths.length === 0 && configFile === null) {
+    throw new UserError(
+      `There is nothing to read: give manifests with -f PATH (- for standard input), or write a ${DEFAULT_CONFIG} ` +
+        '(`portolan init` makes a first one).',
+      EXIT_USAGE,
+    );
+  }
+  const findings: Finding[] = [];
+  const report = (finding: Finding): void => void findings.push(finding);
+  const objects = parseManifests(await readSourceFiles(paths, terminal, report), report);
+  const { config, dependencies } = await loadConfig(configFile, terminal.cwd, report);
+  return {
+    input: { objects, config, initialFindings: findings },
+    watch: [...paths.filter((path) => path !== STDIN).map((path) => resolve(terminal.cwd, path)), ...dependencies],
+  };
+}
+
+/** null: no configuration. A named file that does not exist is an error of its reader. */
+async function findConfig(option: string | undefined, cwd: string): Promise<string | null> {
+  if (option === 'none') return null;
+  if (option !== undefined) return option;
+  const exists = await stat(resolve(cwd, DEFAULT_CONFIG)).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+  return exists ? DEFAULT_CONFIG : null;
+}
+
+async function loadConfig(
+  file: string | null,
+  cwd: string,
+  report: (finding: Finding) => void,
+): Promise<{ readonly config: PortolanConfig | null; readonly dependencies: readonly string[] }> {
+  if (file === null) return { config: null, dependencies: [] };
+  // The loader knows the process's own folder only; a short path is the better name in findings.
+  const path = isAbsolute(file) || cwd === process.cwd() ? file : resolve(cwd, file);
+  return readConfigFile(path, report);
+}
