@@ -135,6 +135,7 @@ const action = byKind<CompiledAction>({
     status,
     scheme: optional(oneOf('http', 'https')),
     authority: optional(string),
+    port: optional(integer(1, 65_535)),
     path: optional(rewrite),
   }),
   respond: object<CompiledRespond>({
