@@ -90,7 +90,8 @@ function actionText(action: CompiledAction): string {
   if (action.kind === 'respond') return `answers ${action.status}`;
   if (action.kind === 'refuse') return `refuses ${action.status} ${action.code}`;
   const scheme = action.scheme === undefined ? '' : `${action.scheme}://`;
-  return `${action.status} ${scheme}${action.authority ?? ''}${rewriteText(action.path)}`.trimEnd();
+  const port = action.port === undefined ? '' : `:${action.port}`;
+  return `${action.status} ${scheme}${action.authority ?? ''}${port}${rewriteText(action.path)}`.trimEnd();
 }
 
 function forwardText(backends: readonly CompiledBackend[]): string {
