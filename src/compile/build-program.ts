@@ -4,6 +4,7 @@
  */
 import type { PortolanConfig } from '../config/portolan-config.ts';
 import { translateConfig } from '../config/translate.ts';
+import { sortFindings } from '../diagnostics/render.ts';
 import { resourceKey, type Finding, type SourceRef } from '../diagnostics/finding.ts';
 import type { RouteModel } from '../model/route-model.ts';
 import { mergeSettings } from '../model/settings.ts';
@@ -16,7 +17,7 @@ import type { AmbassadorOptions, KubernetesObject, NormalizedResources } from '.
 import { buildWithLastGood, type BuildRun } from './build-with-last-good.ts';
 import { CompileCache, compileModel } from './compile-model.ts';
 import { PlainForm } from './last-accepted.ts';
-import { sortFindings, type ResourceStatus } from './resource-status.ts';
+import type { ResourceStatus } from './resource-status.ts';
 import type { UpstreamOptions } from './upstreams.ts';
 
 export type BuildInput = {
@@ -41,7 +42,7 @@ export type BuildOptions = UpstreamOptions & {
 export type BuildResult = {
   readonly model: RouteModel;
   readonly program: RouteProgram;
-  /** By file, line and code. */
+  /** Sorted, see sortFindings. */
   readonly findings: readonly Finding[];
   /** One per resource, by resource key. */
   readonly statuses: readonly ResourceStatus[];

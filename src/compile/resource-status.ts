@@ -51,25 +51,3 @@ function refusingKeys(program: RouteProgram): ReadonlySet<string> {
   }
   return keys;
 }
-
-/** By file, line, code; what belongs to no file comes last. The message settles the rest, for equal output of equal input. */
-export function sortFindings(findings: readonly Finding[]): readonly Finding[] {
-  return findings.toSorted(
-    (a, b) =>
-      compareFiles(a.source?.file ?? null, b.source?.file ?? null) ||
-      (a.source?.line ?? 0) - (b.source?.line ?? 0) ||
-      compareCodePoints(a.code, b.code) ||
-      compareCodePoints(nameOf(a), nameOf(b)) ||
-      compareCodePoints(a.path ?? '', b.path ?? '') ||
-      compareCodePoints(a.message, b.message),
-  );
-}
-
-function nameOf({ source }: Finding): string {
-  return source === null ? '' : resourceKey(source);
-}
-
-function compareFiles(a: string | null, b: string | null): number {
-  if (a === null || b === null) return Number(a === null) - Number(b === null);
-  return compareCodePoints(a, b);
-}
