@@ -136,7 +136,6 @@ const action = byKind<CompiledAction>({
     scheme: optional(oneOf('http', 'https')),
     authority: optional(string),
     port: optional(integer(1, 65_535)),
-    port: optional(integer(1, 65_535)),
     path: optional(rewrite),
   }),
   respond: object<CompiledRespond>({
