@@ -15,24 +15,10 @@ export class HostIndex<Value> {
 
   add(pattern: HostPattern, value: Value): void {
     if (pattern === '*') this.#any.push(value);
+    // A `*` at both ends matches nothing: the rest of it is a plain character.
     else if (pattern.startsWith('*')) addToGroup(this.#suffixes, pattern.slice(1), value);
     else if (pattern.endsWith('*')) addToGroup(this.#prefixes, pattern.slice(0, -1), value);
     else addTo(this.#exact, pattern, value);
-  }
-
-  /** Envoy's choice of a virtual host: exact, longest leading `*`, longest trailing `*`, `*`; of equals the first added. */
-  best(host: string): Value | null {
-    const exact = this.#exact.get(host);
-    if (exact !== undefined) return exact[0] ?? null;
-    for (const length of this.#suffixes.lengths) {
-      const found = length < host.length ? this.#suffixes.values.get(host.slice(host.length - length)) : undefined;
-      if (found !== undefined) return found[0] ?? null;
-    }
-    for (const length of this.#prefixes.lengths) {
-      const found = length < host.length ? this.#prefixes.values.get(host.slice(0, length)) : undefined;
-      if (found !== undefined) return found[0] ?? null;
-    }
-    return this.#any[0] ?? null;
   }
 
   /** Every value whose pattern holds. */

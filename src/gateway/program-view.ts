@@ -1,10 +1,11 @@
 /** A loaded program as the request path sees it: one version, from the first look-up of a request to its last. */
 import type { GatewaySettings } from '../model/route-model.ts';
+import { comparedName, createDomainLookup } from '../program/domain-lookup.ts';
 import type { CompiledDomain, RouteProgram } from '../program/route-program.ts';
-import { describeHostname, DomainIndex } from './domain-index.ts';
 import { createMatcher, judgeCandidates, type Candidate, type JudgedTable, type Matcher } from './matcher.ts';
 import type { MatchFacts } from './predicates.ts';
 import { RouteTable } from './route-table.ts';
+import { describeHostname, selectTables } from './table-selector.ts';
 
 /** What serves one hostname. */
 export type Site = { readonly domain: CompiledDomain; readonly matcher: Matcher };
@@ -33,7 +34,9 @@ const REMEMBERED_SITES = 2048;
 
 /** A view over a whole program in memory: explain, tests, benchmarks. Tables are indexed when first needed. */
 export function createMemoryView(program: RouteProgram, version: string): MemoryView {
-  const index = new DomainIndex(program.domains, program.settings.hostPort);
+  const { settings } = program;
+  const { hostPort } = settings;
+  const domains = createDomainLookup(program.domains, hostPort);
   const tables = new Map<string, RouteTable>();
   const sites = new SiteCache();
   const tableOf = (id: string): RouteTable => {
@@ -46,21 +49,22 @@ export function createMemoryView(program: RouteProgram, version: string): Memory
   };
   return {
     version,
-    settings: program.settings,
+    settings,
     find: (hostname, authority) => {
-      const host = index.hostOf(hostname, authority);
+      const host = comparedName({ hostname, authority }, hostPort);
       const known = sites.get(host);
       if (known !== undefined) return known;
-      const selected = index.select(host);
-      if (selected === null) return null;
-      return sites.set(host, { domain: selected.domain, matcher: createMatcher(selected.tableIds.map(tableOf)) });
+      const domain = domains.find(host);
+      if (domain === null) return null;
+      const selected = selectTables(domain, host, hostPort).map(({ id }) => tableOf(id));
+      return sites.set(host, { domain, matcher: createMatcher(selected) });
     },
     judge: (facts, random) => {
-      const host = index.hostOf(facts.hostname, facts.authority);
-      const selected = index.select(host);
-      if (selected === null) return null;
-      const chosen = new Set(selected.tableIds);
-      const judged: readonly JudgedTable[] = selected.domain.tables.map(({ id, hostname }) => ({
+      const host = comparedName(facts, hostPort);
+      const domain = domains.find(host);
+      if (domain === null) return null;
+      const chosen = new Set(selectTables(domain, host, hostPort).map(({ id }) => id));
+      const judged: readonly JudgedTable[] = domain.tables.map(({ id, hostname }) => ({
         routes: program.tables[id] ?? [],
         hostnameMiss: chosen.has(id)
           ? null
@@ -71,7 +75,7 @@ export function createMemoryView(program: RouteProgram, version: string): Memory
   };
 }
 
-/** Hostname → site. Emptied when full: a flood of made-up names costs look-ups, not memory. */
+/** Host → site. Emptied when full: a flood of made-up names costs look-ups, not memory. */
 export class SiteCache {
   readonly #sites = new Map<string, Site>();
 
@@ -83,5 +87,9 @@ export class SiteCache {
     if (this.#sites.size >= REMEMBERED_SITES) this.#sites.clear();
     this.#sites.set(host, site);
     return site;
+  }
+
+  hosts(): readonly string[] {
+    return [...this.#sites.keys()];
   }
 }

@@ -1,0 +1,28 @@
+/** From the runtime's request to the frozen facts that everything after it decides on. */
+import type { GatewaySettings } from '../model/route-model.ts';
+import type { RequestFacts } from '../policies/contract.ts';
+import { canonicalizePath } from './canonical-path.ts';
+import { resolveClient, type TransportFacts } from './client-address.ts';
+import { sanitizeHeaders } from './request-headers.ts';
+import { parseTarget } from './target.ts';
+
+/** The parts of a request that are read, so that `explain` can ask without one. */
+export type RequestHead = { readonly url: string; readonly method: string; readonly headers: Headers };
+
+/** null: `OPTIONS *`, which is about the server and not about a path. Throws GatewayError. */
+export function readRequest(
+  head: RequestHead,
+  transport: TransportFacts,
+  settings: GatewaySettings,
+): RequestFacts | null {
+  const { url, method, headers: received } = head;
+  const target = parseTarget({ url, method, hostHeader: received.get('host') }, settings.maxTargetBytes);
+  const client = resolveClient(received, transport, settings.trustedHops);
+  const { authority, hostname, query } = target;
+  const { keepsPlatformHeaders } = transport;
+  const { headers, requestId } = sanitizeHeaders(received, { settings, client, authority, keepsPlatformHeaders });
+  if (target.rawPath === '*') return null;
+  const { scheme, clientIp } = client;
+  const path = canonicalizePath(target.rawPath, settings.paths);
+  return Object.freeze({ requestId, method, scheme, hostname, authority, path, query, clientIp, headers });
+}

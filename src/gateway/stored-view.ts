@@ -1,0 +1,188 @@
+/**
+ * A program version in a key-value store: the index in memory, index parts and shards loaded when the
+ * first request needs them. Everything is verified against the hash that names it, so a view can only
+ * ever show the one version its pointer named.
+ */
+import { GatewayError } from '../diagnostics/errors.ts';
+import type { GatewaySettings } from '../model/route-model.ts';
+import { decodeIndex, decodeIndexPart } from '../program/decode.ts';
+import {
+  comparedName,
+  createDomainLookup,
+  createIndexLookup,
+  type DomainLookup,
+  type IndexLookup,
+} from '../program/domain-lookup.ts';
+import { indexKey } from '../program/keys.ts';
+import type { SnapshotReader } from '../program/program-store.ts';
+import type { CompiledDomain } from '../program/route-program.ts';
+import type { Pointer, StoredIndex, StoredIndexPart, TableShards } from '../program/stored-form.ts';
+import { createMatcher } from './matcher.ts';
+import { SiteCache, type ProgramView, type Site } from './program-view.ts';
+import type { LoadedShard, ShardCache } from './shard-cache.ts';
+import { SingleFlight } from './single-flight.ts';
+import { selectTables } from './table-selector.ts';
+
+/** With more shards than this (about 4,000 routes) routes stay packed as text until asked for. */
+const PACKED_FROM_SHARDS = 16;
+/** Shard text that is loaded ahead of need, in characters: what a 128 MB isolate can hold beside its work. */
+const PREFETCH_LIMIT = 40_000_000;
+
+type Selected = {
+  readonly domain: CompiledDomain;
+  /** Table id and the hash of a shard that holds routes of it. */
+  readonly parts: readonly { readonly table: string; readonly shard: string }[];
+};
+type LoadedPart = { readonly part: StoredIndexPart; readonly domains: DomainLookup<CompiledDomain> };
+
+/** Throws ProgramRejected, or what the store threw. */
+export async function createStoredView(
+  reader: SnapshotReader,
+  pointer: Pointer,
+  shards: ShardCache,
+): Promise<StoredView> {
+  const index = await decodeIndex(await reader.get(indexKey(pointer.index)), pointer.index);
+  return new StoredView(reader, pointer, index, shards);
+}
+
+export class StoredView implements ProgramView {
+  readonly version: string;
+  readonly settings: GatewaySettings;
+  readonly #reader: SnapshotReader;
+  readonly #index: StoredIndex;
+  readonly #lookup: IndexLookup;
+  readonly #rootDomains: DomainLookup<CompiledDomain>;
+  readonly #parts = new Map<string, LoadedPart>();
+  readonly #partFlights = new SingleFlight<LoadedPart>();
+  readonly #shards: ShardCache;
+  readonly #packed: boolean;
+  readonly #sites = new SiteCache();
+
+  constructor(reader: SnapshotReader, pointer: Pointer, index: StoredIndex, shards: ShardCache) {
+    this.version = pointer.version;
+    this.settings = index.settings;
+    this.#reader = reader;
+    this.#index = index;
+    this.#lookup = createIndexLookup(index);
+    this.#rootDomains = createDomainLookup(index.domains, index.settings.hostPort);
+    this.#shards = shards;
+    this.#packed = this.shardHashes().size > PACKED_FROM_SHARDS;
+  }
+
+  find(hostname: string, authority: string): Site | null | Promise<Site | null> {
+    const host = comparedName({ hostname, authority }, this.settings.hostPort);
+    const known = this.#sites.get(host);
+    if (known !== undefined) return known;
+    const ready = this.#ready(host);
+    return ready === undefined ? this.#loadFor(host).catch(incomplete) : ready;
+  }
+
+  /**
+   * Loads what these hosts need, so that a switch to this version makes no request of them wait or
+   * fail. Throws ProgramRejected, or what the store threw.
+   */
+  async warm(hosts: readonly string[]): Promise<void> {
+    for (const host of hosts) await this.#loadFor(host);
+  }
+
+  /** Hosts that requests have asked for, bounded. */
+  hosts(): readonly string[] {
+    return this.#sites.hosts();
+  }
+
+  shardHashes(): ReadonlySet<string> {
+    return new Set(this.#index.shards.filter((hash) => hash !== null));
+  }
+
+  /** Loads shards nobody asked for yet, one after the other, up to a bound. Failures are left to the request that needs them. */
+  async prefetch(): Promise<void> {
+    let size = 0;
+    for (const hash of this.shardHashes()) {
+      if (size >= PREFETCH_LIMIT) return;
+      try {
+        size += (await this.#shards.load(hash, this.#packed)).size;
+      } catch {
+        return;
+      }
+    }
+  }
+
+  /** The site when everything it needs is loaded; undefined: something is missing. */
+  #ready(host: string): Site | null | undefined {
+    const selected = this.#select(host);
+    if (selected === null || selected === undefined) return selected;
+    const shards = new Map<string, LoadedShard>();
+    for (const { shard } of selected.parts) {
+      const loaded = this.#shards.get(shard);
+      if (loaded === undefined) return undefined;
+      shards.set(shard, loaded);
+    }
+    return this.#remember(host, selected, shards);
+  }
+
+  async #loadFor(host: string): Promise<Site | null> {
+    const hash = this.#partHash(host);
+    if (hash !== null && !this.#parts.has(hash)) await this.#loadPart(hash);
+    const selected = this.#select(host);
+    if (selected === null || selected === undefined) return null;
+    const hashes = [...new Set(selected.parts.map(({ shard }) => shard))];
+    const loaded = await Promise.all(hashes.map((shard) => this.#shards.load(shard, this.#packed)));
+    return this.#remember(host, selected, new Map(zip(hashes, loaded)));
+  }
+
+  #remember(host: string, { domain, parts }: Selected, shards: ReadonlyMap<string, LoadedShard>): Site {
+    const tables = parts.map(({ table, shard }) => {
+      const found = shards.get(shard)?.tables.get(table);
+      // Serving without it would let broader routes answer in place of those that are missing.
+      if (found === undefined) throw new Error(`Shard ${shard} lacks the table ${table} that the index puts there.`);
+      return found;
+    });
+    return this.#sites.set(host, { domain, matcher: createMatcher(tables) });
+  }
+
+  /** undefined: the index part that may hold this host is not loaded. */
+  #select(host: string): Selected | null | undefined {
+    const hash = this.#partHash(host);
+    const loaded = hash === null ? undefined : this.#parts.get(hash);
+    if (hash !== null && loaded === undefined) return undefined;
+    const inPart = loaded?.domains.find(host) ?? null;
+    const domain = inPart ?? this.#rootDomains.find(host);
+    if (domain === null) return null;
+    const tables: TableShards = inPart !== null && loaded !== undefined ? loaded.part.tables : this.#index.tables;
+    const parts = selectTables(domain, host, this.settings.hostPort).flatMap(({ id }) =>
+      (Object.hasOwn(tables, id) ? (tables[id] ?? []) : []).flatMap((position) => {
+        const shard = this.#index.shards[position] ?? null;
+        return shard === null ? [] : [{ table: id, shard }];
+      }),
+    );
+    return { domain, parts };
+  }
+
+  #partHash(host: string): string | null {
+    // `host` is already the compared name, whichever of the two the setting compares.
+    return this.#lookup.partFor({ hostname: host, authority: host });
+  }
+
+  #loadPart(hash: string): Promise<LoadedPart> {
+    return this.#partFlights.join(hash, async () => {
+      const part = await decodeIndexPart(await this.#reader.get(indexKey(hash)), hash, this.#index);
+      const loaded = { part, domains: createDomainLookup(part.domains, this.settings.hostPort) };
+      this.#parts.set(hash, loaded);
+      return loaded;
+    });
+  }
+}
+
+function zip<A, B>(left: readonly A[], right: readonly B[]): [A, B][] {
+  return left.flatMap((item, index) => {
+    const other = right[index];
+    return other === undefined ? [] : [[item, other]];
+  });
+}
+
+function incomplete(cause: unknown): never {
+  throw new GatewayError(503, 'program-incomplete', 'A part of the route program could not be loaded.', {
+    cause,
+    headers: { 'retry-after': '1' },
+  });
+}

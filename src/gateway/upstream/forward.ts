@@ -1,0 +1,142 @@
+/**
+ * Sends the request to its backend and hands the answer back, both bodies streamed untouched.
+ *
+ * Nothing here reads a body: the bytes, their encoding and their framing stay what the two sides made
+ * them. The request deadline runs until the last response byte; before the headers it becomes a 504,
+ * afterwards it cuts the body, which the client sees as an incomplete answer.
+ */
+import { GatewayError } from '../../diagnostics/errors.ts';
+import type { GatewaySettings } from '../../model/route-model.ts';
+import type { CompiledRoute, UpstreamTransport } from '../../program/route-program.ts';
+import type { TemplateContext } from './header-template.ts';
+import { watchIdle, type IdleWatch } from './idle-watch.ts';
+import { chooseBackend, planForward, type PreparedBackend, type PreparedForward } from './plan-forward.ts';
+
+export interface UpstreamFetcher {
+  fetch(request: Request): Promise<Response>;
+}
+
+/** How this process reaches upstreams. */
+export interface Backends {
+  /**
+   * null: this process has no way to this upstream (the program is newer than the process's bindings).
+   * `relayId`: the fetcher leads to a relay that must be told which upstream is meant.
+   */
+  fetcher(
+    upstreamId: string,
+    via: UpstreamTransport,
+  ): { readonly fetcher: UpstreamFetcher; readonly relayId?: string } | null;
+}
+
+/** Tells the development relay which upstream is meant. Removed from client requests with every `x-portolan-*`. */
+const RELAY_HEADER = 'x-portolan-relay';
+
+export type ForwardInput = {
+  readonly raw: Request;
+  readonly route: CompiledRoute;
+  readonly forward: PreparedForward;
+  readonly context: TemplateContext;
+  readonly settings: GatewaySettings;
+  readonly backends: Backends;
+  /** Draw for the weighted choice, in [0, 1). */
+  readonly draw: number;
+};
+
+export type Forwarded = { readonly response: Response; readonly backend: PreparedBackend };
+
+/**
+ * Throws GatewayError: 403 `upgrade-not-allowed`, 500 `no-backend`, 503 `upstream-unbound`, 503
+ * `upstream-unreachable`, 504 `upstream-timeout`, 400 `rewrite-unsafe`.
+ */
+export async function forwardRequest(input: ForwardInput): Promise<Forwarded> {
+  const { raw, route, context, settings } = input;
+  const upgrade = wantedUpgrade(raw, route);
+  const backend = chooseBackend(input.forward, input.draw);
+  const { upstream, via } = backend.backend;
+  const target = input.backends.fetcher(upstream, via);
+  if (target === null) {
+    throw new GatewayError(503, 'upstream-unbound', 'This gateway process has no binding for the upstream yet.', {
+      headers: { 'retry-after': '5' },
+    });
+  }
+  const { url, headers } = planForward(backend, context, settings, route.timeouts);
+  if (target.relayId !== undefined) headers.set(RELAY_HEADER, target.relayId);
+  if (upgrade !== null) headers.set('upgrade', upgrade);
+  const deadline = startDeadline(route.timeouts, upgrade !== null);
+  let response: Response;
+  try {
+    response = await target.fetcher.fetch(upstreamRequest(raw, { url, headers, signal: deadline.signal }));
+  } catch (error) {
+    throw upstreamError(error, deadline);
+  }
+  if (upgrade !== null) deadline.clear();
+  return { response: deadline.idle === null ? response : deadline.idle.guard(response), backend };
+}
+
+type RequestParts = { readonly url: string; readonly headers: Headers; readonly signal: AbortSignal | null };
+
+function upstreamRequest(raw: Request, { url, headers, signal }: RequestParts): Request {
+  const { method, body } = raw;
+  // A dictionary with a body is refused for these two; a request as the source carries it over.
+  if (body !== null && (method === 'GET' || method === 'HEAD')) {
+    return new Request(new Request(url, raw), { headers, redirect: 'manual', signal });
+  }
+  const init = { method, headers, body, redirect: 'manual', signal, ...(body !== null && { duplex: 'half' }) } as const;
+  return new Request(url, init);
+}
+
+type Deadline = {
+  readonly signal: AbortSignal | null;
+  readonly idle: IdleWatch | null;
+  /** Whether it was time that ended the attempt. */
+  hasExpired(): boolean;
+  clear(): void;
+};
+
+/**
+ * `AbortSignal.timeout` costs no script per request. Where the wait must end with the headers (an
+ * upgraded connection has no last byte) or silence is watched, a controller of our own is needed.
+ */
+function startDeadline(timeouts: CompiledRoute['timeouts'], isUpgrade: boolean): Deadline {
+  const totalMs = Math.min(...[timeouts.requestMs, timeouts.attemptMs ?? 0].filter((ms) => ms > 0));
+  const idle = isUpgrade ? null : watchIdle(timeouts.idleMs, totalMs);
+  if (idle === null && !isUpgrade) {
+    const signal = totalMs === Infinity ? null : AbortSignal.timeout(totalMs);
+    return { signal, idle, hasExpired: () => signal?.aborted ?? false, clear: () => undefined };
+  }
+  const controller = idle?.controller ?? new AbortController();
+  const timer = totalMs === Infinity ? undefined : setTimeout(() => controller.abort(), totalMs);
+  return {
+    signal: controller.signal,
+    idle,
+    hasExpired: () => controller.signal.aborted,
+    clear: () => {
+      if (timer !== undefined) clearTimeout(timer);
+    },
+  };
+}
+
+/**
+ * The protocol to switch to, or null for an ordinary request. `h2c` is no switch: RFC 9113 §3.1
+ * dropped it, and Envoy serves such requests as the HTTP/1.1 they are.
+ */
+function wantedUpgrade(raw: Request, route: CompiledRoute): string | null {
+  const header = raw.headers.get('upgrade')?.trim().toLowerCase() ?? '';
+  if (header === '' || header === 'h2c') return null;
+  if (route.upgrades?.includes(header) === true) return header;
+  throw new GatewayError(403, 'upgrade-not-allowed', 'This route does not allow the requested protocol upgrade.');
+}
+
+function upstreamError(error: unknown, deadline: Deadline): GatewayError {
+  deadline.clear();
+  if (deadline.hasExpired()) {
+    return new GatewayError(504, 'upstream-timeout', 'The upstream did not answer in time.', {
+      cause: error,
+      origin: 'upstream',
+    });
+  }
+  return new GatewayError(503, 'upstream-unreachable', 'The upstream could not be reached.', {
+    cause: error,
+    origin: 'upstream',
+  });
+}

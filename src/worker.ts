@@ -1,0 +1,78 @@
+/** The Worker: puts the platform's bindings behind the gateway's ports. */
+import { WorkerEntrypoint } from 'cloudflare:workers';
+import { createGateway } from './gateway/app.ts';
+import type { Log } from './gateway/problem.ts';
+import { SnapshotCache, type SnapshotStatus } from './gateway/snapshot-cache.ts';
+import { createTransport, parsePlatform } from './gateway/transport.ts';
+import { boundBackends } from './gateway/upstream/bound-backends.ts';
+import { createRateLimiter } from './objects/rate-limit-client.ts';
+import type { RateLimitObject } from './objects/rate-limit-object.ts';
+import { POINTER_KEY } from './program/keys.ts';
+
+export { RateLimitObject } from './objects/rate-limit-object.ts';
+
+type Env = {
+  readonly ROUTES: KVNamespace;
+  readonly RATE_LIMITS: DurableObjectNamespace<RateLimitObject>;
+  /** `cloudflare`, `dev` or `self-hosted` (default). */
+  readonly PLATFORM?: string;
+  /** How often the pointer is looked at, in milliseconds. Default 30000. */
+  readonly REFRESH_MS?: string;
+  /** Public Ed25519 JWK, or an array of them; then only signed programs are served. */
+  readonly VERIFY_KEY?: string;
+};
+
+/** KV's shortest and a long cache time, in seconds: the pointer changes, every other value is immutable. */
+const POINTER_TTL = 30;
+const IMMUTABLE_TTL = 86_400;
+
+// The only way to log in a Worker; lines are JSON so that any collector can read them.
+// oxlint-disable-next-line no-console
+const log: Log = (event, fields) => console.log(JSON.stringify({ event, ...fields }));
+
+type Process = { readonly programs: SnapshotCache; readonly app: ReturnType<typeof createGateway> };
+/** One per isolate: bindings do not change while it lives. */
+let started: Process | null = null;
+
+function processOf(env: Env): Process {
+  started ??= start(env);
+  return started;
+}
+
+function start(env: Env): Process {
+  const platform = parsePlatform(env.PLATFORM);
+  const programs = new SnapshotCache({
+    reader: { get: (key) => env.ROUTES.get(key, { cacheTtl: key === POINTER_KEY ? POINTER_TTL : IMMUTABLE_TTL }) },
+    refreshMs: Number(env.REFRESH_MS ?? 30_000),
+    ...(env.VERIFY_KEY !== undefined && { verifyKey: JSON.parse(env.VERIFY_KEY) }),
+    log,
+  });
+  const rateLimiter = createRateLimiter(env.RATE_LIMITS);
+  const transport = createTransport(platform);
+  return { programs, app: createGateway({ programs, rateLimiter, log, transport, backends: boundBackends(env) }) };
+}
+
+export default {
+  fetch: (request, env, context) => processOf(env).app.fetch(request, env, context),
+} satisfies ExportedHandler<Env>;
+
+/** For whoever publishes: a private socket or a service binding, never the public listener. */
+export class Control extends WorkerEntrypoint<Env> {
+  async reload(): Promise<{ readonly version: string | null }> {
+    const { programs } = processOf(this.env);
+    const served = await programs.reload();
+    this.ctx.waitUntil(programs.prefetch());
+    return served;
+  }
+
+  status(): SnapshotStatus {
+    return processOf(this.env).programs.status();
+  }
+
+  override async fetch(request: Request): Promise<Response> {
+    const { pathname } = new URL(request.url);
+    if (request.method === 'POST' && pathname === '/reload') return Response.json(await this.reload());
+    if (request.method === 'GET' && pathname === '/status') return Response.json(this.status());
+    return new Response(null, { status: 404 });
+  }
+}
