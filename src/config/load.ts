@@ -105,7 +105,7 @@ async function runInThread(absolute: string, timeoutMs: number): Promise<Outcome
   const thread = new Worker(new URL(import.meta.url), {
     workerData: request,
     stdout: true,
-    execArgv: [...process.execArgv.filter((each) => each.startsWith('--conditions')), ...QUIET],
+    execArgv: QUIET,
   });
   // stdout belongs to our results.
   thread.stdout.pipe(process.stderr, { end: false });
@@ -195,7 +195,7 @@ async function runRequest({ portolanConfig, ownEntry }: ThreadRequest): Promise<
     if (missing !== undefined) loaded.push(missing);
     const isSyntax = error instanceof SyntaxError;
     const message = `The configuration cannot be ${isSyntax ? 'read' : 'run'}: ${messageOf(error)}.`;
-    const place = isSyntax && /^SyntaxError/.test(stackOf(error)) ? await syntaxPlace(loaded.at(-1)) : '';
+    const place = isSyntax && stackOf(error).startsWith('SyntaxError') ? await syntaxPlace(loaded.at(-1)) : '';
     return { kind: 'failed', loaded, message, stack: place + stackOf(error) };
   }
   if (exported.default === undefined) {

@@ -24,6 +24,10 @@ const orders = defineRoute({
   requestHeaders: { set: { 'x-one': '1' }, add: { 'x-many': ['1', '2'] }, remove: ['x-gone'] },
   timeouts: { requestMs: 0, idleMs: 1000, attemptMs: 500 },
   upgrades: ['websocket'],
+  policies: {
+    cors: { origins: ['https://a.example.com'], methods: ['GET'], credentials: true, maxAge: 60 },
+    rateLimit: { limits: [{ name: 'all', rate: 10, unit: 'minute', pattern: '/orders/*', burst: 20 }] },
+  },
 });
 
 /** Routes may be computed; the names of upstreams then are plain strings. */

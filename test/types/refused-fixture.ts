@@ -1,5 +1,5 @@
 /** Every mistake in here must be a TypeScript error: an unused directive fails the compilation. */
-import { defineConfig, defineRoute } from 'portolan';
+import { defineConfig, defineRoute, type RateLimitOptions } from 'portolan';
 
 // @ts-expect-error no backend, redirect or respond
 defineRoute({ name: 'a', path: '/' });
@@ -27,6 +27,19 @@ defineRoute({ name: 'a', path: '/', backend: 'a.b:80', rewirte: '/' });
 
 // @ts-expect-error an unknown policy
 defineRoute({ name: 'a', path: '/', backend: 'a.b:80', policies: { ratelimit: {} } });
+
+// @ts-expect-error a policy without a required parameter
+defineRoute({ name: 'a', path: '/', backend: 'a.b:80', policies: { cors: {} } });
+
+// @ts-expect-error an unknown parameter of a policy
+defineRoute({ name: 'a', path: '/', backend: 'a.b:80', policies: { cors: { origins: ['*'], max_age: 1 } } });
+
+// @ts-expect-error a parameter of the wrong type
+defineRoute({ name: 'a', path: '/', backend: 'a.b:80', policies: { cors: { origins: '*' } } });
+
+// @ts-expect-error an unknown unit of a limit
+const limit: RateLimitOptions = { limits: [{ name: 'a', rate: 1, unit: 'week' }] };
+defineRoute({ name: 'a', path: '/', backend: 'a.b:80', policies: { rateLimit: limit } });
 
 // @ts-expect-error a method in lower case
 defineRoute({ name: 'a', path: '/', methods: ['get'], backend: 'a.b:80' });
