@@ -1,0 +1,111 @@
+/**
+ * Resources inside the annotation `getambassador.io/config` of a Service or an Ingress: a YAML text of
+ * several documents, with the fields of a resource at the top level.
+ */
+import { finding, type Report, type SourceRef } from '../diagnostics/finding.ts';
+import type { KubernetesObject } from './ambassador/types.ts';
+import { readYaml } from './yaml-document.ts';
+import { isDeeperThan, isRecord } from './record.ts';
+import { splitDocuments } from './split-documents.ts';
+
+const ANNOTATION = 'getambassador.io/config';
+const PATH = `metadata.annotations["${ANNOTATION}"]`;
+const MAX_DEPTH = 64;
+
+/** Findings and sources carry the line of the annotation: the text has no lines of its own in the file. */
+export function objectsOfAnnotation(carrier: KubernetesObject, report: Report): readonly KubernetesObject[] {
+  if (carrier.kind !== 'Service' && carrier.kind !== 'Ingress') return [];
+  const text = carrier.metadata.annotations[ANNOTATION];
+  if (text === undefined) return [];
+  const line = carrier.locate(PATH);
+  return splitDocuments(text).flatMap((part, index) => {
+    const { value, problems } = readYaml(part.text, 1);
+    const problem = problems[0]?.message ?? mistakeOf(value);
+    if (problem === null) return isRecord(value) ? (unfold(value, carrier, line) ?? []) : [];
+    const source = { ...carrier.source, line };
+    report(
+      finding('error', 'annotation-invalid', `Document ${index + 1} of this annotation is not used: ${problem}.`, {
+        source: isRecord(value) ? ownSource(value, carrier, line) : source,
+        path: PATH,
+        hint: 'Correct it, or write the resource as an object of its own.',
+      }),
+    );
+    return [];
+  });
+}
+
+function mistakeOf(value: unknown): string | null {
+  if (value === null || value === undefined) return null;
+  if (!isRecord(value)) return 'it is not a mapping of fields';
+  if (textOf(value['kind']) === null || textOf(value['apiVersion']) === null) return 'it has no `apiVersion` or `kind`';
+  const { metadata } = value;
+  if (textOf(value['name']) === null && (!isRecord(metadata) || textOf(metadata['name']) === null))
+    return 'it has no `name`';
+  return isDeeperThan(value, MAX_DEPTH) ? 'it is nested too deeply' : null;
+}
+
+/** Members of the top level that are no fields of the resource. */
+const HEAD = new Set([
+  'apiVersion',
+  'kind',
+  'metadata',
+  'spec',
+  'status',
+  'name',
+  'namespace',
+  'generation',
+  'metadata_labels',
+]);
+
+function unfold(
+  value: Readonly<Record<string, unknown>>,
+  carrier: KubernetesObject,
+  line: number | null,
+): KubernetesObject | null {
+  const source = ownSource(value, carrier, line);
+  const metadata = isRecord(value['metadata']) ? value['metadata'] : {};
+  const labels = value['metadata_labels'] ?? metadata['labels'];
+  const fields = Object.entries(value).filter(([key]) => !HEAD.has(key));
+  const nested = isRecord(value['spec']) ? Object.entries(value['spec']) : [];
+  return {
+    // The group used to be called `ambassador`.
+    apiVersion: (textOf(value['apiVersion']) ?? '').replace(/^ambassador\//, 'getambassador.io/'),
+    kind: source.kind,
+    metadata: {
+      name: source.name,
+      namespace: source.namespace,
+      labels: isRecord(labels) ? texts(labels) : carrier.metadata.labels,
+      annotations: {},
+      generation: null,
+      creationTimestamp: carrier.metadata.creationTimestamp,
+    },
+    spec: Object.fromEntries([...nested, ...fields]),
+    source,
+    locate: () => line,
+  };
+}
+
+function ownSource(
+  value: Readonly<Record<string, unknown>>,
+  carrier: KubernetesObject,
+  line: number | null,
+): SourceRef {
+  const metadata = isRecord(value['metadata']) ? value['metadata'] : {};
+  return {
+    kind: textOf(value['kind']) ?? carrier.kind,
+    namespace: textOf(value['namespace']) ?? textOf(metadata['namespace']) ?? carrier.metadata.namespace ?? 'default',
+    name: textOf(value['name']) ?? textOf(metadata['name']) ?? carrier.metadata.name,
+    file: carrier.source.file,
+    line,
+  };
+}
+
+function texts(value: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  );
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === 'string' && value !== '' ? value : null;
+}

@@ -1,0 +1,121 @@
+/**
+ * Texts → Kubernetes objects. One bad document is one finding: the others are read all the same, and the
+ * finding names the object as far as it can be made out.
+ */
+import { finding, type Finding, type Report, type SourceRef } from '../diagnostics/finding.ts';
+import { objectsOfAnnotation } from './annotation-objects.ts';
+import { recoverSource } from './document-identity.ts';
+import { toObject } from './kubernetes-object.ts';
+import type { KubernetesObject } from './ambassador/types.ts';
+import type { FieldPath } from './field-path.ts';
+import { readDocument, type DocumentProblem, type ReadDocument } from './read-document.ts';
+import { isRecord } from './record.ts';
+import { splitDocuments, type DocumentPart } from './split-documents.ts';
+
+export type SourceText = {
+  /** As the user gave it; `-` for standard input. */
+  readonly file: string;
+  readonly text: string;
+};
+
+/**
+ * Codes of findings that stand for an object that could not be read. Their `source` names the object where
+ * it could be made out; an earlier version of it may then be kept.
+ */
+export const unreadableCodes: ReadonlySet<string> = new Set(['yaml-invalid', 'yaml-duplicate-key', 'document-invalid']);
+
+/** YAML of several documents, JSON, and any `*List` with items as kubectl prints it. */
+export function parseManifests(texts: readonly SourceText[], report: Report): KubernetesObject[] {
+  const objects: KubernetesObject[] = [];
+  for (const { file, text } of texts) {
+    for (const part of splitDocuments(text)) {
+      for (const object of objectsOfPart(part, file, report)) {
+        objects.push(object, ...objectsOfAnnotation(object, report));
+      }
+    }
+  }
+  return objects;
+}
+
+function objectsOfPart(part: DocumentPart, file: string, report: Report): readonly KubernetesObject[] {
+  const document = readDocument(part);
+  const unreadable = document.problems.filter(({ code }) => code === 'yaml-invalid');
+  if (unreadable.length > 0) {
+    report(problemFinding(unreadable, recoverSource(part.text, file, part.line), part));
+    return [];
+  }
+  const context: PartContext = { part, document, file, report, claimed: new Set() };
+  const objects = objectsAt(document.value, [], context);
+  const unclaimed = document.problems.filter((problem) => !context.claimed.has(problem));
+  if (unclaimed.length > 0) {
+    report(problemFinding(unclaimed, recoverSource(part.text, file, part.line), part));
+    return [];
+  }
+  document.release();
+  return objects;
+}
+
+type PartContext = {
+  readonly part: DocumentPart;
+  readonly document: ReadDocument;
+  readonly file: string;
+  readonly report: Report;
+  /** Problems that lie inside one item of a list, and cost that item only. */
+  readonly claimed: Set<DocumentProblem>;
+};
+
+function objectsAt(value: unknown, path: FieldPath, context: PartContext): readonly KubernetesObject[] {
+  if (value === null || value === undefined) return [];
+  const items = path.length === 0 ? listItems(value) : null;
+  if (items === null) {
+    const { document, file, report } = context;
+    const object = toObject(value, { document, path, file, report });
+    return object === null ? [] : [object];
+  }
+  return items.flatMap((item, index) => {
+    const at = ['items', index];
+    const own = problemsAt(at, context);
+    if (own.length === 0) return objectsAt(item, at, context);
+    const [start = 0, end = 0] = context.document.rangeOf(at) ?? [];
+    const text = context.part.text.slice(start, end);
+    const source = recoverSource(text, context.file, context.document.lineOf(at));
+    context.report(problemFinding(own, source, context.part));
+    return [];
+  });
+}
+
+/** The items of a list object; null for everything else. Items of a typed list may leave their kind to it. */
+function listItems(value: unknown): readonly unknown[] | null {
+  if (!isRecord(value)) return null;
+  const { kind, apiVersion, items } = value;
+  if (typeof kind !== 'string' || !kind.endsWith('List') || !Array.isArray(items)) return null;
+  if (kind === 'List') return items;
+  const defaults = { apiVersion, kind: kind.slice(0, -'List'.length) };
+  return items.map((item: unknown) => (isRecord(item) ? Object.assign({}, defaults, item) : item));
+}
+
+function problemsAt(path: FieldPath, { document, claimed }: PartContext): readonly DocumentProblem[] {
+  if (document.problems.length === 0) return [];
+  const range = document.rangeOf(path);
+  if (range === null) return [];
+  const own = document.problems.filter(({ offset }) => offset >= range[0] && offset < range[1]);
+  for (const problem of own) claimed.add(problem);
+  return own;
+}
+
+function problemFinding(problems: readonly DocumentProblem[], source: SourceRef, part: DocumentPart): Finding {
+  const [first] = problems;
+  const code = first?.code ?? 'yaml-invalid';
+  const more = problems.length > 1 ? ` (and ${problems.length - 1} more mistakes)` : '';
+  const line = first?.line ?? part.line;
+  const whose = source.kind === 'File' ? 'This document' : `${source.kind} ${source.name}`;
+  const message =
+    code === 'yaml-invalid'
+      ? `${whose} is not valid YAML: ${first?.message ?? ''}${more}. Nothing of this document is used; the others are.`
+      : `${first?.message ?? ''}${more}, so it is not clear which value counts. ${whose} is not used.`;
+  const hint =
+    code === 'yaml-invalid'
+      ? 'Correct the text at this line; a wrong indentation or quote above it can be the cause.'
+      : 'Keep one of the two.';
+  return finding('error', code, message, { source: { ...source, line }, hint });
+}
