@@ -21,6 +21,7 @@ export type ActionParts = {
   readonly backends: readonly CheckedBackend[];
   /** The route's match, which rewrites refer to. */
   readonly path: PathMatch;
+  readonly rewriteDoubleSlash: 'keep' | 'collapse';
 };
 
 export function translateAction(route: CheckedRoute, parts: ActionParts, report: Report): RouteAction {
@@ -88,14 +89,19 @@ function hostRewrite(written: RouteFields['hostRewrite'], external: boolean): Ho
   return from === 'upstream' ? { kind: 'upstream' } : null;
 }
 
-function reportForwarding(route: CheckedRoute, { fields, backends, path }: ActionParts, report: Report): void {
+function reportForwarding(
+  route: CheckedRoute,
+  { fields, backends, path, rewriteDoubleSlash }: ActionParts,
+  report: Report,
+): void {
   if (backends.length > 0 && backends.every(({ weight }) => weight === 0)) {
     const message = 'Every backend has the weight 0, so every request gets 500 `no-backend`.';
     const source = { ...route.source, line: route.lineOf('backends') };
     report(finding('warning', 'weights-all-zero', message, { source, path: 'backends' }));
   }
   const { rewrite } = fields;
-  if (rewrite === undefined || path.kind !== 'prefix' || path.value.endsWith('/') || !rewrite.endsWith('/')) return;
+  if (rewrite === undefined || rewriteDoubleSlash === 'collapse') return;
+  if (path.kind !== 'prefix' || path.value.endsWith('/') || !rewrite.endsWith('/')) return;
   report(
     finding(
       'warning',

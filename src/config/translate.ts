@@ -30,13 +30,14 @@ export function translateConfig(
   domains: readonly DomainModel[],
   report: Report,
 ): TranslatedConfig {
+  const rewriteDoubleSlash = config.settings.paths?.rewriteDoubleSlash ?? 'keep';
   const routes = config.routes.map((route) => {
     const conditions = translateConditions(route, {
       hostPort: config.settings.hostPort ?? 'strip',
       prefixMode: config.ambassador.prefixMode ?? 'raw',
       report,
     });
-    return translateRoute(route, conditions, attachedDomains(conditions, domains), report);
+    return translateRoute(route, conditions, attachedDomains(conditions, domains), { rewriteDoubleSlash, report });
   });
   return { routes, clusters: config.clusters, settings: config.settings };
 }
@@ -52,7 +53,7 @@ function translateRoute(
   route: CheckedRoute,
   { matches, path }: TranslatedConditions,
   domains: readonly string[],
-  report: Report,
+  { rewriteDoubleSlash, report }: { rewriteDoubleSlash: 'keep' | 'collapse'; report: Report },
 ): RouteModelRoute {
   const { id, source, outcome } = route;
   if (domains.length === 0) {
@@ -91,7 +92,7 @@ function translateRoute(
   reportUnreachablePreflight(route, fields, report);
   return {
     ...common,
-    action: translateAction(route, { fields, backends: outcome.backends, path }, report),
+    action: translateAction(route, { fields, backends: outcome.backends, path, rewriteDoubleSlash }, report),
     policies: outcome.policies,
     requestHeaders: mutations(fields.requestHeaders),
     responseHeaders: mutations(fields.responseHeaders),

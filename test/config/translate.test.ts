@@ -286,6 +286,14 @@ describe('translateConfig', () => {
     expect(findings.map((finding) => finding.code)).toEqual([code]);
   });
 
+  it('has no remark on a double slash that will be collapsed', () => {
+    const { findings } = translate({
+      parity: { rewriteDoubleSlash: 'collapse' },
+      routes: [{ name: 'a', path: '/a', backend: 'x', rewrite: '/' }],
+    });
+    expect(findings).toEqual([]);
+  });
+
   it('hands clusters and settings on', () => {
     const { clusters, settings } = translate({
       clusters: {
