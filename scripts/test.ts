@@ -50,5 +50,9 @@ function readCounts(report: string): Counts {
     numPendingTests: number;
     numTodoTests: number;
   };
-  return { passed: json.numPassedTests, failed: json.numFailedTests, skipped: json.numPendingTests + json.numTodoTests };
+  return {
+    passed: json.numPassedTests,
+    failed: json.numFailedTests,
+    skipped: json.numPendingTests + json.numTodoTests,
+  };
 }

@@ -68,7 +68,9 @@ describe('architecture', () => {
   });
 
   it('keeps request-time code away from build-time code', () => {
-    const handlers = imports.filter(({ from }) => /^policies\/[^/]+\/handler\.ts$/.test(from) || from === 'policies/handlers.ts');
+    const handlers = imports.filter(
+      ({ from }) => /^policies\/[^/]+\/handler\.ts$/.test(from) || from === 'policies/handlers.ts',
+    );
     expect(handlers.length).toBeGreaterThan(0);
     const bad = handlers.filter(({ from, to }) => {
       const target = to.startsWith('.') ? targetOf(from, to) : to;
@@ -121,7 +123,8 @@ function isAllowed(from: string, target: string): boolean {
   const rule = ruleFor(from, ALLOWED);
   if (rule === undefined) return false;
   const own = rule.endsWith('/') && target.startsWith(rule);
-  const exception = target === 'compile/build-program.ts' && (rule === 'dev/' || rule === 'commands/' || rule === 'explain/');
+  const exception =
+    target === 'compile/build-program.ts' && (rule === 'dev/' || rule === 'commands/' || rule === 'explain/');
   const viaIndex = target === 'index.ts' && rule === 'commands/';
   return own || exception || viaIndex || (ALLOWED[rule] ?? []).some((prefix) => target.startsWith(prefix));
 }

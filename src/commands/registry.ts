@@ -2,8 +2,9 @@
 import { checkCommand } from './check.ts';
 import type { Command } from './command.ts';
 import { compileCommand } from './compile.ts';
+import { devCommand } from './dev.ts';
 import { echoCommand } from './echo.ts';
 import { initCommand } from './init.ts';
 import { routesCommand } from './routes.ts';
 
-export const COMMANDS: readonly Command[] = [initCommand, checkCommand, routesCommand, compileCommand, echoCommand];
+export const COMMANDS: readonly Command[] = [initCommand, checkCommand, routesCommand, compileCommand, devCommand, echoCommand];

@@ -13,6 +13,7 @@ import { loadSources, publishProgram, type ProgramStore, type PublishReport } fr
 import type { CompiledUpstream } from '../program/route-program.ts';
 import { EchoPool } from './echo-pool.ts';
 import { MAX_DIRECT_BINDINGS, startGatewayRuntime, type GatewayRuntime } from './gateway-runtime.ts';
+import { listeningPort } from './listening-port.ts';
 import { kvStore, openLocalStore } from './local-store.ts';
 import { startRelay, type RelayServer } from './relay-server.ts';
 import { watchPaths, type Watcher } from './watch.ts';
@@ -25,13 +26,20 @@ export type DevOptions = {
   readonly stateFolder: string;
   readonly workerCode: string;
   readonly build: Omit<BuildOptions, 'previous' | 'now'>;
+  /** Echo backends for services that the configuration does not resolve. */
+  readonly echo: boolean;
   /** Reads the sources afresh; throws UserError when there is nothing to read. */
   readonly load: () => Promise<LoadedSources>;
   readonly onEvent: (event: DevEvent) => void;
 };
 
 export type DevEvent =
-  | { readonly type: 'published'; readonly result: BuildResult; readonly report: PublishReport; readonly tookMs: number }
+  | {
+      readonly type: 'published';
+      readonly result: BuildResult;
+      readonly report: PublishReport;
+      readonly tookMs: number;
+    }
   /** The sources could not be read; the last program keeps serving. */
   | { readonly type: 'failed'; readonly message: string }
   | { readonly type: 'log'; readonly line: string };
@@ -46,8 +54,8 @@ export type DevServer = {
 };
 
 export async function startDevServer(options: DevOptions): Promise<DevServer> {
-  await assertPortFree(options.port);
-  const session = new DevSession(options);
+  const port = await reservePort(options.port);
+  const session = new DevSession({ ...options, port });
   try {
     return await session.start();
   } catch (error) {
@@ -121,11 +129,12 @@ class DevSession {
   async #publish(store: ProgramStore, input: BuildInput): Promise<BuildResult> {
     const started = performance.now();
     const now = new Date().toISOString();
-    const result = buildProgram(input, { ...this.#options.build, previous: this.#accepted, now });
+    const { build, echo } = this.#options;
+    const unresolved = echo ? 'echo' : build.unresolved;
+    const result = buildProgram(input, { ...build, unresolved, previous: this.#accepted, now });
     const report = await publishProgram(store, await encodeProgram(result.program), {
       now,
       sources: result.accepted,
-      allowEmpty: true,
     });
     this.#accepted = result.accepted;
     this.#upstreams = new Map(result.program.upstreams.map((upstream) => [upstream.id, upstream]));
@@ -174,15 +183,16 @@ class DevSession {
   }
 
   async #startBackend(upstream: CompiledUpstream): Promise<URL> {
-    const address = upstream.resolvedBy === 'echo' ? await this.#echoes.urlOf(upstream.service) : new URL(upstream.origin);
+    const address =
+      upstream.resolvedBy === 'echo' ? await this.#echoes.urlOf(upstream.service) : new URL(upstream.origin);
     this.#backends.set(upstream.id, address);
     return address;
   }
 }
 
-/** A port in use is one clear line, before anything else is started. */
-async function assertPortFree(port: number): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
+/** A port in use is one clear line, before anything else is started. 0 becomes a free one. */
+async function reservePort(port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
     const probe = net.createServer();
     probe.once('error', (error: NodeJS.ErrnoException) => {
       reject(
@@ -191,6 +201,9 @@ async function assertPortFree(port: number): Promise<void> {
           : new UserError(`cannot listen on 127.0.0.1:${port}: ${error.message}`),
       );
     });
-    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve()));
+    probe.listen(port, '127.0.0.1', () => {
+      const free = listeningPort(probe);
+      probe.close(() => resolve(free));
+    });
   });
 }

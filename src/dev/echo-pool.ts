@@ -16,6 +16,7 @@ export class EchoPool {
 
   async close(): Promise<void> {
     const servers = await Promise.allSettled(this.#servers.values());
-    await Promise.all(servers.map((result) => (result.status === 'fulfilled' ? result.value.close() : undefined)));
+    const running = servers.filter((result) => result.status === 'fulfilled');
+    await Promise.all(running.map(({ value }) => value.close()));
   }
 }

@@ -30,8 +30,8 @@ export type GatewayRuntimeOptions = {
 
 export type GatewayRuntime = {
   readonly miniflare: Miniflare;
-  /** Makes the Worker load the current pointer now; resolves with the version it serves afterwards. */
-  reload(): Promise<{ readonly version: string | null }>;
+  /** Makes the Worker load the current pointer now; resolves when it serves it (or has refused it and said so in its log). */
+  reload(): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -43,20 +43,24 @@ export async function startGatewayRuntime(options: GatewayRuntimeOptions): Promi
   };
   for (const { upstream, address } of options.upstreams) env[bindingName(upstream.id)] = externalBinding(address);
 
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see the end of the literal
   const miniflare = new Miniflare({
     host: '127.0.0.1',
     port: 0,
     cf: false,
     telemetry: { enabled: false },
     log: new Log(LogLevel.NONE),
-    handleStructuredLogs: ({ message }) => options.onLog(message),
+    handleStructuredLogs: ({ message }: { readonly message: string }) => options.onLog(message),
     resourcePersistencePath: options.stateFolder,
     workers: [
       {
         config: {
           name: GATEWAY,
           compatibilityDate: COMPATIBILITY_DATE,
-          manifest: { mainModule: 'worker.js', modules: { 'worker.js': { type: 'esm', contents: options.workerCode } } },
+          manifest: {
+            mainModule: 'worker.js',
+            modules: { 'worker.js': { type: 'esm', contents: options.workerCode } },
+          },
           env: {
             [ROUTES_BINDING]: { type: 'kv', id: STATE_NAMESPACE_ID },
             RATE_LIMITS: { type: 'durable-object', worker: GATEWAY, exportName: 'RateLimitObject' },
@@ -82,7 +86,8 @@ export async function startGatewayRuntime(options: GatewayRuntimeOptions): Promi
     miniflare,
     reload: async () => {
       const answer = await fetch(new URL('/reload', control), { method: 'POST' });
-      return (await answer.json()) as { version: string | null };
+      if (!answer.ok) throw new Error(`the Worker answered ${answer.status} to a reload`);
+      await answer.arrayBuffer();
     },
     close: () => miniflare.dispose(),
   };

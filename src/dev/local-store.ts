@@ -31,6 +31,7 @@ type KvNamespace = {
 
 /** A store on the KV namespace of a running miniflare. */
 export async function kvStore(miniflare: Miniflare): Promise<ProgramStore> {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- miniflare types this binding with the Workers' own types
   const kv = (await miniflare.getKVNamespace(ROUTES_BINDING)) as unknown as KvNamespace;
   const put = (key: string, value: string): Promise<void> =>
     kv.put(key, value, { metadata: { writtenAt: new Date().toISOString() } });
@@ -73,7 +74,10 @@ export async function openLocalStore(stateFolder: string): Promise<{ store: Prog
           manifest: {
             mainModule: 'store.js',
             modules: {
-              'store.js': { type: 'esm', contents: 'export default { fetch: () => new Response(null, { status: 404 }) };' },
+              'store.js': {
+                type: 'esm',
+                contents: 'export default { fetch: () => new Response(null, { status: 404 }) };',
+              },
             },
           },
           env: { [ROUTES_BINDING]: { type: 'kv', id: STATE_NAMESPACE_ID } },

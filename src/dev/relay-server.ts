@@ -8,8 +8,8 @@
  */
 import * as http from 'node:http';
 import * as https from 'node:https';
-import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { listeningPort } from './listening-port.ts';
 
 export const RELAY_HEADER = 'x-portolan-relay';
 
@@ -54,7 +54,7 @@ export async function startRelay(resolveTarget: ResolveRelayTarget): Promise<Rel
     server.listen(0, '127.0.0.1', resolve);
   });
   return {
-    port: (server.address() as AddressInfo).port,
+    port: listeningPort(server),
     close: async () => {
       agents.http.destroy();
       agents.https.destroy();

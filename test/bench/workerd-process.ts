@@ -63,7 +63,9 @@ function renderConfig(options: WorkerdOptions, port: number): string {
   const { folder, kvFolder, objects = {}, backends, text = {}, v8Flags = [] } = options;
   const bindings = [
     ...(kvFolder === undefined ? [] : ['(name = "ROUTES", kvNamespace = "kv")']),
-    ...Object.entries(objects).map(([name, className]) => `(name = "${name}", durableObjectNamespace = "${className}")`),
+    ...Object.entries(objects).map(
+      ([name, className]) => `(name = "${name}", durableObjectNamespace = "${className}")`,
+    ),
     ...Object.keys(backends).map((name) => `(name = "${name}", service = "${name}")`),
     ...Object.entries(text).map(([name, value]) => `(name = "${name}", text = ${JSON.stringify(value)})`),
   ];
@@ -71,9 +73,13 @@ function renderConfig(options: WorkerdOptions, port: number): string {
     '(name = "main", worker = .main)',
     `(name = "objects", disk = (path = ${JSON.stringify(path.join(folder, 'objects'))}, writable = true))`,
     ...(kvFolder === undefined ? [] : [`(name = "kv", disk = (path = ${JSON.stringify(kvFolder)}, writable = true))`]),
-    ...Object.entries(backends).map(([name, address]) => `(name = "${name}", external = (address = "${address}", http = ()))`),
+    ...Object.entries(backends).map(
+      ([name, address]) => `(name = "${name}", external = (address = "${address}", http = ()))`,
+    ),
   ];
-  const namespaces = Object.values(objects).map((name) => `(className = "${name}", uniqueKey = "${name}", enableSql = true)`);
+  const namespaces = Object.values(objects).map(
+    (name) => `(className = "${name}", uniqueKey = "${name}", enableSql = true)`,
+  );
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [${services.join(',\n    ')}],
