@@ -62,25 +62,43 @@ function compileRoutes(model: RouteModel, options: CompileOptions, cache: Compil
     cache.context = { resolver: createUpstreamResolver(model.clusters, options), regex: createRegexCompiler() };
     cache.routes = new Map();
   }
-  const context = cache.context;
-  const known = cache.routes;
-  cache.routes = new Map();
-  return uniqueById(model.routes).map((route) => {
+  const { context, routes: known } = cache;
+  const routes = uniqueById(model.routes);
+  const compiled = routes.map((route) => {
     const old = known.get(route.id);
-    const compiled = old !== undefined && isDeepEqual(old.model, route) ? old.compiled : compileRoute(route, context);
-    cache.routes.set(route.id, { model: route, compiled });
-    return compiled;
+    const same = old !== undefined && isDeepEqual(old.model, route);
+    const parts = same ? old.compiled : compileRoute(route, context);
+    // The newest object, so that a translator which returns it again is recognised at once.
+    if (old?.model !== route) known.set(route.id, { model: route, compiled: parts });
+    return parts;
   });
+  if (known.size > routes.length) forgetOthers(known, routes);
+  return compiled;
+}
+
+function forgetOthers(known: CompileCache['routes'], routes: readonly RouteModelRoute[]): void {
+  const present = new Set(routes.map(({ id }) => id));
+  for (const id of known.keys()) if (!present.has(id)) known.delete(id);
 }
 
 /** Sorted by id. Of several with one id (a translator's mistake, reported by validateModel) the same one stays in any input order. */
 function uniqueById<T extends { readonly id: string }>(items: readonly T[]): readonly T[] {
+  if (isAscending(items)) return items;
   const byId = new Map<string, T>();
   for (const item of items) {
     const other = byId.get(item.id);
     if (other === undefined || JSON.stringify(item) < JSON.stringify(other)) byId.set(item.id, item);
   }
   return [...byId.values()].toSorted((a, b) => compareCodePoints(a.id, b.id));
+}
+
+function isAscending(items: readonly { readonly id: string }[]): boolean {
+  let before: string | null = null;
+  for (const { id } of items) {
+    if (before !== null && compareCodePoints(before, id) >= 0) return false;
+    before = id;
+  }
+  return true;
 }
 
 function compileDomain(domain: DomainModel, tables: readonly TableRef[]): CompiledDomain {
