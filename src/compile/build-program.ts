@@ -6,16 +6,18 @@ import type { PortolanConfig } from '../config/portolan-config.ts';
 import { translateConfig } from '../config/translate.ts';
 import { sortFindings } from '../diagnostics/render.ts';
 import { resourceKey, type Finding, type SourceRef } from '../diagnostics/finding.ts';
+import { compareCodePoints } from '../model/rank.ts';
 import type { RouteModel } from '../model/route-model.ts';
 import { mergeSettings } from '../model/settings.ts';
 import { validateModel } from '../model/validate-model.ts';
 import type { AcceptedResources } from '../program/accepted.ts';
 import type { RouteProgram } from '../program/route-program.ts';
 import { normalizeResources } from '../resources/ambassador/normalize.ts';
-import { translateAmbassador } from '../resources/ambassador/translate.ts';
+import { translateAmbassador, type AmbassadorTranslation } from '../resources/ambassador/translate.ts';
 import type { AmbassadorOptions, KubernetesObject, NormalizedResources } from '../resources/ambassador/types.ts';
 import { buildWithLastGood, type BuildRun } from './build-with-last-good.ts';
 import { CompileCache, compileModel } from './compile-model.ts';
+import { IncrementalTranslation } from './incremental-translation.ts';
 import { PlainForm } from './last-accepted.ts';
 import type { ResourceStatus } from './resource-status.ts';
 import type { UpstreamOptions } from './upstreams.ts';
@@ -56,6 +58,9 @@ export type BuildResult = {
 export class BuildCache {
   readonly compile = new CompileCache();
   readonly plain = new PlainForm();
+  /** One for what is written, one for the run with stand-ins: each sees its own small changes. */
+  readonly written = new IncrementalTranslation<NormalizedResources, AmbassadorTranslation>();
+  readonly withStandIns = new IncrementalTranslation<NormalizedResources, AmbassadorTranslation>();
 }
 
 export function buildProgram(input: BuildInput, options: BuildOptions): BuildResult {
@@ -100,7 +105,13 @@ function runOnce(
   const report = (finding: Finding): void => void findings.push(finding);
 
   const resources = markStale(normalizeResources(objects, ambassador, report), staleSince);
-  const translated = translateAmbassador(resources, ambassador, report);
+  const translation = staleSince.size === 0 ? cache.written : cache.withStandIns;
+  const translated = translation.translate(
+    resources,
+    JSON.stringify({ ...ambassador, allowUnenforced: [...ambassador.allowUnenforced].toSorted(compareCodePoints) }),
+    (some, reportSome) => translateAmbassador(some, ambassador, reportSome),
+    report,
+  );
   const authored = config === null ? null : translateConfig(config, translated.domains, report);
   const model: RouteModel = {
     domains: translated.domains,

@@ -4,6 +4,7 @@
  * unusable among today's other resources, without those.
  */
 import { finding, resourceKey, type Finding, type SourceRef } from '../diagnostics/finding.ts';
+import { compareCodePoints } from '../model/rank.ts';
 import type { RouteModel } from '../model/route-model.ts';
 import type { AcceptedResources } from '../program/accepted.ts';
 import type { RouteProgram } from '../program/route-program.ts';
@@ -132,14 +133,20 @@ function ageText(since: string, now: string): string {
   return minutes < 2880 ? ` (${Math.floor(minutes / 60)} h)` : ` (${Math.floor(minutes / 1440)} days)`;
 }
 
-/** Of two objects with one identity the first stands, as it does for the translator. */
+/** Of two objects with one identity the first by file and line stands, as it does for the translator. */
 function indexObjects<Item extends ManifestObject>(objects: readonly Item[]): ReadonlyMap<string, Item> {
   const byKey = new Map<string, Item>();
   for (const object of objects) {
     const key = resourceKey(object.source);
-    if (!byKey.has(key)) byKey.set(key, object);
+    const other = byKey.get(key);
+    if (other === undefined || isBefore(object.source, other.source)) byKey.set(key, object);
   }
   return byKey;
+}
+
+function isBefore(a: SourceRef, b: SourceRef): boolean {
+  const files = compareCodePoints(a.file ?? '', b.file ?? '');
+  return files < 0 || (files === 0 && (a.line ?? 0) < (b.line ?? 0));
 }
 
 /** Resources of which only the identity could be read. */
