@@ -18,6 +18,7 @@ import type { AmbassadorOptions, KubernetesObject, NormalizedResources } from '.
 import { buildWithLastGood, type BuildRun } from './build-with-last-good.ts';
 import { CompileCache, compileModel } from './compile-model.ts';
 import { IncrementalTranslation } from './incremental-translation.ts';
+import { KeyOrder } from './key-order.ts';
 import { PlainForm } from './last-accepted.ts';
 import type { ResourceStatus } from './resource-status.ts';
 import type { UpstreamOptions } from './upstreams.ts';
@@ -58,6 +59,7 @@ export type BuildResult = {
 export class BuildCache {
   readonly compile = new CompileCache();
   readonly plain = new PlainForm();
+  readonly order = new KeyOrder();
   /** One for what is written, one for the run with stand-ins: each sees its own small changes. */
   readonly written = new IncrementalTranslation<NormalizedResources, AmbassadorTranslation>();
   readonly withStandIns = new IncrementalTranslation<NormalizedResources, AmbassadorTranslation>();
@@ -73,6 +75,7 @@ export function buildProgram(input: BuildInput, options: BuildOptions): BuildRes
       previous: options.previous ?? {},
       now: options.now,
       plain: cache.plain,
+      order: cache.order,
     },
     (objects, staleSince) => runOnce(objects, staleSince, { config: input.config, ambassador, options, cache }),
   );

@@ -8,6 +8,7 @@ import { compareCodePoints } from '../model/rank.ts';
 import type { RouteModel } from '../model/route-model.ts';
 import type { AcceptedResources } from '../program/accepted.ts';
 import type { RouteProgram } from '../program/route-program.ts';
+import type { KeyOrder } from './key-order.ts';
 import {
   acceptResources,
   brokenKeys,
@@ -42,6 +43,7 @@ export type LastGoodInput<Item extends ManifestObject> = {
   /** ISO time. */
   readonly now: string;
   readonly plain: PlainForm;
+  readonly order: KeyOrder;
 };
 
 export type LastGoodResult = BuildRun & {
@@ -53,7 +55,7 @@ export function buildWithLastGood<Item extends ManifestObject>(
   input: LastGoodInput<Item>,
   run: RunBuild<Item | ManifestObject>,
 ): LastGoodResult {
-  const { objects, initialFindings, previous, plain } = input;
+  const { objects, initialFindings, previous, plain, order } = input;
   const asWritten = run(objects, new Map());
   const findings = [...initialFindings, ...asWritten.findings];
   const broken = brokenKeys(findings);
@@ -68,11 +70,12 @@ export function buildWithLastGood<Item extends ManifestObject>(
   return {
     ...result,
     findings: all,
-    statuses: resourceStatuses(sources, all, result.program, new Set(substituted.keys())),
+    statuses: resourceStatuses(sources, all, result.program, { stale: new Set(substituted.keys()), order }),
     // Judged by the last run: what was wrong only beside a broken resource is right beside its stand-in.
     accepted: acceptResources(taking, brokenKeys([...initialFindings, ...result.findings]), substituted, {
       previous,
       plain,
+      order,
     }),
   };
 }

@@ -7,6 +7,7 @@ import { compareCodePoints } from '../model/rank.ts';
 import type { Json } from '../model/route-model.ts';
 import type { AcceptedObject, AcceptedResource, AcceptedResources } from '../program/accepted.ts';
 import { isDeepEqual } from './deep-equal.ts';
+import type { KeyOrder } from './key-order.ts';
 
 /** A manifest's object as this file needs it; KubernetesObject has this shape. */
 export type ManifestObject = Omit<AcceptedObject, 'spec'> & {
@@ -68,12 +69,12 @@ export function acceptResources(
   present: ReadonlyMap<string, ManifestObject>,
   broken: ReadonlySet<string>,
   substituted: ReadonlyMap<string, Substitution>,
-  context: { readonly previous: AcceptedResources; readonly plain: PlainForm },
+  context: { readonly previous: AcceptedResources; readonly plain: PlainForm; readonly order: KeyOrder },
 ): AcceptedResources {
-  const { previous, plain } = context;
-  const keys = [...new Set([...present.keys(), ...substituted.keys()])].toSorted(compareCodePoints);
+  const { previous, plain, order } = context;
+  const keys = substituted.size === 0 ? present : new Set([...present.keys(), ...substituted.keys()]);
   const accepted: [string, AcceptedResource][] = [];
-  for (const key of keys) {
+  for (const key of order.sorted(keys)) {
     const object = present.get(key);
     const stale = substituted.get(key);
     const earlier = Object.hasOwn(previous, key) ? previous[key] : undefined;

@@ -1,6 +1,7 @@
 /** What became of every resource. */
 import { resourceKey, type Finding, type SourceRef } from '../diagnostics/finding.ts';
 import { compareCodePoints } from '../model/rank.ts';
+import type { KeyOrder } from './key-order.ts';
 import type { CompiledSource, RouteProgram } from '../program/route-program.ts';
 
 export type ResourceStatus = {
@@ -19,7 +20,7 @@ export function resourceStatuses(
   sources: ReadonlyMap<string, SourceRef>,
   findings: readonly Finding[],
   program: RouteProgram,
-  stale: ReadonlySet<string>,
+  { stale, order }: { readonly stale: ReadonlySet<string>; readonly order: KeyOrder },
 ): readonly ResourceStatus[] {
   const errors = new Set<string>();
   const codes = new Map<string, Set<string>>();
@@ -32,7 +33,7 @@ export function resourceStatuses(
     else known.add(code);
   }
   const refusing = refusingKeys(program);
-  return [...sources.keys()].toSorted(compareCodePoints).flatMap((key) => {
+  return order.sorted(sources).flatMap((key) => {
     const source = sources.get(key);
     if (source === undefined) return [];
     const state = stale.has(key) ? 'stale' : errors.has(key) ? 'invalid' : refusing.has(key) ? 'refused' : 'accepted';

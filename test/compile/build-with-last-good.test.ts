@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { buildWithLastGood, type BuildRun, type LastGoodResult } from '../../src/compile/build-with-last-good.ts';
 import { compileModel } from '../../src/compile/compile-model.ts';
+import { KeyOrder } from '../../src/compile/key-order.ts';
 import { PlainForm, type ManifestObject } from '../../src/compile/last-accepted.ts';
 import { finding, resourceKey, type Finding } from '../../src/diagnostics/finding.ts';
 import type { AcceptedResources } from '../../src/program/accepted.ts';
@@ -71,7 +72,10 @@ function build(
   now = MONDAY,
   initialFindings: readonly Finding[] = [],
 ): LastGoodResult {
-  return buildWithLastGood({ objects, initialFindings, previous, now, plain: new PlainForm() }, run);
+  return buildWithLastGood(
+    { objects, initialFindings, previous, now, plain: new PlainForm(), order: new KeyOrder() },
+    run,
+  );
 }
 function served(result: LastGoodResult): readonly (readonly unknown[])[] {
   return Object.values(result.program.tables)
@@ -211,7 +215,7 @@ describe('buildWithLastGood', () => {
   });
 
   it('an earlier version stands in when the new one cannot be reached', () => {
-    const context = { initialFindings: [], now: MONDAY, plain: new PlainForm() };
+    const context = { initialFindings: [], now: MONDAY, plain: new PlainForm(), order: new KeyOrder() };
     const { accepted } = buildWithLastGood({ ...context, objects: [serviceOf('here')], previous: {} }, runUnreachable);
     const result = buildWithLastGood({ ...context, objects: [serviceOf('lost')], previous: accepted }, runUnreachable);
     expect(result.statuses).toMatchObject([
