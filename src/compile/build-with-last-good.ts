@@ -3,12 +3,12 @@
  * accepted. At most three runs: as written; with every stand-in; and, when some stand-in is itself
  * unusable among today's other resources, without those.
  */
-import { finding, resourceKey, type Finding, type SourceRef } from '../diagnostics/finding.ts';
+import { finding, type Finding, type SourceRef } from '../diagnostics/finding.ts';
 import { compareCodePoints } from '../model/rank.ts';
 import type { RouteModel } from '../model/route-model.ts';
 import type { AcceptedResources } from '../program/accepted.ts';
 import type { RouteProgram } from '../program/route-program.ts';
-import type { KeyOrder } from './key-order.ts';
+import { keyOf, type KeyOrder } from './key-order.ts';
 import {
   acceptResources,
   brokenKeys,
@@ -65,17 +65,17 @@ export function buildWithLastGood<Item extends ManifestObject>(
   const wanted = findSubstitutions(broken, present, unreadable, input);
   const { result, substituted } = runWithStandIns(input, asWritten, wanted, run);
   const sources = resourceSources(result, present, unreadable, previous);
-  const taking = new Map([...present].filter(([key]) => sources.has(key)));
+  const keys = order.sorted(sources);
   const all = substituted.size === 0 ? findings : withStandInFindings(findings, result, substituted, input);
   return {
     ...result,
     findings: all,
-    statuses: resourceStatuses(sources, all, result.program, { stale: new Set(substituted.keys()), order }),
+    statuses: resourceStatuses(keys, sources, { findings: all, program: result.program, stale: substituted }),
     // Judged by the last run: what was wrong only beside a broken resource is right beside its stand-in.
-    accepted: acceptResources(taking, brokenKeys([...initialFindings, ...result.findings]), substituted, {
+    accepted: acceptResources(keys, present, brokenKeys([...initialFindings, ...result.findings]), {
+      substituted,
       previous,
       plain,
-      order,
     }),
   };
 }
@@ -104,7 +104,7 @@ function withStandIns<Item extends ManifestObject>(
   objects: readonly Item[],
   substituted: ReadonlyMap<string, Substitution>,
 ): readonly (Item | ManifestObject)[] {
-  const kept = objects.filter(({ source }) => !substituted.has(resourceKey(source)));
+  const kept = objects.filter(({ source }) => !substituted.has(keyOf(source)));
   return [...kept, ...[...substituted.values()].map(substituteObject)];
 }
 
@@ -115,7 +115,7 @@ function withStandInFindings(
   substituted: ReadonlyMap<string, Substitution>,
   { initialFindings, now }: { readonly initialFindings: readonly Finding[]; readonly now: string },
 ): readonly Finding[] {
-  const isSubstituted = ({ source }: Finding): boolean => source !== null && substituted.has(resourceKey(source));
+  const isSubstituted = ({ source }: Finding): boolean => source !== null && substituted.has(keyOf(source));
   const ofOthers = result.findings.filter((one) => !isSubstituted(one));
   const ofBroken = written.filter((one) => isSubstituted(one) && !initialFindings.includes(one));
   const standIns = [...substituted.values()].map(({ source, staleSince }) =>
@@ -140,7 +140,7 @@ function ageText(since: string, now: string): string {
 function indexObjects<Item extends ManifestObject>(objects: readonly Item[]): ReadonlyMap<string, Item> {
   const byKey = new Map<string, Item>();
   for (const object of objects) {
-    const key = resourceKey(object.source);
+    const key = keyOf(object.source);
     const other = byKey.get(key);
     if (other === undefined || isBefore(object.source, other.source)) byKey.set(key, object);
   }
@@ -160,7 +160,7 @@ function unreadableSources(
   const sources = new Map<string, SourceRef>();
   for (const { severity, source } of findings) {
     if (severity !== 'error' || source === null) continue;
-    const key = resourceKey(source);
+    const key = keyOf(source);
     if (!present.has(key) && !sources.has(key)) sources.set(key, source);
   }
   return sources;
@@ -174,17 +174,13 @@ function resourceSources(
   previous: AcceptedResources,
 ): ReadonlyMap<string, SourceRef> {
   const sources = new Map<string, SourceRef>();
-  for (const source of result.resources) sources.set(resourceKey(source), source);
+  for (const source of result.resources) sources.set(keyOf(source), source);
   for (const { source, severity } of result.findings) {
+    if (severity !== 'error' || source === null) continue;
+    const key = keyOf(source);
     // An object so wrong that it takes no part is still a resource of the user's.
-    if (
-      severity === 'error' &&
-      source !== null &&
-      present.has(resourceKey(source)) &&
-      !sources.has(resourceKey(source))
-    ) {
-      sources.set(resourceKey(source), present.get(resourceKey(source))?.source ?? source);
-    }
+    const object = present.get(key);
+    if (object !== undefined && !sources.has(key)) sources.set(key, object.source);
   }
   for (const [key, source] of unreadable) if (Object.hasOwn(previous, key)) sources.set(key, source);
   return sources;

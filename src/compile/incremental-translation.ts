@@ -5,9 +5,10 @@
  *
  * The result never differs from a full translation (test/compile/incremental-translation.test.ts).
  */
-import { resourceKey, type Finding, type Report, type SourceRef } from '../diagnostics/finding.ts';
+import type { Finding, Report, SourceRef } from '../diagnostics/finding.ts';
 import { compareCodePoints } from '../model/rank.ts';
 import type { RouteModelRoute } from '../model/route-model.ts';
+import { keyOf } from './key-order.ts';
 
 /** NormalizedResources has this shape. */
 export type TranslationInput = {
@@ -86,7 +87,7 @@ function translateChanges<Input extends TranslationInput, Output extends Transla
 
   const gone = new Set<string>();
   for (const [key, { spec }] of memory.byKey) if (prefixes.has(spec.prefix)) gone.add(key);
-  const kept = memory.output.routes.filter(({ source }) => !gone.has(resourceKey(source)));
+  const kept = memory.output.routes.filter(({ source }) => !gone.has(keyOf(source)));
   const findings = new Map([...memory.findings].filter(([key]) => !gone.has(key)));
   for (const [key, list] of splitFindings(found, byKey).findings) findings.set(key, list);
   const output = { ...memory.output, routes: mergeById(kept, part.routes) };
@@ -126,7 +127,7 @@ function changedPrefixes(
 }
 
 function indexMappings(mappings: readonly TranslatedMapping[]): ReadonlyMap<string, TranslatedMapping> {
-  return new Map(mappings.map((mapping) => [resourceKey(mapping.source), mapping]));
+  return new Map(mappings.map((mapping) => [keyOf(mapping.source), mapping]));
 }
 
 function splitFindings(
@@ -136,7 +137,7 @@ function splitFindings(
   const findings = new Map<string, Finding[]>();
   const otherFindings: Finding[] = [];
   for (const finding of all) {
-    const key = finding.source === null ? null : resourceKey(finding.source);
+    const key = finding.source === null ? null : keyOf(finding.source);
     if (key === null || isJoint(finding) || !mappings.has(key)) {
       otherFindings.push(finding);
       continue;

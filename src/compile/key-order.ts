@@ -1,5 +1,21 @@
-/** Sorted keys, remembered: the resources of a rebuild are mostly those of the build before, and sorting them all again would cost more than the rest. */
+/**
+ * Keys of resources, remembered: those of a rebuild are mostly those of the build before, and spelling
+ * and sorting them all again would cost more than the rest of it.
+ */
+import { resourceKey, type SourceRef } from '../diagnostics/finding.ts';
 import { compareCodePoints } from '../model/rank.ts';
+
+const keys = new WeakMap<SourceRef, string>();
+
+/** resourceKey, once per source object. */
+export function keyOf(source: SourceRef): string {
+  let key = keys.get(source);
+  if (key === undefined) {
+    key = resourceKey(source);
+    keys.set(source, key);
+  }
+  return key;
+}
 
 export class KeyOrder {
   #sorted: readonly string[] = [];

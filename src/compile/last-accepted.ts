@@ -7,7 +7,6 @@ import { compareCodePoints } from '../model/rank.ts';
 import type { Json } from '../model/route-model.ts';
 import type { AcceptedObject, AcceptedResource, AcceptedResources } from '../program/accepted.ts';
 import { isDeepEqual } from './deep-equal.ts';
-import type { KeyOrder } from './key-order.ts';
 
 /** A manifest's object as this file needs it; KubernetesObject has this shape. */
 export type ManifestObject = Omit<AcceptedObject, 'spec'> & {
@@ -64,23 +63,26 @@ export function substituteObject({ accepted, source }: Substitution): ManifestOb
   return { ...accepted, source, locate: () => source.line };
 }
 
-/** What to keep: good resources as they are now, the others as they last were. */
+/** What to keep of these resources: good ones as they are now, the others as they last were. */
 export function acceptResources(
+  keys: readonly string[],
   present: ReadonlyMap<string, ManifestObject>,
   broken: ReadonlySet<string>,
-  substituted: ReadonlyMap<string, Substitution>,
-  context: { readonly previous: AcceptedResources; readonly plain: PlainForm; readonly order: KeyOrder },
+  context: {
+    readonly substituted: ReadonlyMap<string, Substitution>;
+    readonly previous: AcceptedResources;
+    readonly plain: PlainForm;
+  },
 ): AcceptedResources {
-  const { previous, plain, order } = context;
-  const keys = substituted.size === 0 ? present : new Set([...present.keys(), ...substituted.keys()]);
+  const { substituted, previous, plain } = context;
   const accepted: [string, AcceptedResource][] = [];
-  for (const key of order.sorted(keys)) {
+  for (const key of keys) {
     const object = present.get(key);
     const stale = substituted.get(key);
-    const earlier = Object.hasOwn(previous, key) ? previous[key] : undefined;
     if (stale !== undefined) accepted.push([key, { object: stale.accepted, staleSince: stale.staleSince }]);
     else if (broken.has(key)) {
       // Accepted once, or never: an entry stays as it was, so that a later build can still return to it.
+      const earlier = Object.hasOwn(previous, key) ? previous[key] : undefined;
       if (earlier !== undefined) accepted.push([key, earlier]);
     } else if (object !== undefined && isKept(object)) accepted.push([key, plain.entry(object)]);
   }

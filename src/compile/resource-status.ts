@@ -1,7 +1,6 @@
 /** What became of every resource. */
 import { resourceKey, type Finding, type SourceRef } from '../diagnostics/finding.ts';
 import { compareCodePoints } from '../model/rank.ts';
-import type { KeyOrder } from './key-order.ts';
 import type { CompiledSource, RouteProgram } from '../program/route-program.ts';
 
 export type ResourceStatus = {
@@ -16,15 +15,19 @@ export type ResourceStatus = {
   readonly codes: readonly string[];
 };
 
+/** `keys`: those of `sources`, in the order wanted. */
 export function resourceStatuses(
+  keys: readonly string[],
   sources: ReadonlyMap<string, SourceRef>,
-  findings: readonly Finding[],
-  program: RouteProgram,
-  { stale, order }: { readonly stale: ReadonlySet<string>; readonly order: KeyOrder },
+  built: {
+    readonly findings: readonly Finding[];
+    readonly program: RouteProgram;
+    readonly stale: ReadonlyMap<string, unknown>;
+  },
 ): readonly ResourceStatus[] {
   const errors = new Set<string>();
   const codes = new Map<string, Set<string>>();
-  for (const { source, severity, code } of findings) {
+  for (const { source, severity, code } of built.findings) {
     if (source === null || severity === 'info') continue;
     const key = resourceKey(source);
     if (severity === 'error') errors.add(key);
@@ -32,12 +35,17 @@ export function resourceStatuses(
     if (known === undefined) codes.set(key, new Set([code]));
     else known.add(code);
   }
-  const refusing = refusingKeys(program);
-  return order.sorted(sources).flatMap((key) => {
+  const refusing = refusingKeys(built.program);
+  return keys.flatMap((key) => {
     const source = sources.get(key);
     if (source === undefined) return [];
-    const state = stale.has(key) ? 'stale' : errors.has(key) ? 'invalid' : refusing.has(key) ? 'refused' : 'accepted';
-    return [{ source, state, codes: [...(codes.get(key) ?? [])].toSorted(compareCodePoints) }];
+    const refused = errors.has(key) ? 'invalid' : refusing.has(key) ? 'refused' : 'accepted';
+    const found = codes.get(key);
+    return {
+      source,
+      state: built.stale.has(key) ? 'stale' : refused,
+      codes: found === undefined ? [] : [...found].toSorted(compareCodePoints),
+    };
   });
 }
 
