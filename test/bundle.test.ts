@@ -26,7 +26,8 @@ describe('worker bundle', () => {
   it('imports nothing that only Node has', () => {
     const imports = [...bundle.code.matchAll(/\b(?:from|import)\s*\(?\s*["']([^"']+)["']/g)].map(([, name]) => name);
     expect(imports.filter((name) => name?.startsWith('cloudflare:') !== true)).toEqual([]);
-    expect(bundle.code).not.toMatch(/\bnew Function\(|\beval\(/);
+    // Calls only: re2js has a method of that name. The code stays out of the message, it is long.
+    expect(/\bnew Function\(|(?<![.\w}])eval\(/.exec(bundle.code)?.index).toBeUndefined();
   });
 });
 
