@@ -17,6 +17,7 @@ import { translateAmbassador, type AmbassadorTranslation } from '../resources/am
 import type { AmbassadorOptions, KubernetesObject, NormalizedResources } from '../resources/ambassador/types.ts';
 import { buildWithLastGood, type BuildRun } from './build-with-last-good.ts';
 import { CompileCache, compileModel } from './compile-model.ts';
+import { IncrementalNormalization } from './incremental-normalization.ts';
 import { IncrementalTranslation } from './incremental-translation.ts';
 import { KeyOrder } from './key-order.ts';
 import { PlainForm } from './last-accepted.ts';
@@ -60,6 +61,7 @@ export class BuildCache {
   readonly compile = new CompileCache();
   readonly plain = new PlainForm();
   readonly order = new KeyOrder();
+  readonly normalization = new IncrementalNormalization<KubernetesObject, NormalizedResources>();
   /** One for what is written, one for the run with stand-ins: each sees its own small changes. */
   readonly written = new IncrementalTranslation<NormalizedResources, AmbassadorTranslation>();
   readonly withStandIns = new IncrementalTranslation<NormalizedResources, AmbassadorTranslation>();
@@ -106,12 +108,20 @@ function runOnce(
 ): BuildRun {
   const findings: Finding[] = [];
   const report = (finding: Finding): void => void findings.push(finding);
+  const allowed = [...ambassador.allowUnenforced].toSorted(compareCodePoints);
+  const optionsText = JSON.stringify({ ...ambassador, allowUnenforced: allowed });
 
-  const resources = markStale(normalizeResources(objects, ambassador, report), staleSince);
+  const normalized = cache.normalization.normalize(
+    objects,
+    optionsText,
+    (some, reportSome) => normalizeResources(some, ambassador, reportSome),
+    report,
+  );
+  const resources = markStale(normalized, staleSince);
   const translation = staleSince.size === 0 ? cache.written : cache.withStandIns;
   const translated = translation.translate(
     resources,
-    JSON.stringify({ ...ambassador, allowUnenforced: [...ambassador.allowUnenforced].toSorted(compareCodePoints) }),
+    optionsText,
     (some, reportSome) => translateAmbassador(some, ambassador, reportSome),
     report,
   );
