@@ -24,17 +24,54 @@ export type SourceText = {
  */
 export const unreadableCodes: ReadonlySet<string> = new Set(['yaml-invalid', 'yaml-duplicate-key', 'document-invalid']);
 
-/** YAML of several documents, JSON, and any `*List` with items as kubectl prints it. */
-export function parseManifests(texts: readonly SourceText[], report: Report): KubernetesObject[] {
+/**
+ * Documents read before, for the next time: a document whose text and place are the same gives the same
+ * objects, so that what is remembered by object stays known as well. Holds the last run's documents only.
+ */
+export class ManifestCache {
+  #last = new Map<string, PartResult>();
+  #next = new Map<string, PartResult>();
+
+  get(key: string, read: () => PartResult): PartResult {
+    const result = this.#next.get(key) ?? this.#last.get(key) ?? read();
+    this.#next.set(key, result);
+    return result;
+  }
+
+  endRun(): void {
+    this.#last = this.#next;
+    this.#next = new Map();
+  }
+}
+
+type PartResult = { readonly objects: readonly KubernetesObject[]; readonly findings: readonly Finding[] };
+
+/**
+ * YAML of several documents, JSON, and any `*List` with items as kubectl prints it. With a `cache`, reading
+ * again costs only what has changed; the result is the same.
+ */
+export function parseManifests(
+  texts: readonly SourceText[],
+  report: Report,
+  cache: ManifestCache = new ManifestCache(),
+): KubernetesObject[] {
   const objects: KubernetesObject[] = [];
   for (const { file, text } of texts) {
     for (const part of splitDocuments(text)) {
-      for (const object of objectsOfPart(part, file, report)) {
-        objects.push(object, ...objectsOfAnnotation(object, report));
-      }
+      const result = cache.get(`${part.line} ${file}\n${part.text}`, () => readPart(part, file));
+      for (const object of result.objects) objects.push(object);
+      for (const found of result.findings) report(found);
     }
   }
+  cache.endRun();
   return objects;
+}
+
+function readPart(part: DocumentPart, file: string): PartResult {
+  const findings: Finding[] = [];
+  const report = (found: Finding): void => void findings.push(found);
+  const objects = objectsOfPart(part, file, report);
+  return { objects: objects.flatMap((object) => [object, ...objectsOfAnnotation(object, report)]), findings };
 }
 
 function objectsOfPart(part: DocumentPart, file: string, report: Report): readonly KubernetesObject[] {

@@ -1,0 +1,100 @@
+/**
+ * Objects of any served version → resources in the v3alpha1 form. Every field is judged by itself; a
+ * resource with a wrong one carries that in `invalid`, and no other resource is touched.
+ */
+import type { Report } from '../../diagnostics/finding.ts';
+import { hostCoverage, kindCoverage, listenerCoverage, type Coverage } from './coverage.ts';
+import { asksForCertificate, hostFields, hostSpec } from './host-shape.ts';
+import { listenerFields, listenerSpec } from './listener-shape.ts';
+import { readMapping, reportLoadBalancers } from './read-mapping.ts';
+import { mergeModules } from './read-module.ts';
+import { readSpec, specShape } from './read-spec.ts';
+import { reportAt } from './report-at.ts';
+import { startResource } from './start-resource.ts';
+import { selectObjects, type SelectedObject } from './select-objects.ts';
+import type {
+  AmbassadorOptions,
+  HostResource,
+  ListenerResource,
+  NormalizedResources,
+  UnenforcedResource,
+} from './types.ts';
+
+/** Never throws for what an object says. Resources keep the order of the objects. */
+export function normalizeResources(
+  objects: Parameters<typeof selectObjects>[0],
+  options: AmbassadorOptions,
+  report: Report,
+): NormalizedResources {
+  const selected = selectObjects(objects, options, report);
+  const of = (role: SelectedObject['role']): readonly SelectedObject[] => selected.filter((each) => each.role === role);
+  const unenforced = of('unenforced').map((each) => readUnenforced(each, options, report));
+  const contexts = unenforced.filter(({ kind, spec }) => kind === 'TLSContext' && asksForCertificate(spec));
+  const asking = new Set(contexts.map(({ name }) => name));
+  const listeners = of('Listener').map((each) => readListener(each, options, report));
+  const module = mergeModules(of('Module'), options, report);
+  const mappings = of('Mapping').map((each) => readMapping(each, options, report));
+  return {
+    mappings: reportLoadBalancers(mappings, module, unenforced, report),
+    hosts: of('Host').map((each) => readHost(each, asking, options, report)),
+    listeners,
+    module,
+    unenforced,
+  };
+}
+
+const hostShape = specShape(hostFields, hostCoverage);
+
+function readHost(
+  each: SelectedObject,
+  asking: ReadonlySet<string>,
+  options: AmbassadorOptions,
+  report: Report,
+): HostResource {
+  const { base, reader } = startResource('Host', each, options, report);
+  const read = readSpec(each.object.spec, 'spec', hostShape, reader);
+  const spec = hostSpec(read, base.name, reader, (context) => asking.has(context));
+  return { ...base, spec, invalid: reader.invalid };
+}
+
+const listenerShape = specShape(listenerFields, listenerCoverage);
+
+function readListener(each: SelectedObject, options: AmbassadorOptions, report: Report): ListenerResource {
+  const { base, reader } = startResource('Listener', each, options, report);
+  const read = readSpec(each.object.spec, 'spec', listenerShape, reader);
+  return { ...base, spec: listenerSpec(read, each.object.spec, reader), invalid: reader.invalid };
+}
+
+const kinds: ReadonlyMap<string, Coverage> = new Map(Object.entries(kindCoverage));
+
+/** Their fields are not judged: nothing reads them but what decides which routes they cover. */
+function readUnenforced(each: SelectedObject, options: AmbassadorOptions, report: Report): UnenforcedResource {
+  const { base, reader } = startResource(each.kind, each, options, report);
+  const { spec } = each.object;
+  const resource = {
+    ...base,
+    spec: each.kind === 'RateLimitService' ? readFailureMode(spec) : spec,
+    invalid: reader.invalid,
+  };
+  const coverage = kinds.get(each.kind);
+  const refuses = resource.spec['failure_mode_deny'] === true;
+  if (coverage !== undefined && coverage.saidElsewhere !== true && !refuses) reportKind(resource, coverage, report);
+  return resource;
+}
+
+/** Only a plain `false` lets requests pass: anything else that is written there was meant to stop them. */
+function readFailureMode(spec: UnenforcedResource['spec']): UnenforcedResource['spec'] {
+  const deny = spec['failure_mode_deny'] ?? false;
+  return { ...spec, failure_mode_deny: deny !== false && deny !== 'false' };
+}
+
+function reportKind(resource: UnenforcedResource, { status, note }: Coverage, report: Report): void {
+  const isLater = status === 'not-yet-enforced';
+  reportAt(report, resource, {
+    severity: isLater ? 'warning' : 'info',
+    code: status === 'difference' ? 'carried-differently' : status,
+    message: isLater ? `${resource.kind} is not enforced yet. ${note}` : note,
+    path: null,
+    hint: null,
+  });
+}
