@@ -15,7 +15,7 @@ import type { RouteProgram } from '../program/route-program.ts';
 import { normalizeResources } from '../resources/ambassador/normalize.ts';
 import { translateAmbassador, type AmbassadorTranslation } from '../resources/ambassador/translate.ts';
 import type { AmbassadorOptions, KubernetesObject, NormalizedResources } from '../resources/ambassador/types.ts';
-import { buildWithLastGood, type BuildRun } from './build-with-last-good.ts';
+import { buildWithLastGood, compareSources, type BuildRun } from './build-with-last-good.ts';
 import { CompileCache, compileModel } from './compile-model.ts';
 import { IncrementalNormalization } from './incremental-normalization.ts';
 import { IncrementalTranslation } from './incremental-translation.ts';
@@ -112,7 +112,7 @@ function runOnce(
   const optionsText = JSON.stringify({ ...ambassador, allowUnenforced: allowed });
 
   const normalized = cache.normalization.normalize(
-    objects,
+    inSourceOrder(objects),
     optionsText,
     (some, reportSome) => normalizeResources(some, ambassador, reportSome),
     report,
@@ -153,6 +153,15 @@ function ambassadorOptions(config: PortolanConfig | null, chosen: Partial<Ambass
   const { allowUnenforced = [], ...written } = config?.ambassador ?? {};
   const allowed = new Set([...allowUnenforced, ...(chosen.allowUnenforced ?? [])]);
   return { ...DEFAULTS, ...written, ...chosen, allowUnenforced: allowed };
+}
+
+/** Of several objects with one name the first is used: by file and line, not by how the files arrived. */
+function inSourceOrder(objects: readonly KubernetesObject[]): readonly KubernetesObject[] {
+  const inOrder = objects.every((object, index) => {
+    const before = objects[index - 1];
+    return before === undefined || compareSources(before.source, object.source) <= 0;
+  });
+  return inOrder ? objects : objects.toSorted((a, b) => compareSources(a.source, b.source));
 }
 
 /** A route of a stand-in says since when it is one. */

@@ -142,14 +142,18 @@ function indexObjects<Item extends ManifestObject>(objects: readonly Item[]): Re
   for (const object of objects) {
     const key = keyOf(object.source);
     const other = byKey.get(key);
-    if (other === undefined || isBefore(object.source, other.source)) byKey.set(key, object);
+    if (other === undefined || compareSources(object.source, other.source) < 0) byKey.set(key, object);
   }
   return byKey;
 }
 
-function isBefore(a: SourceRef, b: SourceRef): boolean {
-  const files = compareCodePoints(a.file ?? '', b.file ?? '');
-  return files < 0 || (files === 0 && (a.line ?? 0) < (b.line ?? 0));
+/** By file and line, then by name for several objects of one line. */
+export function compareSources(a: SourceRef, b: SourceRef): number {
+  return (
+    compareCodePoints(a.file ?? '', b.file ?? '') ||
+    (a.line ?? 0) - (b.line ?? 0) ||
+    (a === b ? 0 : compareCodePoints(keyOf(a), keyOf(b)))
+  );
 }
 
 /** Resources of which only the identity could be read. */

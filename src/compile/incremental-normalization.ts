@@ -1,10 +1,14 @@
 /**
- * Normalising again only the Mappings that changed. A Mapping's normal form depends on nothing but the
- * Mapping and the options; every other kind is few, and some of them are merged, so they are always
- * normalised together.
+ * Normalising again only the Mappings that changed. A Mapping's normal form depends on the Mapping, the
+ * options and the resources of other kinds; while these are the same objects as before, the Mappings
+ * known from before are taken over. Everything else goes through normalising every time: other kinds
+ * (few, some of them merged or counted) and Mappings that did not become one resource by themselves.
+ *
+ * The result never differs from a full one (test/compile/incremental-normalization.test.ts).
  */
 import type { Finding, Report, SourceRef } from '../diagnostics/finding.ts';
-import { keyOf } from './key-order.ts';
+
+const MAPPING = 'Mapping';
 
 type Named = { readonly source: SourceRef };
 /** NormalizedResources has this shape. */
@@ -20,53 +24,78 @@ type Known<Output extends NormalizationOutput> = {
   readonly mapping: Output['mappings'][number];
   readonly findings: readonly Finding[];
 };
+type Surroundings<Item, Output> = { readonly objects: readonly Item[]; readonly output: Output };
 
 export class IncrementalNormalization<Item extends NormalizationItem, Output extends NormalizationOutput> {
-  #known = new WeakMap<Item, Known<Output>>();
+  #mappings = new WeakMap<Item, Known<Output>>();
+  #surroundings: Surroundings<Item, Output> | null = null;
   #options = '';
 
   /** `options`: text that differs whenever the normal form could. */
   normalize(objects: readonly Item[], options: string, normalize: Normalize<Item, Output>, report: Report): Output {
-    if (options !== this.#options) this.#known = new WeakMap();
-    this.#options = options;
-
-    const mappings: Output['mappings'][number][] = [];
-    const fresh: Item[] = [];
-    for (const object of objects) {
-      const known = this.#known.get(object);
-      if (known === undefined) {
-        fresh.push(object);
-        continue;
-      }
-      mappings.push(known.mapping);
-      for (const finding of known.findings) report(finding);
+    const others = objects.filter(({ kind }) => kind !== MAPPING);
+    const same = options === this.#options && isSameList(this.#surroundings?.objects ?? null, others);
+    if (!same) {
+      this.#mappings = new WeakMap();
+      this.#options = options;
     }
+    const fresh = objects.filter((object) => object.kind === MAPPING && !this.#mappings.has(object));
+    const known = this.#knownBeside(objects, fresh);
     const findings: Finding[] = [];
-    const output = normalize(fresh, (finding) => findings.push(finding));
-    for (const finding of findings) report(finding);
-    this.#remember(fresh, output, findings);
-    return { ...output, mappings: [...mappings, ...output.mappings] };
+    const output = normalize(known === null ? objects : [...others, ...fresh], (one) => findings.push(one));
+    this.#remember(known === null ? objects : fresh, output, findings);
+
+    for (const one of findings) report(one);
+    for (const { findings: kept } of known ?? []) for (const one of kept) report(one);
+    if (!same || this.#surroundings === null) this.#surroundings = { objects: others, output };
+    // The same objects as before, so that whoever compares by identity sees that nothing changed.
+    const mappings = [...(known ?? []).map(({ mapping }) => mapping), ...output.mappings];
+    return { ...this.#surroundings.output, mappings };
+  }
+
+  /** Mappings to take over; null when a new object has the name of one, which only a full look can judge. */
+  #knownBeside(objects: readonly Item[], fresh: readonly Item[]): readonly Known<Output>[] | null {
+    const names = new Set(fresh.map(({ source }) => source.name));
+    const keys = new Set(fresh.map(fullName));
+    const known: Known<Output>[] = [];
+    for (const object of objects) {
+      const entry = object.kind === MAPPING ? this.#mappings.get(object) : undefined;
+      if (entry === undefined) continue;
+      if (names.has(object.source.name) && keys.has(fullName(object))) return null;
+      known.push(entry);
+    }
+    return known;
   }
 
   /** Only what is one Mapping by itself: not one left out, and not one of several with its name. */
   #remember(objects: readonly Item[], output: Output, findings: readonly Finding[]): void {
     const candidates = new Map<string, Item | null>();
     for (const object of objects) {
-      const key = keyOf(object.source);
-      candidates.set(key, candidates.has(key) || object.kind !== 'Mapping' ? null : object);
+      if (object.kind !== MAPPING) continue;
+      const name = fullName(object);
+      candidates.set(name, candidates.has(name) ? null : object);
     }
     const about = new Map<string, Finding[]>();
-    for (const finding of findings) {
-      if (finding.source === null) continue;
-      const key = keyOf(finding.source);
-      const list = about.get(key);
-      if (list === undefined) about.set(key, [finding]);
-      else list.push(finding);
+    for (const one of findings) {
+      if (one.source?.kind !== MAPPING) continue;
+      const name = fullName({ source: one.source });
+      const list = about.get(name);
+      if (list === undefined) about.set(name, [one]);
+      else list.push(one);
     }
     for (const mapping of output.mappings) {
-      const key = keyOf(mapping.source);
-      const object = candidates.get(key);
-      if (object !== undefined && object !== null) this.#known.set(object, { mapping, findings: about.get(key) ?? [] });
+      const object = candidates.get(fullName(mapping));
+      if (object === undefined || object === null) continue;
+      this.#mappings.set(object, { mapping, findings: about.get(fullName(mapping)) ?? [] });
     }
   }
+}
+
+/** Without a namespace a resource counts as one of `default`. */
+function fullName({ source }: Named): string {
+  return `${source.namespace ?? 'default'}/${source.name}`;
+}
+
+function isSameList<T>(a: readonly T[] | null, b: readonly T[]): boolean {
+  return a !== null && a.length === b.length && a.every((item, index) => item === b[index]);
 }
