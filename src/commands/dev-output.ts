@@ -2,7 +2,7 @@
 import { countFindings, type Finding } from '../diagnostics/finding.ts';
 import { plural, renderFindings, summarizeFindings } from '../diagnostics/render.ts';
 import type { DevEvent, DevServer } from '../dev/dev-server.ts';
-import type { CompiledRoute, RouteProgram } from '../program/route-program.ts';
+import type { CompiledDomain, CompiledRoute, RouteProgram } from '../program/route-program.ts';
 
 type Published = Extract<DevEvent, { type: 'published' }>;
 
@@ -74,31 +74,40 @@ function describe(findings: readonly Finding[], color: boolean): string {
 
 const SAMPLES = 6;
 
-/** One curl per host for the first routes that a plain GET can reach. */
+type Sample = { readonly domain: CompiledDomain; readonly host: string | null; readonly path: string };
+
+/** A curl or two per domain, those of unclaimed hostnames first: they need no Host header. */
 function sampleRequests(program: RouteProgram, url: string): string[] {
-  const samples = program.domains.flatMap((domain) =>
-    domain.tables
-      .flatMap(({ id, hostname }) => {
-        const name = typeof hostname === 'string' ? hostname : hostname === null ? domain.hostname : null;
-        const host = name === null ? null : name.replace(/^\*\.?/, 'any.').replace(/\*$/, 'test');
-        return host === null
-          ? []
-          : (program.tables[id] ?? []).flatMap((route) => samplePath(route).map((path) => ({ host, path })));
-      })
-      .slice(0, 2)
-      .map(({ host, path }) => ({ domain, host, path })),
-  );
-  return samples.slice(0, SAMPLES).map(({ domain, host, path }) => {
-    const hostHeader = host === 'any.' ? '' : ` -H 'Host: ${host}'`;
-    const secure = domain.insecureAction === 'route' ? '' : ` -H 'X-Forwarded-Proto: https'`;
-    return `curl -i${hostHeader}${secure} ${url}${path}`;
-  });
+  const domains = program.domains.toSorted((a, b) => Number(b.hostname === '*') - Number(a.hostname === '*'));
+  return domains
+    .flatMap((domain) => domainSamples(domain, program).slice(0, 2))
+    .slice(0, SAMPLES)
+    .map(({ domain, host, path }) => {
+      const hostHeader = host === null ? '' : ` -H 'Host: ${host}'`;
+      const secure = domain.insecureAction === 'route' ? '' : ` -H 'X-Forwarded-Proto: https'`;
+      return `curl -i${hostHeader}${secure} ${url}${path}`;
+    });
 }
 
-function samplePath(route: CompiledRoute): string[] {
+/** Forwarded routes before others, in route order. */
+function domainSamples(domain: CompiledDomain, program: RouteProgram): Sample[] {
+  const routes = domain.tables.flatMap(({ id, hostname }) => {
+    const pattern = hostname ?? domain.hostname;
+    if (typeof pattern !== 'string') return [];
+    const host = pattern === '*' ? null : pattern.replace(/^\*\.?/, 'any.').replace(/\*$/, 'test');
+    return (program.tables[id] ?? []).flatMap((route) => {
+      const path = samplePath(route);
+      return path === null ? [] : [{ domain, host, path, forwards: route.action.kind === 'forward' }];
+    });
+  });
+  return routes.toSorted((a, b) => Number(b.forwards) - Number(a.forwards));
+}
+
+/** A path that a plain GET takes to this route; null: it needs more than a path. */
+function samplePath(route: CompiledRoute): string | null {
   const [match] = route.matches;
-  if (match === undefined || match.path.kind === 'regex' || (match.headers ?? match.query) !== undefined) return [];
-  if (route.action.kind === 'refuse' || (match.method !== undefined && match.method !== 'GET')) return [];
+  if (match === undefined || match.path.kind === 'regex' || (match.headers ?? match.query) !== undefined) return null;
+  if (route.action.kind === 'refuse' || (match.method !== undefined && match.method !== 'GET')) return null;
   const { kind, value } = match.path;
-  return [kind === 'exact' ? value : `${value.endsWith('/') ? value : `${value}/`}hello`];
+  return kind === 'exact' ? value : `${value.endsWith('/') ? value : `${value}/`}hello`;
 }

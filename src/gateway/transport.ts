@@ -1,16 +1,17 @@
 /** What each platform tells a Worker about the connection, as TransportFacts. */
 import type { TransportFacts } from './client-address.ts';
-import { canonicalIp, canonicalPeer, isLoopback } from './ip-address.ts';
+import { canonicalIp, canonicalPeer } from './ip-address.ts';
 
 /**
  * `cloudflare`: the front line has checked the connection and names the client in `cf-connecting-ip`.
- * `self-hosted`: bare workerd or a front of ours; the peer is in `request.cf`. `dev`: as self-hosted,
- * and a loopback peer is believed like one proxy, so that tests can play any client.
+ * `self-hosted`: bare workerd or a front of ours; the peer is in `request.cf`. `dev`: the peer is this
+ * machine, and it is believed like one proxy, so that tests can play any client.
  */
 export type Platform = 'cloudflare' | 'self-hosted' | 'dev';
 
 /** Every request without a known peer shares this address, and with it one rate limit: the strict direction. */
 const UNKNOWN_PEER = '0.0.0.0';
+const LOOPBACK = '127.0.0.1';
 
 /** Unset is `self-hosted`, which trusts no header. Throws on any other word: a typo must not choose who is believed. */
 export function parsePlatform(text: string | undefined): Platform {
@@ -44,10 +45,13 @@ function fromWorkerd(request: Request): TransportFacts {
   return facts(request, canonicalPeer(cfText(request, 'clientIp') ?? '') ?? UNKNOWN_PEER);
 }
 
-/** There is no TLS in front of `dev`: a local test that says `x-forwarded-proto: https` plays the listener as well. */
+/**
+ * `dev` listens on loopback only, so the peer is known without asking; `request.cf` is not asked, because
+ * miniflare's sockets let a client write it. There is no TLS in front either: a local test that says
+ * `x-forwarded-proto: https` plays the listener as well.
+ */
 function fromDev(request: Request): TransportFacts {
-  const peer = fromWorkerd(request);
-  if (!isLoopback(peer.peerIp)) return peer;
+  const peer = facts(request, LOOPBACK);
   const scheme = request.headers.get('x-forwarded-proto');
   return { ...peer, extraTrustedHops: 1, scheme: scheme === 'http' || scheme === 'https' ? scheme : peer.scheme };
 }

@@ -23,25 +23,14 @@ export type DevProcess = {
 
 export async function startDev(
   files: Readonly<Record<string, string>>,
-  args: readonly string[] = ['--config', 'none'],
+  args: readonly string[] = ['--config', 'none', '--port', '0'],
 ): Promise<DevProcess> {
   const base = fs.mkdtempSync(path.join(os.tmpdir(), 'portolan-dev-'));
   const folder = path.join(base, 'manifests');
   fs.mkdirSync(folder);
   for (const [name, text] of Object.entries(files)) fs.writeFileSync(path.join(folder, name), text);
   const state = path.join(base, 'state');
-  const cli = [
-    path.join(root, 'src', 'cli.ts'),
-    'dev',
-    '-f',
-    folder,
-    '--port',
-    '0',
-    '--state',
-    state,
-    '--json',
-    ...args,
-  ];
+  const cli = [path.join(root, 'src', 'cli.ts'), 'dev', '-f', folder, '--state', state, '--json', ...args];
   const child = spawn(process.execPath, ['--conditions=portolan-source', ...cli], {
     cwd: base,
     stdio: ['ignore', 'pipe', 'pipe'],
