@@ -1,5 +1,15 @@
-/** Whose text is this? Read line by line from a document that does not parse, as far as that goes. */
+/** Whose document is this? For documents that cannot be used: from the data, or line by line from the text. */
 import type { SourceRef } from '../diagnostics/finding.ts';
+import { isRecord } from './record.ts';
+
+/** The object that readable data describes; null when kind or name is missing. */
+export function identifySource(value: unknown, file: string, line: number): SourceRef | null {
+  if (!isRecord(value) || !isRecord(value['metadata'])) return null;
+  const { kind, metadata } = value;
+  const { name, namespace } = metadata;
+  if (typeof kind !== 'string' || typeof name !== 'string') return null;
+  return { kind, namespace: typeof namespace === 'string' ? namespace : 'default', name, file, line };
+}
 
 /**
  * The object that a broken text most likely describes, so that its last good version can be kept. Where

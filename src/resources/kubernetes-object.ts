@@ -15,8 +15,12 @@ export type ObjectPlace = {
   readonly report: Report;
 };
 
-/** No resource nests deeper; a document that does is meant to break its readers. */
+/**
+ * No resource nests deeper; a document that does is meant to break its readers. An alias inside its own
+ * anchor makes data without end, which shows here too. Schemas and the like of others may go further.
+ */
 const MAX_DEPTH = 64;
+const MAX_FOREIGN_DEPTH = 500;
 const TOP_LEVEL = ['apiVersion', 'kind', 'metadata', 'spec', 'status'];
 
 /** null, and a finding, when the data is no Kubernetes object. */
@@ -81,7 +85,12 @@ const missingHead: Mistake = {
 function objectMistake(value: Readonly<Record<string, unknown>>, name: string | null): Mistake | null {
   const { apiVersion, kind, spec } = value;
   if (nonEmpty(apiVersion) === null || nonEmpty(kind) === null) return missingHead;
-  if (typeof apiVersion !== 'string' || !isOwnGroup(apiVersion)) return null;
+  const own = typeof apiVersion === 'string' && isOwnGroup(apiVersion);
+  if (isDeeperThan(value, own ? MAX_DEPTH : MAX_FOREIGN_DEPTH)) {
+    const message = 'Lists and mappings are nested deeper than any resource needs. The object is not used.';
+    return { message, hint: 'Remove the nesting.' };
+  }
+  if (!own) return null;
   if (name === null) {
     return {
       message: 'The object has no `metadata.name`, so it cannot be told apart from others.',
@@ -93,10 +102,6 @@ function objectMistake(value: Readonly<Record<string, unknown>>, name: string | 
       message: '`spec` must be a mapping of fields, so nothing of this object is used.',
       hint: 'Indent the fields below `spec:`.',
     };
-  }
-  if (isDeeperThan(value, MAX_DEPTH)) {
-    const message = `Lists and mappings are nested more than ${MAX_DEPTH} deep, which no resource needs. The object is not used.`;
-    return { message, hint: 'Remove the nesting.' };
   }
   return null;
 }

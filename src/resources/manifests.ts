@@ -4,7 +4,7 @@
  */
 import { finding, type Finding, type Report, type SourceRef } from '../diagnostics/finding.ts';
 import { objectsOfAnnotation } from './annotation-objects.ts';
-import { recoverSource } from './document-identity.ts';
+import { identifySource, recoverSource } from './document-identity.ts';
 import { toObject } from './kubernetes-object.ts';
 import type { KubernetesObject } from './ambassador/types.ts';
 import type { FieldPath } from './field-path.ts';
@@ -70,8 +70,12 @@ export function parseManifests(
 function readPart(part: DocumentPart, file: string): PartResult {
   const findings: Finding[] = [];
   const report = (found: Finding): void => void findings.push(found);
-  const objects = objectsOfPart(part, file, report);
-  return { objects: objects.flatMap((object) => [object, ...objectsOfAnnotation(object, report)]), findings };
+  const objects: KubernetesObject[] = [];
+  for (const object of objectsOfPart(part, file, report)) {
+    objects.push(object);
+    objects.push(...objectsOfAnnotation(object, report));
+  }
+  return { objects, findings };
 }
 
 function objectsOfPart(part: DocumentPart, file: string, report: Report): readonly KubernetesObject[] {
@@ -85,7 +89,8 @@ function objectsOfPart(part: DocumentPart, file: string, report: Report): readon
   const objects = objectsAt(document.value, [], context);
   const unclaimed = document.problems.filter((problem) => !context.claimed.has(problem));
   if (unclaimed.length > 0) {
-    report(problemFinding(unclaimed, recoverSource(part.text, file, part.line), part));
+    const source = identifySource(document.value, file, part.line) ?? recoverSource(part.text, file, part.line);
+    report(problemFinding(unclaimed, source, part));
     return [];
   }
   document.release();
@@ -113,9 +118,8 @@ function objectsAt(value: unknown, path: FieldPath, context: PartContext): reado
     const at = ['items', index];
     const own = problemsAt(at, context);
     if (own.length === 0) return objectsAt(item, at, context);
-    const [start = 0, end = 0] = context.document.rangeOf(at) ?? [];
-    const text = context.part.text.slice(start, end);
-    const source = recoverSource(text, context.file, context.document.lineOf(at));
+    const line = context.document.lineOf(at);
+    const source = identifySource(item, context.file, line) ?? recoverSource('', context.file, line);
     context.report(problemFinding(own, source, context.part));
     return [];
   });
