@@ -1,15 +1,14 @@
 /** `portolan dev`: the gateway on this machine, with the sources as they are now. */
-import { join } from 'node:path';
-import { localStateFolder } from '../dev/local-store.ts';
-import { startDevServer, type DevEvent, type DevServer } from '../dev/dev-server.ts';
-import { loadWorkerCode } from '../dev/worker-code.ts';
+import { renderFindings } from '../diagnostics/render.ts';
+import { SourcesUnusable } from '../dev/sources-unusable.ts';
+import type { DevEvent, DevServer } from '../dev/dev-server.ts';
 import { BuildCache } from '../compile/build-program.ts';
 import { buildOptions } from './build-from-options.ts';
 import { defineCommand, EXIT_OK, type CommandContext, type Terminal } from './command.ts';
 import { renderPublished, renderReady, publishedJson, readyJson } from './dev-output.ts';
-import { INPUT_OPTIONS } from './input-options.ts';
+import { INPUT_OPTIONS, type InputOptions } from './input-options.ts';
 import { parsePort } from './parse-arguments.ts';
-import { loadInput } from './sources.ts';
+import { loadInput, type LoadedInput } from './sources.ts';
 
 const DEFAULT_PORT = '8787';
 
@@ -33,14 +32,18 @@ With --json: one JSON object a line, {event: "ready" | "published" | "failed" | 
     const stopped = terminal.stopped();
     const stdin = replayable(terminal.stdin);
     const started = performance.now();
+    // Loaded here: miniflare is heavy, and every other command starts without it.
+    const { startDevServer } = await import('../dev/dev-server.ts');
+    const { localStateFolder } = await import('../dev/local-store.ts');
+    const { loadWorkerCode } = await import('../dev/worker-code.ts');
     let server: DevServer | undefined;
     server = await startDevServer({
       port: parsePort('dev', options.port ?? terminal.env['PORT'] ?? DEFAULT_PORT),
-      stateFolder: options.state ?? join(localStateFolder(terminal.cwd)),
+      stateFolder: options.state ?? localStateFolder(terminal.cwd),
       workerCode: await loadWorkerCode(),
       echo: options['no-echo'] !== true,
       build: { ...buildOptions(options), cache: new BuildCache() },
-      load: () => loadInput(options, { cwd: terminal.cwd, stdin: stdin() }),
+      load: () => loadUsable(options, { cwd: terminal.cwd, stdin: stdin() }),
       // The first build is part of what "ready" prints.
       onEvent: (event) => {
         if (server !== undefined || event.type !== 'published') printEvent(event, context);
@@ -52,6 +55,13 @@ With --json: one JSON object a line, {event: "ready" | "published" | "failed" | 
     return EXIT_OK;
   },
 });
+
+/** A configuration that cannot be read must not take the routes it defines away: the last program keeps serving. */
+async function loadUsable(options: InputOptions, terminal: Pick<Terminal, 'cwd' | 'stdin'>): Promise<LoadedInput> {
+  const loaded = await loadInput(options, terminal);
+  if (!loaded.configUnusable) return loaded;
+  throw new SourcesUnusable(renderFindings(loaded.input.initialFindings ?? []), loaded.watch);
+}
 
 type Output = Pick<CommandContext, 'json' | 'print' | 'note' | 'terminal'>;
 

@@ -17,6 +17,8 @@ export type LoadedInput = {
   readonly input: BuildInput;
   /** Files and folders whose change asks for a new reading; absolute. */
   readonly watch: readonly string[];
+  /** There is a configuration but none of it can be read: what is built without it must not replace what serves. */
+  readonly configUnusable: boolean;
 };
 
 /**
@@ -44,6 +46,7 @@ export async function loadInput(
   return {
     input: { objects, config, initialFindings: findings },
     watch: [...paths.filter((path) => path !== STDIN).map((path) => resolve(terminal.cwd, path)), ...dependencies],
+    configUnusable: configFile !== null && config === null,
   };
 }
 

@@ -16,6 +16,7 @@ import { MAX_DIRECT_BINDINGS, startGatewayRuntime, type GatewayRuntime } from '.
 import { listeningPort } from './listening-port.ts';
 import { kvStore, openLocalStore } from './local-store.ts';
 import { startRelay, type RelayServer } from './relay-server.ts';
+import { SourcesUnusable } from './sources-unusable.ts';
 import { watchPaths, type Watcher } from './watch.ts';
 
 /** What one reading of the sources gives. */
@@ -172,6 +173,7 @@ class DevSession {
       this.#watch(sources.watch);
     } catch (error) {
       // Whatever is wrong with the input, the program that serves stays.
+      if (error instanceof SourcesUnusable) this.#watch(error.watch);
       const message = error instanceof UserError ? error.message : String(error instanceof Error ? error.stack : error);
       this.#options.onEvent({ type: 'failed', message });
     }
