@@ -11,6 +11,7 @@ import type { ProgramView } from './program-view.ts';
 import { readRequest } from './read-request.ts';
 import { selectRoute } from './security.ts';
 import { forwardRequest, type Backends } from './upstream/forward.ts';
+import type { WaitUntil } from './upstream/guard-body.ts';
 import type { HeaderChange } from './upstream/header-mutations.ts';
 import type { TemplateContext } from './upstream/header-template.ts';
 import { redirectLocation, secureLocation } from './upstream/redirect.ts';
@@ -21,7 +22,7 @@ export interface ProgramSource {
    * The program to judge this request by. A promise only while there is none yet; it rejects with
    * GatewayError 503 `no-program`. `waitUntil` keeps refreshing alive after the answer.
    */
-  current(waitUntil: (work: Promise<unknown>) => void): ProgramView | Promise<ProgramView>;
+  current(waitUntil: WaitUntil): ProgramView | Promise<ProgramView>;
 }
 
 /** What the process gives the gateway: every side effect arrives here. */
@@ -86,7 +87,8 @@ async function answer(
   progress: Progress,
 ): Promise<Response> {
   const { raw } = c.req;
-  const current = bindings.programs.current((work) => c.executionCtx.waitUntil(work));
+  const waitUntil: WaitUntil = (work) => c.executionCtx.waitUntil(work);
+  const current = bindings.programs.current(waitUntil);
   const view = current instanceof Promise ? await current : current;
   progress.view = view;
   const { settings } = view;
@@ -112,10 +114,15 @@ async function answer(
   c.set('facts', facts);
   c.set('route', verdict.route);
   c.set('configVersion', view.version);
-  return runChain(c, loaded, () => act(raw, bindings, progress, random()));
+  return runChain(c, loaded, () => act(raw, bindings, progress, waitUntil));
 }
 
-async function act(raw: Request, bindings: GatewayBindings, progress: Progress, draw: number): Promise<Response> {
+async function act(
+  raw: Request,
+  bindings: GatewayBindings,
+  progress: Progress,
+  waitUntil: WaitUntil,
+): Promise<Response> {
   const { view, loaded, template } = progress;
   if (view === null || loaded === null || template === null) throw new Error('A route ran before it was loaded.');
   const { route, forward } = loaded;
@@ -124,8 +131,17 @@ async function act(raw: Request, bindings: GatewayBindings, progress: Progress, 
     case 'forward': {
       if (forward === null) throw new Error('A forwarding route was loaded without its backends.');
       const { settings } = view;
-      const { backends } = bindings;
-      const sent = await forwardRequest({ raw, route, forward, context: template, settings, backends, draw });
+      const { backends, random = Math.random } = bindings;
+      const sent = await forwardRequest({
+        raw,
+        route,
+        forward,
+        context: template,
+        settings,
+        backends,
+        draw: random(),
+        waitUntil,
+      });
       progress.backendHeaders = sent.backend.responseHeaders;
       return sent.response;
     }

@@ -8,8 +8,9 @@
 import { GatewayError } from '../../diagnostics/errors.ts';
 import type { GatewaySettings } from '../../model/route-model.ts';
 import type { CompiledRoute, UpstreamTransport } from '../../program/route-program.ts';
+import { startDeadline, type Deadline } from './deadline.ts';
+import { guardBody, type WaitUntil } from './guard-body.ts';
 import type { TemplateContext } from './header-template.ts';
-import { watchIdle, type IdleWatch } from './idle-watch.ts';
 import { chooseBackend, planForward, type PreparedBackend, type PreparedForward } from './plan-forward.ts';
 
 export interface UpstreamFetcher {
@@ -40,6 +41,8 @@ export type ForwardInput = {
   readonly backends: Backends;
   /** Draw for the weighted choice, in [0, 1). */
   readonly draw: number;
+  /** Keeps the request's script alive; called only for bodies that may take long. */
+  readonly waitUntil: WaitUntil;
 };
 
 export type Forwarded = { readonly response: Response; readonly backend: PreparedBackend };
@@ -70,7 +73,7 @@ export async function forwardRequest(input: ForwardInput): Promise<Forwarded> {
     throw upstreamError(error, deadline);
   }
   if (upgrade !== null) deadline.clear();
-  return { response: deadline.idle === null ? response : deadline.idle.guard(response), backend };
+  return { response: guardBody(response, deadline, input.waitUntil), backend };
 }
 
 type RequestParts = { readonly url: string; readonly headers: Headers; readonly signal: AbortSignal | null };
@@ -83,37 +86,6 @@ function upstreamRequest(raw: Request, { url, headers, signal }: RequestParts): 
   }
   const init = { method, headers, body, redirect: 'manual', signal, ...(body !== null && { duplex: 'half' }) } as const;
   return new Request(url, init);
-}
-
-type Deadline = {
-  readonly signal: AbortSignal | null;
-  readonly idle: IdleWatch | null;
-  /** Whether it was time that ended the attempt. */
-  hasExpired(): boolean;
-  clear(): void;
-};
-
-/**
- * `AbortSignal.timeout` costs no script per request. Where the wait must end with the headers (an
- * upgraded connection has no last byte) or silence is watched, a controller of our own is needed.
- */
-function startDeadline(timeouts: CompiledRoute['timeouts'], isUpgrade: boolean): Deadline {
-  const totalMs = Math.min(...[timeouts.requestMs, timeouts.attemptMs ?? 0].filter((ms) => ms > 0));
-  const idle = isUpgrade ? null : watchIdle(timeouts.idleMs, totalMs);
-  if (idle === null && !isUpgrade) {
-    const signal = totalMs === Infinity ? null : AbortSignal.timeout(totalMs);
-    return { signal, idle, hasExpired: () => signal?.aborted ?? false, clear: () => undefined };
-  }
-  const controller = idle?.controller ?? new AbortController();
-  const timer = totalMs === Infinity ? undefined : setTimeout(() => controller.abort(), totalMs);
-  return {
-    signal: controller.signal,
-    idle,
-    hasExpired: () => controller.signal.aborted,
-    clear: () => {
-      if (timer !== undefined) clearTimeout(timer);
-    },
-  };
 }
 
 /**
