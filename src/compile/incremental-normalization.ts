@@ -4,7 +4,7 @@
  * known from before are taken over. Everything else goes through normalising every time: other kinds
  * (few, some of them merged or counted) and Mappings that did not become one resource by themselves.
  *
- * The result never differs from a full one (test/compile/incremental-normalization.test.ts).
+ * The result never differs from a full one (test/compile/build-program.test.ts, "through any history of edits").
  */
 import type { Finding, Report, SourceRef } from '../diagnostics/finding.ts';
 

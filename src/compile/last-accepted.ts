@@ -134,11 +134,15 @@ function toPlain({ apiVersion, kind, metadata, spec }: ManifestObject): Accepted
 }
 
 function plainRecord(value: Readonly<Record<string, unknown>>): { readonly [key: string]: Json } {
-  const entries = Object.entries(value).flatMap(([key, item]): [string, Json][] => {
-    const json = plainJson(item);
-    return json === undefined ? [] : [[key, json]];
-  });
-  return Object.fromEntries(entries);
+  const record: { [key: string]: Json } = {};
+  for (const key of Object.keys(value)) {
+    const json = plainJson(value[key]);
+    if (json === undefined) continue;
+    // Assigning would call the setter that every object inherits.
+    if (key === '__proto__') Object.defineProperty(record, key, { value: json, enumerable: true });
+    else record[key] = json;
+  }
+  return record;
 }
 
 /** undefined: nothing that JSON can say. */
@@ -146,5 +150,9 @@ function plainJson(value: unknown): Json | undefined {
   if (value === null || typeof value === 'boolean' || typeof value === 'string') return value;
   if (typeof value === 'number') return Number.isFinite(value) ? value : null;
   if (Array.isArray(value)) return value.map((item) => plainJson(item) ?? null);
-  return typeof value === 'object' ? plainRecord({ ...value }) : undefined;
+  return isRecord(value) ? plainRecord(value) : undefined;
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
 }

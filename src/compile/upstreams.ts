@@ -43,7 +43,10 @@ export function isProblem(value: object): value is UpstreamProblem {
 export function createUpstreamResolver(clusters: readonly ClusterModel[], options: UpstreamOptions): UpstreamResolver {
   const answers = new Map<string, ResolvedUpstream | UpstreamProblem>();
   return (ref) => {
-    const key = JSON.stringify([ref.scheme, ref.host, ref.port, ref.service, ref.clusters]);
+    const { scheme, host, port, service, clusters: names } = ref;
+    const places = names.length === 0 ? '' : JSON.stringify(names);
+    // No part before the last can hold a space: schemes, host names, ports and Kubernetes names never do.
+    const key = `${scheme} ${host} ${port} ${service?.name ?? ''} ${service?.namespace ?? ''} ${places}`;
     let answer = answers.get(key);
     if (answer === undefined) {
       answer = resolve(ref, clusters, options);
