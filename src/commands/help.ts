@@ -25,13 +25,31 @@ export function renderCommandHelp(command: Command): string {
   return lines.join('\n');
 }
 
+const HELP_WIDTH = 100;
+
 function renderOptions(options: OptionSpecs): string[] {
   const rows = Object.entries(options).map(([name, spec]) => ({
     left: optionSyntax(name, spec),
     help: optionHelp(spec),
   }));
   const width = Math.max(...rows.map(({ left }) => left.length));
-  return rows.map(({ left, help }) => `  ${left.padEnd(width)}  ${help}`);
+  return rows.flatMap(({ left, help }) => {
+    const [first = '', ...rest] = wrap(help, HELP_WIDTH - width - 4);
+    return [`  ${left.padEnd(width)}  ${first}`, ...rest.map((line) => `${' '.repeat(width + 4)}${line}`)];
+  });
+}
+
+/** Breaks at spaces; a word that is too long stands alone. */
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
 }
 
 function optionSyntax(name: string, spec: OptionSpec): string {

@@ -69,6 +69,9 @@ new_sqlite_classes = ["RateLimitObject"]
 
 [vars]
 PLATFORM = "cloudflare"
+
+[observability]
+enabled = true
 `;
 
 export const STARTER_FILES: readonly StarterFile[] = [

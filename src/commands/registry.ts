@@ -7,4 +7,11 @@ import { echoCommand } from './echo.ts';
 import { initCommand } from './init.ts';
 import { routesCommand } from './routes.ts';
 
-export const COMMANDS: readonly Command[] = [initCommand, checkCommand, routesCommand, compileCommand, devCommand, echoCommand];
+export const COMMANDS: readonly Command[] = [
+  initCommand,
+  checkCommand,
+  routesCommand,
+  compileCommand,
+  devCommand,
+  echoCommand,
+];

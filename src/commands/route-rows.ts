@@ -25,7 +25,7 @@ export type DomainRows = {
 
 export type RouteRow = {
   readonly id: string;
-  /** Further restriction inside the domain; a regex starts with `~`. */
+  /** Restriction inside the domain, even when it says the same; a regex starts with `~`. */
   readonly hostname: string | null;
   readonly path: {
     readonly kind: 'exact' | 'prefix' | 'segments' | 'regex';

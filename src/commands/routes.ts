@@ -44,13 +44,13 @@ function printDomains(domains: readonly DomainRows[], { print }: Pick<CommandCon
     if (domain.routes.length === 0) continue;
     for (const line of renderTable(
       HEAD,
-      domain.routes.map((row) => rowCells(row)),
+      domain.routes.map((row) => rowCells(row, domain)),
     ))
       print(`  ${line}`);
   }
 }
 
-function rowCells(row: RouteRow): readonly string[] {
+function rowCells(row: RouteRow, domain: DomainRows): readonly string[] {
   const conditions = [
     ...row.headers.map((condition) => conditionText(condition, ': ')),
     ...row.query.map((condition) => `?${conditionText(condition, '=')}`),
@@ -60,7 +60,7 @@ function rowCells(row: RouteRow): readonly string[] {
   const { file, line, kind, namespace, name } = row.source;
   const where = file === null ? '' : ` ${file}${line === null ? '' : `:${line}`}`;
   return [
-    row.hostname ?? '',
+    row.hostname === null || row.hostname === domain.hostname ? '' : row.hostname,
     pathText(row.path),
     row.method ?? '',
     conditions.join(', '),
@@ -91,7 +91,7 @@ function actionText(action: CompiledAction): string {
   if (action.kind === 'refuse') return `refuses ${action.status} ${action.code}`;
   const scheme = action.scheme === undefined ? '' : `${action.scheme}://`;
   const port = action.port === undefined ? '' : `:${action.port}`;
-  return `${action.status} ${scheme}${action.authority ?? ''}${port}${rewriteText(action.path)}`.trimEnd();
+  return `${action.status} ${scheme}${action.authority ?? ''}${port}${rewriteText(action.path).trimStart()}`.trimEnd();
 }
 
 function forwardText(backends: readonly CompiledBackend[]): string {

@@ -127,6 +127,6 @@ describe('help', () => {
     const { stdout } = await run(['help', name]);
     const command = COMMANDS.find((each) => each.name === name);
     for (const option of Object.keys(command?.options ?? {})) expect(stdout).toContain(`--${option}`);
-    expect(stdout.split('\n').filter((line) => line.length > 120)).toEqual([]);
+    expect(stdout.split('\n').filter((line) => line.length > 110)).toEqual([]);
   });
 });
