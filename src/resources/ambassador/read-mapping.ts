@@ -16,7 +16,15 @@ const otherNames: ReadonlySet<string> = new Set(Object.keys(otherMappingFields))
 
 export function readMapping(each: SelectedObject, options: AmbassadorOptions, report: Report): MappingResource {
   const { base, reader } = startResource('Mapping', each, options, report);
-  return { ...base, spec: mappingSpec(each, reader), invalid: reader.invalid };
+  const spec = mappingSpec(each, reader);
+  return { ...base, locate: locateWritten(each), spec, invalid: reader.invalid };
+}
+
+/** What is said of `hostname` is said where `host` was written, if it came from there. */
+function locateWritten({ object, legacy }: SelectedObject): MappingResource['locate'] {
+  const { spec, locate } = object;
+  if (!legacy || spec['host'] === undefined || spec['hostname'] !== undefined) return locate;
+  return (path) => locate(path === 'spec.hostname' ? 'spec.host' : path);
 }
 
 function mappingSpec({ object, legacy }: SelectedObject, reader: FieldReader): MappingSpec {

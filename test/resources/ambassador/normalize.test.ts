@@ -8,6 +8,27 @@ import { unenforcedKinds } from '../../../src/resources/resource-kinds.ts';
 import { manifest, mappingWith, normalize } from './normalized.ts';
 import { OPTIONS } from './resources.ts';
 
+const filter = (id: string): string =>
+  `apiVersion: gateway.getambassador.io/v1alpha1\nkind: Filter\nmetadata: { name: ${id} }\nspec: { ambassadorSelector: { ambassadorIds: [${id}] } }\n`;
+
+const deployment = (name: string): string => `apiVersion: apps/v1\nkind: Deployment\nmetadata: { name: ${name} }\n`;
+
+const objectOf = (kind: string, version: string, content: Record<string, unknown>, at: number): KubernetesObject => ({
+  apiVersion: `getambassador.io/${version}`,
+  kind,
+  metadata: {
+    name: kind === 'Module' ? 'ambassador' : `o${at}`,
+    namespace: null,
+    labels: {},
+    annotations: {},
+    generation: null,
+    creationTimestamp: null,
+  },
+  spec: content,
+  source: { kind, namespace: 'default', name: `o${at}`, file: 'f', line: at },
+  locate: () => null,
+});
+
 describe('the Mapping of the front page', () => {
   it('reads without an error or a warning', () => {
     const { mappings, problems } = normalize(readFileSync('examples/backend.yaml', 'utf8'));
@@ -63,15 +84,12 @@ describe('which objects count', () => {
   });
 
   it('reads ids of the Edge Stack kinds', () => {
-    const filter = (id: string): string =>
-      `apiVersion: gateway.getambassador.io/v1alpha1\nkind: Filter\nmetadata: { name: ${id} }\nspec: { ambassadorSelector: { ambassadorIds: [${id}] } }\n`;
     expect(normalize(`${filter('default')}---\n${filter('other')}`).unenforced.map(({ name }) => name)).toEqual([
       'default',
     ]);
   });
 
   it('says once per kind what is not for the gateway', () => {
-    const deployment = (name: string): string => `apiVersion: apps/v1\nkind: Deployment\nmetadata: { name: ${name} }\n`;
     const { findings } = normalize(
       [deployment('a'), deployment('b'), 'apiVersion: v1\nkind: Secret\nmetadata: { name: s }\n'].join('---\n'),
     );
@@ -163,29 +181,31 @@ describe('kinds that are not built', () => {
 describe('anything at all', () => {
   const roles = ['Mapping', 'Host', 'Listener', 'Module', 'TLSContext', 'RateLimitService', 'FilterPolicy'];
   const fieldNames = fc.constantFrom(
-    ...[
-      'prefix',
-      'service',
-      'cors',
-      'labels',
-      'rate_limits',
-      'headers',
-      'tls',
-      'config',
-      'hostname',
-      'host',
-      'hostBinding',
-    ],
-    ...[
-      'protocolStack',
-      'mappingSelector',
-      'requestPolicy',
-      'load_balancer',
-      'retry_policy',
-      'ambassador_id',
-      '__proto__',
-    ],
-    ...['error_response_overrides', 'add_request_headers', 'origins', 'defaults', 'ip_allow', 'selector', 'host_regex'],
+    'prefix',
+    'service',
+    'cors',
+    'labels',
+    'rate_limits',
+    'headers',
+    'tls',
+    'config',
+    'hostname',
+    'host',
+    'hostBinding',
+    'protocolStack',
+    'mappingSelector',
+    'requestPolicy',
+    'load_balancer',
+    'retry_policy',
+    'ambassador_id',
+    '__proto__',
+    'error_response_overrides',
+    'add_request_headers',
+    'origins',
+    'defaults',
+    'ip_allow',
+    'selector',
+    'host_regex',
   );
   const value = fc.letrec((tie) => ({
     any: fc.oneof(
@@ -197,22 +217,6 @@ describe('anything at all', () => {
     ),
   })).any;
   const spec = fc.array(fc.tuple(fieldNames, value), { maxLength: 8 }).map((entries) => Object.fromEntries(entries));
-
-  const objectOf = (kind: string, version: string, content: Record<string, unknown>, at: number): KubernetesObject => ({
-    apiVersion: `getambassador.io/${version}`,
-    kind,
-    metadata: {
-      name: kind === 'Module' ? 'ambassador' : `o${at}`,
-      namespace: null,
-      labels: {},
-      annotations: {},
-      generation: null,
-      creationTimestamp: null,
-    },
-    spec: content,
-    source: { kind, namespace: 'default', name: `o${at}`, file: 'f', line: at },
-    locate: () => null,
-  });
 
   it('never throws, here or in the translation', () => {
     const object = fc.tuple(fc.constantFrom(...roles), fc.constantFrom('v1', 'v2', 'v3alpha1'), spec);

@@ -1,0 +1,38 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { renderCoverage } from '../../../src/resources/ambassador/coverage-page.ts';
+import {
+  hostCoverage,
+  listenerCoverage,
+  mappingCoverage,
+  moduleCoverage,
+} from '../../../src/resources/ambassador/coverage.ts';
+import { hostFields } from '../../../src/resources/ambassador/host-shape.ts';
+import { listenerFields } from '../../../src/resources/ambassador/listener-shape.ts';
+import { otherMappingFields, typedMappingFields } from '../../../src/resources/ambassador/mapping-shape.ts';
+import { moduleKeys } from '../../../src/resources/ambassador/module-shape.ts';
+
+describe('coverage', () => {
+  it.each([
+    ['Mapping', mappingCoverage, { ...typedMappingFields, ...otherMappingFields }, 2],
+    ['Host', hostCoverage, hostFields, 2],
+    ['Listener', listenerCoverage, listenerFields, 2],
+    ['Module', moduleCoverage, moduleKeys, 0],
+  ])('of %s has a row for every field, and no other', (_, coverage, fields, common) => {
+    const rows = Object.keys(coverage);
+    expect(rows.filter((row) => !Object.hasOwn(fields, row))).toHaveLength(common);
+    expect(Object.keys(fields).filter((field) => !rows.includes(field))).toEqual([]);
+  });
+
+  it('has a sentence wherever something is not simply carried', () => {
+    for (const table of [mappingCoverage, hostCoverage, listenerCoverage, moduleCoverage]) {
+      for (const [field, { status, note }] of Object.entries(table)) {
+        if (status !== 'carried') expect([field, note.endsWith('.')]).toEqual([field, true]);
+      }
+    }
+  });
+
+  it('is what docs/coverage.md says (`node scripts/render-coverage.ts` writes it)', () => {
+    expect(readFileSync('docs/coverage.md', 'utf8')).toBe(renderCoverage());
+  });
+});
