@@ -252,4 +252,20 @@ describe('buildProgram: same input, same result', () => {
       { numRuns: 150 },
     );
   });
+
+  it('with a cache, when a known Mapping gets a namesake and loses it again', () => {
+    const one = read({ 'b.yaml': aMapping('web', 'prefix: /one/, service: web') });
+    const namesake = read({
+      'a.yaml': aMapping('web', 'prefix: /two/, service: web').replace(', namespace: default', ''),
+    });
+    const both = { objects: [...one.objects, ...namesake.objects], config: null };
+    const cache = new BuildCache();
+    for (const input of [one, both, one]) {
+      expect(buildProgram(input, { ...OPTIONS, cache })).toEqual(buildProgram(input, OPTIONS));
+    }
+    const result = buildProgram(both, OPTIONS);
+    expect(codesOf(result)).toContain('error resource-duplicate');
+    // By file and line, not by order of arrival.
+    expect(routesOf(result).map(({ matches }) => matches[0]?.path)).toEqual([{ kind: 'prefix', value: '/two/' }]);
+  });
 });

@@ -76,6 +76,7 @@ describe('compileRegex: engine', () => {
     '(?U)a+',
     'x*y?x*z',
     '(?:a?){40}a{40}',
+    '(?:(?:a?|b?)c)*d',
   ])('runs %s on re2', (pattern) => {
     expect(full(pattern)).toEqual({ engine: 're2', source: pattern, full: true });
   });
