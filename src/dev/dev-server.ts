@@ -136,6 +136,8 @@ class DevSession {
     const report = await publishProgram(store, await encodeProgram(result.program), {
       now,
       sources: result.accepted,
+      // Only at start: listing keys through a busy runtime would make every change slower to go live.
+      prune: this.#runtime === undefined,
     });
     this.#accepted = result.accepted;
     this.#upstreams = new Map(result.program.upstreams.map((upstream) => [upstream.id, upstream]));
