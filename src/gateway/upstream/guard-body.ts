@@ -9,7 +9,7 @@
 import type { Deadline } from './deadline.ts';
 
 /** Bytes of a body that is not worth a pipe. */
-const SHORT_BODY = 65_536;
+const SHORT_BODY = 16_384;
 /** How long a request may linger only to cut a compressed body. */
 const LONGEST_LINGER_MS = 10_000;
 
