@@ -34,8 +34,8 @@ function renderOptions(options: OptionSpecs): string[] {
   }));
   const width = Math.max(...rows.map(({ left }) => left.length));
   return rows.flatMap(({ left, help }) => {
-    const [first = '', ...rest] = wrap(help, HELP_WIDTH - width - 4);
-    return [`  ${left.padEnd(width)}  ${first}`, ...rest.map((line) => `${' '.repeat(width + 4)}${line}`)];
+    const lines = wrap(help, HELP_WIDTH - width - 4);
+    return lines.map((line, index) => `  ${(index === 0 ? left : '').padEnd(width)}  ${line}`);
   });
 }
 

@@ -17,3 +17,7 @@ export function parsePublishTarget(text: string | undefined): PublishTarget {
     EXIT_USAGE,
   );
 }
+
+export function formatPublishTarget(target: PublishTarget): string {
+  return target.kind === 'folder' ? `dir:${target.path}` : target.kind;
+}

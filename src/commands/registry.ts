@@ -5,6 +5,7 @@ import { compileCommand } from './compile.ts';
 import { devCommand } from './dev.ts';
 import { echoCommand } from './echo.ts';
 import { initCommand } from './init.ts';
+import { publishCommand } from './publish.ts';
 import { routesCommand } from './routes.ts';
 
 export const COMMANDS: readonly Command[] = [
@@ -13,5 +14,6 @@ export const COMMANDS: readonly Command[] = [
   routesCommand,
   compileCommand,
   devCommand,
+  publishCommand,
   echoCommand,
 ];

@@ -1,0 +1,96 @@
+/** `portolan publish`: sources → a store that a gateway reads. */
+import { buildProgram, type BuildResult } from '../compile/build-program.ts';
+import { countFindings, type Finding } from '../diagnostics/finding.ts';
+import { plural } from '../diagnostics/render.ts';
+import type { AcceptedResources } from '../program/accepted.ts';
+import { encodeProgram } from '../program/encode.ts';
+import { loadSources, publishProgram } from '../program/publish.ts';
+import { buildOptions } from './build-from-options.ts';
+import { defineCommand, EXIT_OK } from './command.ts';
+import { exitCodeFor } from './finding-output.ts';
+import { INPUT_OPTIONS, type InputOptions } from './input-options.ts';
+import { openStore } from './open-store.ts';
+import { usageError } from './parse-arguments.ts';
+import { tellOutcome } from './publish-outcome.ts';
+import { parsePublishTarget, type PublishTarget } from './publish-targets.ts';
+import { readSignKey } from './sign-key.ts';
+import { loadInput } from './sources.ts';
+
+export const publishCommand = defineCommand({
+  name: 'publish',
+  summary: 'Write the program to where a gateway reads it.',
+  usage: '--to local|dir:PATH|cloudflare [-f PATH]… [options]',
+  details: `
+local is the development server's KV, dir:PATH a state folder for self-hosting, cloudflare Workers KV
+(CLOUDFLARE_ACCOUNT_ID, CLOUDFLARE_KV_NAMESPACE_ID, CLOUDFLARE_API_TOKEN). PORTOLAN_SIGN_KEY, a private
+Ed25519 JWK, signs the version. What a broken resource said when it was last published stays live.
+Exit code 3 when some published route refuses, 1 when nothing was published because of errors.
+JSON: {to, published, reason, version, sequence, written, kept, pruned, prunedBlocked, refusals: [{id,
+status, code, message, source}], resources, routes, findings, counts}.`,
+  options: {
+    ...INPUT_OPTIONS,
+    to: { type: 'string', value: 'PLACE', help: 'local, dir:PATH or cloudflare' },
+    'allow-empty': { type: 'boolean', help: 'publish although there is no route at all' },
+  },
+  async run(context) {
+    const { options, terminal } = context;
+    const target = parsePublishTarget(options.to);
+    const chosen = withTarget(options, target);
+    const signKey = readSignKey(terminal.env['PORTOLAN_SIGN_KEY']);
+    const { input } = await loadInput(chosen, terminal);
+    const { store, announce, close } = await openStore(target, terminal);
+    try {
+      const now = new Date().toISOString();
+      const previous = await loadSources(store, signKey === null ? {} : { verifyKey: signKey });
+      const unresolved = target.kind === 'local' ? 'echo' : 'refuse';
+      const result = buildProgram(input, { ...buildOptions(chosen), unresolved, previous, now });
+      const reason = reasonNotToPublish(result, previous, options.strict === true);
+      if (reason !== null) return tellOutcome(context, target, result, { reason, report: null });
+      const report = await publishProgram(store, await encodeProgram(result.program), {
+        now,
+        sources: result.accepted,
+        allowEmpty: options['allow-empty'] === true,
+        ...(signKey !== null && { signKey }),
+      });
+      if (report.skipped === null) await announce();
+      return tellOutcome(context, target, result, { reason: report.skipped === 'empty' ? EMPTY : null, report });
+    } finally {
+      await close();
+    }
+  },
+});
+
+const EMPTY = 'there is no route in the sources; --allow-empty publishes that all the same';
+
+function withTarget(options: InputOptions, target: PublishTarget): InputOptions {
+  if (target.kind !== 'cloudflare') return options;
+  if (options.target === 'self-hosted') {
+    throw usageError('publish', '--to cloudflare does not go with --target self-hosted.');
+  }
+  return { ...options, target: 'cloudflare' };
+}
+
+/**
+ * Why publishing would do harm, or null. A broken resource is no reason: it refuses or its last good
+ * version stays. But a source that cannot be read at all would take its routes away, and broader, less
+ * protected ones would answer in their place.
+ */
+function reasonNotToPublish(result: BuildResult, previous: AcceptedResources, strict: boolean): string | null {
+  const { findings } = result;
+  if (strict && exitCodeFor(countFindings(findings), true) !== EXIT_OK)
+    return 'there are errors or warnings (--strict)';
+  const config = findings.find(({ code }) => code === 'config-not-loaded');
+  if (config !== undefined) return `${config.source?.file ?? 'the configuration'} could not be loaded`;
+  const unread = findings.find((finding) => isUnreadSource(finding));
+  const gone = Object.keys(previous).filter((key) => !Object.hasOwn(result.accepted, key));
+  if (unread === undefined || gone.length === 0) return null;
+  return (
+    `${unread.source?.file ?? 'a source'} could not be read, and ${plural(gone.length, 'published resource')} ` +
+    `may be what it held (${gone.slice(0, 3).join(', ')}${gone.length > 3 ? ', …' : ''})`
+  );
+}
+
+/** An error about a text of which not even the name of its object could be made out. */
+function isUnreadSource({ severity, source }: Finding): boolean {
+  return severity === 'error' && source?.kind === 'File';
+}
