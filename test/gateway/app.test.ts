@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { GatewayError } from '../../src/diagnostics/errors.ts';
+import type { RateLimiter } from '../../src/policies/contract.ts';
 import type { CompiledPolicy, CompiledRoute } from '../../src/program/route-program.ts';
-import { aBackend, aRoute, gatewayFixture } from './gateway-fixture.ts';
+import { aBackend, aRoute, gatewayFixture, type Fixture } from './gateway-fixture.ts';
 
 const source = { kind: 'Mapping', namespace: 'default', name: 'x' };
 async function problem(response: Response): Promise<string> {
@@ -21,6 +22,14 @@ function two(first: number, second: number): CompiledRoute {
       ],
     },
   });
+}
+
+function draw(value: number, route: CompiledRoute): Fixture {
+  return gatewayFixture({ routes: [route], bindings: { random: () => value } });
+}
+
+function take(allowed: boolean): RateLimiter {
+  return { take: () => Promise.resolve([{ allowed, remaining: 0, resetMs: 900, retryAfterMs: allowed ? 0 : 900 }]) };
 }
 
 describe('gateway', () => {
@@ -128,8 +137,6 @@ describe('gateway', () => {
   });
 
   it('chooses backends by weight, and none when all weights are 0', async () => {
-    const draw = (value: number, route: CompiledRoute) =>
-      gatewayFixture({ routes: [route], bindings: { random: () => value } });
     const low = draw(0.29, two(30, 70));
     expect((await low.send('http://h.test/')).status).toBe(200);
     expect(low.upstream[0]?.url).toBe('http://one.test/');
@@ -344,9 +351,6 @@ describe('gateway: policies', () => {
   });
 
   it('runs every policy before the request goes up, and stops at the first refusal', async () => {
-    const take = (allowed: boolean) => ({
-      take: () => Promise.resolve([{ allowed, remaining: 0, resetMs: 900, retryAfterMs: allowed ? 0 : 900 }]),
-    });
     const cors: CompiledPolicy = { name: 'cors', source, config: { origins: [], anyOrigin: true } };
     const routes = [aRoute('/', { policies: [cors, limit] })];
     const headers = { origin: 'http://o.test' };

@@ -1,0 +1,281 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { compileModel } from '../../src/compile/compile-model.ts';
+import { GatewayError } from '../../src/diagnostics/errors.ts';
+import { createMemoryView, type ProgramView } from '../../src/gateway/program-view.ts';
+import { ShardCache } from '../../src/gateway/shard-cache.ts';
+import { SnapshotCache } from '../../src/gateway/snapshot-cache.ts';
+import { createStoredView } from '../../src/gateway/stored-view.ts';
+import { DEFAULT_SETTINGS } from '../../src/model/settings.ts';
+import { encodedValues, encodeProgram } from '../../src/program/encode.ts';
+import type { SnapshotReader } from '../../src/program/program-store.ts';
+import type { RouteProgram } from '../../src/program/route-program.ts';
+import type { Pointer } from '../../src/program/stored-form.ts';
+import { arbitraryFacts, arbitraryModel } from '../oracle/model-arbitrary.ts';
+import { aDomain, aRoute } from './gateway-fixture.ts';
+
+const ZERO_HASH = '0'.repeat(64);
+
+/** Hostname `<name>.test` serves one route with this prefix. */
+function program(sites: Readonly<Record<string, string>>): RouteProgram {
+  const names = Object.keys(sites).toSorted();
+  return {
+    format: 1,
+    settings: DEFAULT_SETTINGS,
+    domains: names.map((name) =>
+      aDomain({ id: name, hostname: `${name}.test`, tables: [{ id: `t-${name}`, hostname: null }] }),
+    ),
+    tables: Object.fromEntries(names.map((name) => [`t-${name}`, [aRoute(sites[name] ?? '')]])),
+    upstreams: [],
+  };
+}
+
+/** A store in memory that counts reads and can fail. */
+class FakeStore implements SnapshotReader {
+  readonly values = new Map<string, string>();
+  readonly reads: string[] = [];
+  down = false;
+  #sequence = 0;
+
+  get(key: string): Promise<string | null> {
+    this.reads.push(key);
+    return this.down ? Promise.reject(new Error('KV is down')) : Promise.resolve(this.values.get(key) ?? null);
+  }
+
+  async publish(live: RouteProgram, change: Partial<Pointer> = {}): Promise<Pointer> {
+    const encoded = await encodeProgram(live);
+    for (const { key, value } of encodedValues(encoded)) this.values.set(key, value);
+    this.#sequence += 1;
+    const pointer: Pointer = {
+      format: 1,
+      version: encoded.version,
+      sequence: this.#sequence,
+      index: encoded.index,
+      history: ZERO_HASH,
+      time: new Date(Date.UTC(2026, 0, 1, 0, this.#sequence)).toISOString(),
+      sources: { resources: 0 },
+      ...change,
+    };
+    this.values.set('current', JSON.stringify(pointer));
+    return pointer;
+  }
+}
+
+type Harness = {
+  readonly store: FakeStore;
+  readonly cache: SnapshotCache;
+  readonly logged: string[];
+  readonly clock: { now: number };
+  /** One request: the view it gets, and the end of the work it left behind. */
+  readonly request: () => Promise<ProgramView>;
+};
+
+function harness(): Harness {
+  const store = new FakeStore();
+  const logged: string[] = [];
+  const clock = { now: 1_000_000 };
+  const cache = new SnapshotCache({
+    reader: store,
+    refreshMs: 1000,
+    log: (event, fields) =>
+      logged.push(
+        event === 'program-rejected' ? `${event} ${JSON.stringify(fields['reason']).replaceAll('"', '')}` : event,
+      ),
+    now: () => clock.now,
+  });
+  return {
+    store,
+    cache,
+    logged,
+    clock,
+    request: async () => {
+      const background: Promise<unknown>[] = [];
+      const view = await cache.current((work) => background.push(work));
+      await Promise.all(background);
+      return view;
+    },
+  };
+}
+
+async function routeOf(view: ProgramView, host: string, path: string): Promise<string | null> {
+  const site = await view.find(host, host);
+  const facts = { method: 'GET', path, query: null, headers: new Headers(), authority: host, scheme: 'http' } as const;
+  return site?.matcher.match(facts, 0)?.route.id ?? null;
+}
+
+async function codeOf(work: Promise<unknown>): Promise<string> {
+  try {
+    await work;
+    return 'fine';
+  } catch (error) {
+    return error instanceof GatewayError ? `${error.status} ${error.code}` : String(error);
+  }
+}
+
+describe('SnapshotCache', () => {
+  it('answers 503 only while there never was a program', async () => {
+    const { store, request, clock, logged } = harness();
+    expect(await codeOf(request())).toBe('503 no-program');
+    expect(await codeOf(request())).toBe('503 no-program');
+    expect(store.reads).toEqual(['current']);
+    await store.publish(program({ a: '/a' }));
+    clock.now += 1000;
+    expect(await routeOf(await request(), 'a.test', '/a/x')).toBe('Mapping/default//a');
+    expect(logged).toEqual(['program-rejected missing', 'program-loaded']);
+  });
+
+  it('one load for many first requests', async () => {
+    const { store, request } = harness();
+    await store.publish(program({ a: '/a' }));
+    await Promise.all([request(), request(), request()]);
+    expect(store.reads.filter((key) => key === 'current')).toHaveLength(1);
+  });
+
+  it('follows the pointer in the background, never on the way of a request', async () => {
+    const { store, cache, clock, request } = harness();
+    const first = await store.publish(program({ a: '/a' }));
+    await request();
+    const second = await store.publish(program({ a: '/b' }));
+    expect((await request()).version).toBe(first.version);
+    clock.now += 1000;
+    const background: Promise<unknown>[] = [];
+    const view = cache.current((work) => background.push(work));
+    expect(view instanceof Promise ? 'waits' : view.version).toBe(first.version);
+    expect(cache.current((work) => background.push(work))).toBe(view);
+    expect(background).toHaveLength(1);
+    await Promise.all(background);
+    expect((await request()).version).toBe(second.version);
+  });
+
+  it('reload looks at once', async () => {
+    const { store, cache } = harness();
+    expect(await cache.reload()).toEqual({ version: null });
+    const { version } = await store.publish(program({ a: '/a' }));
+    expect(await cache.reload()).toEqual({ version });
+    expect(cache.status()).toMatchObject({ version, sequence: 1, rejected: null, pointerAgeMs: 0 });
+  });
+
+  it.each<[string, (store: FakeStore, pointer: Pointer) => void]>([
+    ['not-json', ({ values }) => values.set('current', '{"format":1,')],
+    ['unknown-format', ({ values }, pointer) => values.set('current', JSON.stringify({ ...pointer, format: 99 }))],
+    ['malformed', ({ values }, pointer) => values.set('current', JSON.stringify({ ...pointer, sequence: 'x' }))],
+    ['missing', ({ values }) => values.delete('current')],
+    ['missing', ({ values }, { index }) => values.delete(`index-${index}`)],
+    [
+      'hash-mismatch',
+      ({ values }, { index }) => values.set(`index-${index}`, values.get(`index-${index}`)?.slice(1) ?? ''),
+    ],
+    ['hash-mismatch', ({ values }) => mapShards(values, flip)],
+    ['hash-mismatch', ({ values }) => mapShards(values, (text) => text.slice(0, -5))],
+    ['missing', ({ values }) => mapShards(values, () => null)],
+    ['store-unavailable', (store) => (store.down = true)],
+  ])('keeps the last good program: %s', async (reason, damage) => {
+    const { store, cache, logged, request } = harness();
+    const first = await store.publish(program({ a: '/a' }));
+    expect(await routeOf(await request(), 'a.test', '/a')).not.toBeNull();
+    const pointer = await store.publish(program({ a: '/b' }));
+    damage(store, pointer);
+    expect(await cache.reload()).toEqual({ version: first.version });
+    await cache.reload();
+    expect(logged).toEqual(['program-loaded', `program-rejected ${reason}`]);
+    expect(cache.status().rejected).toContain(reason);
+    expect(await routeOf(await request(), 'a.test', '/a')).not.toBeNull();
+    store.down = false;
+    const third = await store.publish(program({ a: '/c' }));
+    expect(await cache.reload()).toEqual({ version: third.version });
+    expect(cache.status().rejected).toBeNull();
+  });
+
+  it('is not moved by an older pointer, and is by a rollback', async () => {
+    const { store, cache } = harness();
+    const first = await store.publish(program({ a: '/a' }));
+    const second = await store.publish(program({ a: '/b' }));
+    await cache.reload();
+    store.values.set('current', JSON.stringify(first));
+    expect(await cache.reload()).toEqual({ version: second.version });
+    const rollback = await store.publish(program({ a: '/a' }));
+    expect(rollback.version).toBe(first.version);
+    expect(await cache.reload()).toEqual({ version: first.version });
+  });
+
+  it('a request keeps the version it began with', async () => {
+    const { store, cache, request } = harness();
+    await store.publish(program({ a: '/a', b: '/a' }));
+    const old = await request();
+    await store.publish(program({ a: '/b', b: '/b' }));
+    await cache.reload();
+    // A host that the old view had not looked at: its shard must still be the old version's.
+    expect(await routeOf(old, 'b.test', '/a')).not.toBeNull();
+    expect(await routeOf(old, 'b.test', '/b')).toBeNull();
+  });
+
+  it('a shard that cannot be loaded is a 503 for its hosts only, and is tried again', async () => {
+    const { store, cache } = harness();
+    await store.publish(program({ a: '/a' }));
+    await cache.reload();
+    const view = await cache.current(() => undefined);
+    store.down = true;
+    expect(await codeOf(routeOf(view, 'a.test', '/a'))).toBe('503 program-incomplete');
+    expect(await view.find('unknown.test', 'unknown.test')).toBeNull();
+    store.down = false;
+    expect(await routeOf(view, 'a.test', '/a')).not.toBeNull();
+  });
+
+  it('takes unchanged shards over without reading them again', async () => {
+    const { store, cache, request } = harness();
+    const same = program({ a: '/a' });
+    await store.publish(same);
+    await routeOf(await request(), 'a.test', '/a');
+    const before = store.reads.length;
+    await store.publish({ ...same, settings: { ...DEFAULT_SETTINGS, serverHeader: 'x' } });
+    await cache.reload();
+    expect(store.reads.slice(before).map((key) => key.replace(/-.*/, ''))).toEqual(['current', 'index']);
+    expect(await routeOf(await request(), 'a.test', '/a')).not.toBeNull();
+  });
+});
+
+function flip(text: string): string {
+  return text.replace('/b', '/c');
+}
+
+function mapShards(values: Map<string, string>, change: (text: string) => string | null): void {
+  for (const [key, text] of values) {
+    if (!key.startsWith('shard-')) continue;
+    const changed = change(text);
+    if (changed === null) values.delete(key);
+    else values.set(key, changed);
+  }
+}
+
+describe('StoredView', () => {
+  it('answers as the whole program in memory does, with one index level and with two', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        arbitraryModel,
+        fc.array(arbitraryFacts, { minLength: 1, maxLength: 6 }),
+        fc.constantFrom(1, 1_000_000),
+        async (model, requests, indexLimit) => {
+          const compiled = compileModel(model, { target: 'self-hosted', unresolved: 'echo' }, () => undefined);
+          const encoded = await encodeProgram(compiled, { indexLimit });
+          const values = new Map(encodedValues(encoded).map(({ key, value }) => [key, value]));
+          const reader = { get: (key: string) => Promise.resolve(values.get(key) ?? null) };
+          const pointer = { index: encoded.index, version: encoded.version } as Pointer;
+          const stored = await createStoredView(reader, pointer, new ShardCache(reader));
+          const memory = createMemoryView(compiled, encoded.version);
+          for (const { r, headers, ...facts } of requests) {
+            const expected = memory.find(facts.hostname, facts.authority);
+            const found = await stored.find(facts.hostname, facts.authority);
+            expect(found?.domain).toEqual(expected?.domain);
+            const request = {
+              ...facts,
+              scheme: 'http',
+              headers: new Headers(headers.map(([n, v]) => [n, v])),
+            } as const;
+            expect(found?.matcher.match(request, r)?.route).toEqual(expected?.matcher.match(request, r)?.route);
+          }
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+});
