@@ -1,6 +1,5 @@
 /** Random compiled routes over small alphabets, so that paths nest, ranks tie and every predicate appears. */
 import * as fc from 'fast-check';
-import type { RankKey } from '../../src/model/route-model.ts';
 import type {
   CompiledMatch,
   CompiledPath,
@@ -43,7 +42,7 @@ const valueMatch: fc.Arbitrary<CompiledValueMatch> = fc.constantFrom<CompiledVal
 
 const match: fc.Arbitrary<CompiledMatch> = fc
   .record({
-    rank: fc.array(fc.integer({ min: 0, max: 2 }), { minLength: 1, maxLength: 3 }) as fc.Arbitrary<RankKey>,
+    rank: fc.array(fc.integer({ min: 0, max: 2 }), { minLength: 1, maxLength: 3 }),
     path,
     method: fc.option(fc.constantFrom('GET', 'POST'), { nil: undefined, freq: 3 }),
     headers: fc.option(fc.array(valueMatch, { maxLength: 2 }), { nil: undefined, freq: 3 }),
