@@ -3,6 +3,7 @@ import { renderFindings } from '../diagnostics/render.ts';
 import { SourcesUnusable } from '../dev/sources-unusable.ts';
 import type { DevEvent, DevServer } from '../dev/dev-server.ts';
 import { BuildCache } from '../compile/build-program.ts';
+import { ManifestCache } from '../resources/manifests.ts';
 import { buildOptions } from './build-from-options.ts';
 import { defineCommand, EXIT_OK, type CommandContext, type Terminal } from './command.ts';
 import { renderPublished, renderReady, publishedJson, readyJson } from './dev-output.ts';
@@ -31,6 +32,7 @@ With --json: one JSON object a line, {event: "ready" | "published" | "failed" | 
     const { options, terminal } = context;
     const stopped = terminal.stopped();
     const stdin = replayable(terminal.stdin);
+    const manifests = new ManifestCache();
     const started = performance.now();
     // Loaded here: miniflare is heavy, and every other command starts without it.
     const { startDevServer } = await import('../dev/dev-server.ts');
@@ -43,7 +45,7 @@ With --json: one JSON object a line, {event: "ready" | "published" | "failed" | 
       workerCode: await loadWorkerCode(),
       echo: options['no-echo'] !== true,
       build: { ...buildOptions(options), cache: new BuildCache() },
-      load: () => loadUsable(options, { cwd: terminal.cwd, stdin: stdin() }),
+      load: () => loadUsable(options, { cwd: terminal.cwd, stdin: stdin() }, manifests),
       // The first build is part of what "ready" prints.
       onEvent: (event) => {
         if (server !== undefined || event.type !== 'published') printEvent(event, context);
@@ -57,8 +59,12 @@ With --json: one JSON object a line, {event: "ready" | "published" | "failed" | 
 });
 
 /** A configuration that cannot be read must not take the routes it defines away: the last program keeps serving. */
-async function loadUsable(options: InputOptions, terminal: Pick<Terminal, 'cwd' | 'stdin'>): Promise<LoadedInput> {
-  const loaded = await loadInput(options, terminal);
+async function loadUsable(
+  options: InputOptions,
+  terminal: Pick<Terminal, 'cwd' | 'stdin'>,
+  manifests: ManifestCache,
+): Promise<LoadedInput> {
+  const loaded = await loadInput(options, terminal, manifests);
   if (!loaded.configUnusable) return loaded;
   throw new SourcesUnusable(renderFindings(loaded.input.initialFindings ?? []), loaded.watch);
 }

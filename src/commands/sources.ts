@@ -6,7 +6,7 @@ import { readConfigFile } from '../config/load.ts';
 import type { PortolanConfig } from '../config/portolan-config.ts';
 import { UserError } from '../diagnostics/errors.ts';
 import type { Finding } from '../diagnostics/finding.ts';
-import { parseManifests } from '../resources/manifests.ts';
+import { parseManifests, type ManifestCache } from '../resources/manifests.ts';
 import { EXIT_USAGE, type Terminal } from './command.ts';
 import type { InputOptions } from './input-options.ts';
 import { readSourceFiles, STDIN } from './source-files.ts';
@@ -24,11 +24,13 @@ export type LoadedInput = {
 /**
  * Reads all sources afresh. Everything wrong inside them is in `input.initialFindings`.
  *
+ * @param cache the same one for each reading of a process that reads again and again
  * @throws UserError when a path cannot be read, or when there is nothing to read at all
  */
 export async function loadInput(
   options: Pick<InputOptions, 'file' | 'config'>,
   terminal: Pick<Terminal, 'cwd' | 'stdin'>,
+  cache?: ManifestCache,
 ): Promise<LoadedInput> {
   const paths = options.file ?? [];
   const configFile = await findConfig(options.config, terminal.cwd);
@@ -41,7 +43,7 @@ export async function loadInput(
   }
   const findings: Finding[] = [];
   const report = (finding: Finding): void => void findings.push(finding);
-  const objects = parseManifests(await readSourceFiles(paths, terminal, report), report);
+  const objects = parseManifests(await readSourceFiles(paths, terminal, report), report, cache);
   const { config, dependencies } = await loadConfig(configFile, terminal.cwd, report);
   return {
     input: { objects, config, initialFindings: findings },

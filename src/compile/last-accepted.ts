@@ -22,6 +22,8 @@ const REFUSING_CODES = new Set(['upstream-unresolved', 'upstream-private-address
 export function brokenKeys(findings: readonly Finding[]): ReadonlySet<string> {
   const keys = new Set<string>();
   for (const { severity, code, source } of findings) {
+    // About the later of two objects with one name; the first is used, and may be sound.
+    if (code === 'resource-duplicate') continue;
     if (source !== null && (severity === 'error' || REFUSING_CODES.has(code))) keys.add(resourceKey(source));
   }
   return keys;
