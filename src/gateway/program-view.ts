@@ -32,8 +32,12 @@ export interface MemoryView extends ProgramView {
 /** Hostnames whose selection is remembered. Wildcard domains make their number the client's choice, hence a bound. */
 const REMEMBERED_SITES = 2048;
 
-/** A view over a whole program in memory: explain, tests, benchmarks. Tables are indexed when first needed. */
-export function createMemoryView(program: RouteProgram, version: string): MemoryView {
+/**
+ * A view over a whole program in memory: explain, tests, benchmarks. Tables are indexed when first
+ * needed. `packed` holds routes as the Worker holds those of large programs; matches are then copies
+ * of the program's routes, not the same objects.
+ */
+export function createMemoryView(program: RouteProgram, version: string, { packed = false } = {}): MemoryView {
   const { settings } = program;
   const { hostPort } = settings;
   const domains = createDomainLookup(program.domains, hostPort);
@@ -42,7 +46,7 @@ export function createMemoryView(program: RouteProgram, version: string): Memory
   const tableOf = (id: string): RouteTable => {
     let table = tables.get(id);
     if (table === undefined) {
-      table = new RouteTable(program.tables[id] ?? [], { packed: false });
+      table = new RouteTable(program.tables[id] ?? [], { packed });
       tables.set(id, table);
     }
     return table;

@@ -1,4 +1,4 @@
-/** Routes of one table, either as objects or packed into JSON text and parsed when somebody asks for them. */
+/** Routes of one table, either as objects or packed into text and parsed when somebody asks for them. */
 import type { CompiledRoute } from '../program/route-program.ts';
 
 export interface RouteList {
@@ -9,22 +9,35 @@ export function plainRoutes(routes: readonly CompiledRoute[]): RouteList {
   return { at: (index) => expectRoute(routes[index]) };
 }
 
-/** Parsed routes that stay: recently used ones, between this number and twice as many. */
+/** Parsed routes that stay: recently used ones, between this number and twice as many per table. */
 const KEPT = 1024;
+/** Stands in a shape where a leaf was; JSON text never holds it raw. */
+const HOLE = '\u0001';
+/** Separates leaves; JSON text never holds it raw either. */
+const SEPARATOR = '\n';
+/**
+ * Strings in value position that tell routes apart: they hold a digit, `/` or `.`, or are long. What
+ * is short and plain (`GET`, `prefix`, `binding`) is the same in thousands of routes and stays in the shape.
+ */
+const LEAF = /(?<=[:[,])"(?:[^"\\\n]|\\.)*"(?=[,\]}])/g;
+const DISTINCT = /[\d/.]|.{14}/;
 
 /**
- * A parsed route costs about three times its text. Traffic asks for few of many routes, so those are
- * kept parsed in two generations: when the young one is full it becomes the old one.
+ * A parsed route costs a good ten times what tells it apart from its neighbours. So each is kept as its
+ * distinct strings and a reference to its shape, the JSON around them, which most routes of a table
+ * share. Traffic asks for few of many routes: those are kept parsed in two generations; when the young
+ * one is full it becomes the old one.
  */
 export function packedRoutes(routes: readonly CompiledRoute[]): RouteList {
-  const texts = routes.map((route) => JSON.stringify(route));
+  const shapes: string[][] = [];
+  const { leaves, shapeOf } = pack(routes, shapes);
   let young = new Map<number, CompiledRoute>();
   let old = new Map<number, CompiledRoute>();
   return {
     at(index) {
       const known = young.get(index);
       if (known !== undefined) return known;
-      const route = old.get(index) ?? parseRoute(texts[index]);
+      const route = old.get(index) ?? unpack(leaves[index] ?? '', shapes[shapeOf[index] ?? 0] ?? []);
       young.set(index, route);
       if (young.size >= KEPT) {
         old = young;
@@ -35,10 +48,36 @@ export function packedRoutes(routes: readonly CompiledRoute[]): RouteList {
   };
 }
 
-function parseRoute(text: string | undefined): CompiledRoute {
-  // Written by JSON.stringify above, from routes that were checked when the program was decoded.
-  const route: CompiledRoute | undefined = text === undefined ? undefined : JSON.parse(text);
-  return expectRoute(route);
+type Packed = { readonly leaves: readonly string[]; readonly shapeOf: Int32Array };
+
+function pack(routes: readonly CompiledRoute[], shapes: string[][]): Packed {
+  const known = new Map<string, number>();
+  const shapeOf = new Int32Array(routes.length);
+  const leaves = routes.map((route, index) => {
+    const own: string[] = [];
+    const shape = JSON.stringify(route).replaceAll(LEAF, (leaf) => {
+      if (!DISTINCT.test(leaf)) return leaf;
+      own.push(leaf);
+      return HOLE;
+    });
+    let id = known.get(shape);
+    if (id === undefined) {
+      id = shapes.push(shape.split(HOLE)) - 1;
+      known.set(shape, id);
+    }
+    shapeOf[index] = id;
+    return own.join(SEPARATOR);
+  });
+  return { leaves, shapeOf };
+}
+
+function unpack(leaves: string, shape: readonly string[]): CompiledRoute {
+  const own = leaves.split(SEPARATOR);
+  let text = shape[0] ?? '';
+  for (let hole = 1; hole < shape.length; hole += 1) text += (own[hole - 1] ?? '') + (shape[hole] ?? '');
+  // Written by JSON.stringify above, from a route that was checked when the program was decoded.
+  const route: CompiledRoute = JSON.parse(text);
+  return route;
 }
 
 function expectRoute(route: CompiledRoute | undefined): CompiledRoute {
