@@ -1,0 +1,36 @@
+/**
+ * `npm run bench [-- PART…] [--json]`: parts are proxy, match, build and bundle; default all.
+ * docs/benchmarks.md says what each measures and holds the figures of the last release.
+ */
+import { availableParallelism, cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+import { renderSection, type Section } from './report.ts';
+
+type Part = () => Promise<readonly Section[]>;
+
+/** Imported when asked for: the heap of one part should not hold the others. */
+const PARTS: Readonly<Record<string, () => Promise<Part>>> = {
+  bundle: async () => (await import('./bundle-bench.ts')).benchBundle,
+  build: async () => (await import('./build-bench.ts')).benchBuild,
+  match: async () => (await import('./match-bench.ts')).benchMatch,
+  proxy: async () => (await import('./proxy-bench.ts')).benchProxy,
+};
+
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean' } } });
+const unknown = positionals.find((name) => !Object.hasOwn(PARTS, name));
+if (unknown !== undefined) {
+  console.error(`There is no part "${unknown}"; parts are ${Object.keys(PARTS).join(', ')}.`);
+  process.exit(2);
+}
+
+const machine = `${cpus()[0]?.model ?? 'unknown processor'}, ${availableParallelism()} cores, Node ${process.version}`;
+if (values.json !== true) console.log(machine);
+const results: Record<string, readonly Section[]> = {};
+for (const name of positionals.length > 0 ? positionals : Object.keys(PARTS)) {
+  const part = await PARTS[name]?.();
+  if (part === undefined) continue;
+  const sections = await part();
+  results[name] = sections;
+  if (values.json !== true) for (const section of sections) console.log(renderSection(section));
+}
+if (values.json === true) console.log(JSON.stringify({ machine, results }, null, 2));
