@@ -1,0 +1,41 @@
+/** Where `portolan publish` writes to: from the place a person named to an open store. */
+import type { ProgramStore } from '../program/program-store.ts';
+import { pokeNode, type PokeResult } from './admin-socket.ts';
+import { cloudflareFromEnvironment, type Environment } from './cloudflare-environment.ts';
+import { createCloudflareKvStore } from './cloudflare-kv.ts';
+import { openStateFolder } from './state-folder.ts';
+
+export type StoreTarget =
+  /** KV of the development server. */
+  { readonly kind: 'local' } | { readonly kind: 'folder'; readonly path: string } | { readonly kind: 'cloudflare' };
+
+export type OpenTarget = {
+  readonly store: ProgramStore;
+  /** Call when something was published: tells a node that serves the store. null when there is none to tell. */
+  announce(): Promise<PokeResult | null>;
+  close(): Promise<void>;
+};
+
+export type OpenTargetOptions = {
+  readonly environment: Environment;
+  /** Opens the development server's KV; given by the caller, because only `dev` knows how it is kept. */
+  readonly openLocal: () => Promise<{ readonly store: ProgramStore; close(): Promise<void> }>;
+};
+
+/** Throws UserError when the place cannot be used. */
+export async function openStoreTarget(target: StoreTarget, options: OpenTargetOptions): Promise<OpenTarget> {
+  if (target.kind === 'local') {
+    const local = await options.openLocal();
+    return { store: local.store, announce: tellNobody, close: () => local.close() };
+  }
+  if (target.kind === 'cloudflare') {
+    const store = createCloudflareKvStore(cloudflareFromEnvironment(options.environment));
+    return { store, announce: tellNobody, close: async () => undefined };
+  }
+  const store = await openStateFolder(target.path);
+  return { store, announce: () => pokeNode(target.path), close: async () => undefined };
+}
+
+async function tellNobody(): Promise<null> {
+  return null;
+}
