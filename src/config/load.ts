@@ -184,7 +184,9 @@ async function runRequest({ portolanConfig, ownEntry }: ThreadRequest): Promise<
     load: (url, context, next) => {
       const isPackage = url.startsWith(ownFolder) || url.includes('/node_modules/');
       if (url.startsWith('file:') && !isPackage) loaded.push(fileURLToPath(url));
-      return next(url, context);
+      // `npm init` writes "type": "commonjs", and nobody writes a typed configuration with require().
+      const isModule = context.format === 'commonjs-typescript' && url.endsWith('.ts');
+      return next(url, isModule ? { ...context, format: 'module-typescript' } : context);
     },
   });
   let exported: { readonly default?: unknown };

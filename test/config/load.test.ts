@@ -32,6 +32,14 @@ describe('loadConfigFile', () => {
     expect(loaded.dependencies).toEqual([file, part].toSorted());
   });
 
+  it('is a module although the package.json beside it says commonjs', async () => {
+    fs.mkdirSync(path.join(folder, 'commonjs'), { recursive: true });
+    write('commonjs/package.json', '{"type":"commonjs"}');
+    write('commonjs/part.ts', 'export const path: string = "/";');
+    const file = write('commonjs/routes.config.ts', `import { path } from './part.ts';\nexport default { path };`);
+    expect(await loadConfigFile(file)).toMatchObject({ failure: null, value: { path: '/' } });
+  });
+
   it('sees every change, in imported files too', async () => {
     write('value.mjs', 'export const value = 1;');
     const file = write('fresh.mjs', `import { value } from './value.mjs';\nexport default { value };`);
