@@ -3,15 +3,19 @@ import type { BuildResult } from '../compile/build-program.ts';
 import { countFindings } from '../diagnostics/finding.ts';
 import { plural } from '../diagnostics/render.ts';
 import type { PublishReport } from '../program/publish.ts';
+import type { PokeResult } from '../stores/admin-socket.ts';
+import type { StoreTarget } from '../stores/store-target.ts';
 import { EXIT_ERRORS, EXIT_OK, EXIT_PARTLY, type CommandContext } from './command.ts';
 import { findingsJson, noteFindings } from './finding-output.ts';
-import { formatPublishTarget, type PublishTarget } from './publish-targets.ts';
+import { formatPublishTarget } from './publish-targets.ts';
 import { listRefusals, type Refusal } from './refusals.ts';
 
 export type PublishOutcome = {
   /** Why nothing was published; null when something was, or when nothing had changed. */
   readonly reason: string | null;
   readonly report: PublishReport | null;
+  /** What a running node said to the new version; null: there is none to tell. */
+  readonly poke: PokeResult | null;
 };
 
 type Output = Pick<CommandContext, 'json' | 'print' | 'printJson' | 'note' | 'terminal'>;
@@ -19,11 +23,11 @@ type Output = Pick<CommandContext, 'json' | 'print' | 'printJson' | 'note' | 'te
 /** Prints what happened and returns the exit code. */
 export function tellOutcome(
   context: Output,
-  target: PublishTarget,
+  target: StoreTarget,
   result: BuildResult,
   outcome: PublishOutcome,
 ): number {
-  const { reason, report } = outcome;
+  const { reason, report, poke } = outcome;
   const refusals = listRefusals(result.program, result.model);
   const { counts, findings } = result;
   if (context.json) {
@@ -36,6 +40,7 @@ export function tellOutcome(
       written: report?.written ?? [],
       kept: report?.kept ?? [],
       pruned: report?.pruned.deleted ?? [],
+      node: poke?.outcome ?? null,
       prunedBlocked: report?.pruned.blocked ?? null,
       refusals,
       ...counts,
@@ -49,7 +54,11 @@ export function tellOutcome(
   return refusals.length > 0 || countFindings(findings).error > 0 ? EXIT_PARTLY : EXIT_OK;
 }
 
-function printOutcome({ print, note }: Output, { reason, report }: PublishOutcome, refusals: readonly Refusal[]): void {
+function printOutcome(
+  { print, note }: Output,
+  { reason, report, poke }: PublishOutcome,
+  refusals: readonly Refusal[],
+): void {
   if (report === null || reason !== null) return note(`Nothing was published: ${reason}.`);
   const { version, sequence, written, kept, pruned, skipped } = report;
   if (skipped === 'unchanged')
@@ -61,6 +70,9 @@ function printOutcome({ print, note }: Output, { reason, report }: PublishOutcom
       `version ${version} (publish ${sequence}): ${written.length} written, ${kept.length} kept, ${pruned.deleted.length} pruned`,
     );
   }
+  if (poke?.outcome === 'reloaded') print('the running node serves it');
+  if (poke?.outcome === 'failed')
+    note(`The running node did not take it at once (${poke.reason}); it looks again by itself.`);
   if (pruned.blocked !== null) note(`Old values were not pruned: ${pruned.blocked}.`);
   if (refusals.length > 0)
     note(`${plural(refusals.length, 'route')} refuse${refusals.length === 1 ? 's' : ''}: see \`portolan routes\`.`);

@@ -1,13 +1,9 @@
 /** Values of `publish --to`. */
 import { UserError } from '../diagnostics/errors.ts';
+import type { StoreTarget } from '../stores/store-target.ts';
 import { EXIT_USAGE } from './command.ts';
 
-export type PublishTarget =
-  | { readonly kind: 'local' }
-  | { readonly kind: 'folder'; readonly path: string }
-  | { readonly kind: 'cloudflare' };
-
-export function parsePublishTarget(text: string | undefined): PublishTarget {
+export function parsePublishTarget(text: string | undefined): StoreTarget {
   if (text === 'local') return { kind: 'local' };
   if (text === 'cloudflare') return { kind: 'cloudflare' };
   if (text?.startsWith('dir:') === true && text.length > 4) return { kind: 'folder', path: text.slice(4) };
@@ -18,6 +14,6 @@ export function parsePublishTarget(text: string | undefined): PublishTarget {
   );
 }
 
-export function formatPublishTarget(target: PublishTarget): string {
+export function formatPublishTarget(target: StoreTarget): string {
   return target.kind === 'folder' ? `dir:${target.path}` : target.kind;
 }

@@ -5,6 +5,7 @@ import { plural } from '../diagnostics/render.ts';
 import type { AcceptedResources } from '../program/accepted.ts';
 import { encodeProgram } from '../program/encode.ts';
 import { loadSources, publishProgram } from '../program/publish.ts';
+import type { StoreTarget } from '../stores/store-target.ts';
 import { buildOptions } from './build-from-options.ts';
 import { defineCommand, EXIT_OK } from './command.ts';
 import { exitCodeFor } from './finding-output.ts';
@@ -12,7 +13,7 @@ import { INPUT_OPTIONS, type InputOptions } from './input-options.ts';
 import { openStore } from './open-store.ts';
 import { usageError } from './parse-arguments.ts';
 import { tellOutcome } from './publish-outcome.ts';
-import { parsePublishTarget, type PublishTarget } from './publish-targets.ts';
+import { parsePublishTarget } from './publish-targets.ts';
 import { readSignKey } from './sign-key.ts';
 import { loadInput } from './sources.ts';
 
@@ -22,10 +23,10 @@ export const publishCommand = defineCommand({
   usage: '--to local|dir:PATH|cloudflare [-f PATH]… [options]',
   details: `
 local is the development server's KV, dir:PATH a state folder for self-hosting, cloudflare Workers KV
-(CLOUDFLARE_ACCOUNT_ID, CLOUDFLARE_KV_NAMESPACE_ID, CLOUDFLARE_API_TOKEN). PORTOLAN_SIGN_KEY, a private
+(CLOUDFLARE_ACCOUNT_ID, PORTOLAN_KV_NAMESPACE_ID, CLOUDFLARE_API_TOKEN). PORTOLAN_SIGN_KEY, a private
 Ed25519 JWK, signs the version. What a broken resource said when it was last published stays live.
 Exit code 3 when some published route refuses, 1 when nothing was published because of errors.
-JSON: {to, published, reason, version, sequence, written, kept, pruned, prunedBlocked, refusals: [{id,
+JSON: {to, published, reason, version, sequence, written, kept, pruned, prunedBlocked, node, refusals: [{id,
 status, code, message, source}], resources, routes, findings, counts}.`,
   options: {
     ...INPUT_OPTIONS,
@@ -38,31 +39,32 @@ status, code, message, source}], resources, routes, findings, counts}.`,
     const chosen = withTarget(options, target);
     const signKey = readSignKey(terminal.env['PORTOLAN_SIGN_KEY']);
     const { input } = await loadInput(chosen, terminal);
-    const { store, announce, close } = await openStore(target, terminal);
+    const opened = await openStore(target, terminal);
+    const { store } = opened;
     try {
       const now = new Date().toISOString();
       const previous = await loadSources(store, signKey === null ? {} : { verifyKey: signKey });
       const unresolved = target.kind === 'local' ? 'echo' : 'refuse';
       const result = buildProgram(input, { ...buildOptions(chosen), unresolved, previous, now });
       const reason = reasonNotToPublish(result, previous, options.strict === true);
-      if (reason !== null) return tellOutcome(context, target, result, { reason, report: null });
+      if (reason !== null) return tellOutcome(context, target, result, { reason, report: null, poke: null });
       const report = await publishProgram(store, await encodeProgram(result.program), {
         now,
         sources: result.accepted,
         allowEmpty: options['allow-empty'] === true,
         ...(signKey !== null && { signKey }),
       });
-      if (report.skipped === null) await announce();
-      return tellOutcome(context, target, result, { reason: report.skipped === 'empty' ? EMPTY : null, report });
+      const poke = report.skipped === null ? await opened.announce() : null;
+      return tellOutcome(context, target, result, { reason: report.skipped === 'empty' ? EMPTY : null, report, poke });
     } finally {
-      await close();
+      await opened.close();
     }
   },
 });
 
 const EMPTY = 'there is no route in the sources; --allow-empty publishes that all the same';
 
-function withTarget(options: InputOptions, target: PublishTarget): InputOptions {
+function withTarget(options: InputOptions, target: StoreTarget): InputOptions {
   if (target.kind !== 'cloudflare') return options;
   if (options.target === 'self-hosted') {
     throw usageError('publish', '--to cloudflare does not go with --target self-hosted.');
