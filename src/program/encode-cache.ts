@@ -31,3 +31,13 @@ export class EncodeCache {
     return hash;
   }
 }
+
+/** As `cache.textOf`, or without one. */
+export function textOf(value: object, cache: EncodeCache | undefined): string {
+  return cache === undefined ? canonicalJson(value) : cache.textOf(value);
+}
+
+/** As `cache.hashOf`, or without one. */
+export function hashOf(slot: string, text: string, cache: EncodeCache | undefined): Promise<string> {
+  return cache === undefined ? sha256(text) : cache.hashOf(slot, text);
+}

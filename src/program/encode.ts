@@ -7,10 +7,11 @@
  * power of two of shards, starting at the hash of the table id. Neither depends on the other routes
  * but through the two powers of two, which change only when sizes double.
  */
+import { compareCodePoints } from '../model/rank.ts';
 import { bucketCount, bucketHash, bucketOf, VALUE_TARGET } from './buckets.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { partOfDomain } from './domain-lookup.ts';
-import { EncodeCache } from './encode-cache.ts';
+import { hashOf, textOf, type EncodeCache } from './encode-cache.ts';
 import { indexKey, shardKey } from './keys.ts';
 import type { StoredValue } from './program-store.ts';
 import type { CompiledDomain, CompiledRoute, RouteProgram } from './route-program.ts';
@@ -39,12 +40,12 @@ const INDEX_LIMIT = 524_288;
 const INDEX_PART_TARGET = VALUE_TARGET / 2;
 
 export async function encodeProgram(program: RouteProgram, options: EncodeOptions = {}): Promise<EncodedProgram> {
-  const cache = options.cache ?? new EncodeCache();
-  cache.begin();
+  const { cache } = options;
+  cache?.begin();
   const packed = packTables(program.tables, cache);
   const shards = await Promise.all(
     packed.buckets.map(async (text, position) =>
-      text === null ? null : { hash: await cache.hashOf(`shard ${position}`, text), text },
+      text === null ? null : { hash: await hashOf(`shard ${position}`, text, cache), text },
     ),
   );
   const index = await encodeIndex(
@@ -71,7 +72,7 @@ export function encodedValues(encoded: EncodedProgram): readonly StoredValue[] {
 
 type Packed = { readonly buckets: readonly (string | null)[]; readonly tables: TableShards };
 
-function packTables(tables: RouteProgram['tables'], cache: EncodeCache): Packed {
+function packTables(tables: RouteProgram['tables'], cache: EncodeCache | undefined): Packed {
   const units = Object.keys(tables)
     .toSorted()
     .map((id) => splitTable(id, tables[id] ?? [], cache));
@@ -97,9 +98,9 @@ function packTables(tables: RouteProgram['tables'], cache: EncodeCache): Packed 
 
 type SplitTable = { readonly id: string; readonly size: number; readonly parts: readonly (readonly string[])[] };
 
-function splitTable(id: string, routes: readonly CompiledRoute[], cache: EncodeCache): SplitTable {
-  const sorted = routes.toSorted((a, b) => compare(a.id, b.id));
-  const texts = sorted.map((route) => cache.textOf(route));
+function splitTable(id: string, routes: readonly CompiledRoute[], cache: EncodeCache | undefined): SplitTable {
+  const sorted = routes.toSorted((a, b) => compareCodePoints(a.id, b.id));
+  const texts = sorted.map((route) => textOf(route, cache));
   const size = texts.reduce((sum, text) => sum + text.length, 0);
   const count = bucketCount(size, PART_TARGET);
   const parts: string[][] = Array.from({ length: count }, () => []);
@@ -117,7 +118,7 @@ function shardText(content: ReadonlyMap<string, readonly string[]>): string | nu
 }
 
 type Layout = { readonly tables: TableShards; readonly shards: readonly (string | null)[] };
-type IndexOptions = { readonly cache: EncodeCache; readonly limit: number };
+type IndexOptions = { readonly cache: EncodeCache | undefined; readonly limit: number };
 type EncodedIndex = { readonly hash: string; readonly root: StoredValue; readonly below: readonly StoredValue[] };
 
 /** One level while it is small; then the upstreams, which edge Workers do not need, move out; then exact hostnames. */
@@ -126,8 +127,8 @@ async function encodeIndex(
   layout: Layout,
   { cache, limit }: IndexOptions,
 ): Promise<EncodedIndex> {
-  const domains = program.domains.map(withSortedTables).toSorted((a, b) => compare(a.id, b.id));
-  const upstreams = program.upstreams.toSorted((a, b) => compare(a.id, b.id));
+  const domains = program.domains.map(withSortedTables).toSorted((a, b) => compareCodePoints(a.id, b.id));
+  const upstreams = program.upstreams.toSorted((a, b) => compareCodePoints(a.id, b.id));
   assertTablesExist(domains, layout.tables);
   const { settings } = program;
   let root: StoredIndex = { format: STORED_FORMAT, kind: 'index', settings, domains, upstreams, ...layout };
@@ -135,7 +136,7 @@ async function encodeIndex(
   const below: StoredValue[] = [];
   if (text.length > limit && upstreams.length > 0) {
     const value = canonicalJson({ format: STORED_FORMAT, kind: 'upstreams', upstreams });
-    const hash = await cache.hashOf('upstreams', value);
+    const hash = await hashOf('upstreams', value, cache);
     below.push({ key: indexKey(hash), value });
     root = { ...root, upstreams: hash };
     text = canonicalJson(root);
@@ -146,7 +147,7 @@ async function encodeIndex(
     root = { ...root, ...parts.root };
     text = canonicalJson(root);
   }
-  const hash = await cache.hashOf('index', text);
+  const hash = await hashOf('index', text, cache);
   return { hash, root: { key: indexKey(hash), value: text }, below };
 }
 
@@ -155,7 +156,7 @@ type SplitIndex = {
   readonly values: readonly StoredValue[];
 };
 
-async function splitIndex(root: StoredIndex, cache: EncodeCache): Promise<SplitIndex> {
+async function splitIndex(root: StoredIndex, cache: EncodeCache | undefined): Promise<SplitIndex> {
   const { hostPort } = root.settings;
   const exact = root.domains.filter(({ hostname }) => partOfDomain(hostname, hostPort, 1) !== null);
   const size = exact.reduce((sum, domain) => sum + canonicalJson(domain).length, 0);
@@ -166,7 +167,7 @@ async function splitIndex(root: StoredIndex, cache: EncodeCache): Promise<SplitI
     groups.map(async (domains, position) => {
       const tables = pickTables(root.tables, namedTables(domains));
       const value = canonicalJson({ format: STORED_FORMAT, kind: 'part', domains, tables });
-      return { hash: await cache.hashOf(`part ${position}`, value), value };
+      return { hash: await hashOf(`part ${position}`, value, cache), value };
     }),
   );
   const kept = root.domains.filter(({ hostname }) => partOfDomain(hostname, hostPort, 1) === null);
@@ -188,7 +189,7 @@ function pickTables(tables: TableShards, ids: ReadonlySet<string>): TableShards 
 }
 
 function withSortedTables(domain: CompiledDomain): CompiledDomain {
-  return { ...domain, tables: domain.tables.toSorted((a, b) => compare(a.id, b.id)) };
+  return { ...domain, tables: domain.tables.toSorted((a, b) => compareCodePoints(a.id, b.id)) };
 }
 
 /** A compiler bug, found before it reaches a store. */
@@ -202,10 +203,4 @@ function assertTablesExist(domains: readonly CompiledDomain[], tables: TableShar
 
 function uniqueByKey(values: readonly StoredValue[]): readonly StoredValue[] {
   return [...new Map(values.map((value) => [value.key, value])).values()];
-}
-
-/** By UTF-16 unit, as canonical JSON sorts keys. */
-function compare(a: string, b: string): number {
-  if (a === b) return 0;
-  return a < b ? -1 : 1;
 }

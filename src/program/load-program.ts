@@ -1,4 +1,5 @@
 /** A whole program out of a store: for supervisors, roll-back and tests. Edge Workers load only what a request needs. */
+import { compareCodePoints } from '../model/rank.ts';
 import {
   decodeIndex,
   decodeIndexPart,
@@ -57,7 +58,7 @@ async function loadTables(
   index: StoredIndex,
   ids: ReadonlySet<string>,
 ): Promise<RouteProgram['tables']> {
-  const tables = new Map<string, CompiledRoute[]>([...ids].toSorted().map((id) => [id, []]));
+  const tables = new Map<string, CompiledRoute[]>([...ids].toSorted(compareCodePoints).map((id) => [id, []]));
   for (const hash of new Set(index.shards)) {
     if (hash === null) continue;
     const shard = await decodeShard(await reader.get(shardKey(hash)), hash);
@@ -67,5 +68,5 @@ async function loadTables(
 }
 
 function sortedById<T extends { readonly id: string }>(items: readonly T[]): readonly T[] {
-  return items.toSorted((a, b) => (a.id < b.id ? -1 : Number(a.id > b.id)));
+  return items.toSorted((a, b) => compareCodePoints(a.id, b.id));
 }

@@ -7,7 +7,7 @@ import type { AcceptedResource, AcceptedResources } from './accepted.ts';
 import { bucketCount, bucketOf, VALUE_TARGET } from './buckets.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { decodeHistory, decodePointer, decodeSources, type PointerTrust } from './decode.ts';
-import { EncodeCache } from './encode-cache.ts';
+import { hashOf, textOf, type EncodeCache } from './encode-cache.ts';
 import { historyKey, POINTER_KEY, sourcesKey } from './keys.ts';
 import type { ProgramStore, SnapshotReader, StoredValue } from './program-store.ts';
 import { ProgramRejected } from './rejected.ts';
@@ -22,11 +22,8 @@ export type EncodedSources = {
 };
 
 /** `cache`: keep one per sequence of encodings, and not the one of encodeProgram. */
-export async function encodeSources(
-  accepted: AcceptedResources,
-  cache: EncodeCache = new EncodeCache(),
-): Promise<EncodedSources> {
-  cache.begin();
+export async function encodeSources(accepted: AcceptedResources, cache?: EncodeCache): Promise<EncodedSources> {
+  cache?.begin();
   const entries = Object.keys(accepted)
     .toSorted()
     .flatMap((key) => {
@@ -41,7 +38,7 @@ export async function encodeSources(
   const values = await Promise.all(
     contents.map(async (texts, position) => {
       const value = `{"format":${STORED_FORMAT},"resources":{${texts.join(',')}}}`;
-      return { hash: await cache.hashOf(`sources ${position}`, value), value };
+      return { hash: await hashOf(`sources ${position}`, value, cache), value };
     }),
   );
   return {
@@ -52,8 +49,8 @@ export async function encodeSources(
 }
 
 /** The object is remembered, not its wrapper: builds make new wrappers around unchanged objects. */
-function resourceText({ object, staleSince }: AcceptedResource, cache: EncodeCache): string {
-  return `{"object":${cache.textOf(object)},"staleSince":${canonicalJson(staleSince)}}`;
+function resourceText({ object, staleSince }: AcceptedResource, cache: EncodeCache | undefined): string {
+  return `{"object":${textOf(object, cache)},"staleSince":${canonicalJson(staleSince)}}`;
 }
 
 /**
