@@ -68,6 +68,13 @@ export type LowerContext = {
   readonly report: Report;
 };
 
+export type PolicyExplanation = {
+  readonly input: Json;
+  readonly note: string | null;
+  /** Set when the policy answers this request itself, always and without asking anyone: its status. */
+  readonly answersWith?: number;
+};
+
 /** Build-time half of a policy. */
 export interface PolicyLowering {
   readonly name: string;
@@ -77,7 +84,7 @@ export interface PolicyLowering {
    */
   lower(options: unknown, context: LowerContext): Json | null;
   /** For `explain`: what this policy would look at for this request, and one sentence about it. Pure, offline. */
-  explain(config: Json, facts: RequestFacts): { readonly input: Json; readonly note: string | null };
+  explain(config: Json, facts: RequestFacts): PolicyExplanation;
 }
 
 /** Ports that policies may use at request time; worker.ts supplies them. */

@@ -12,6 +12,7 @@ import { startDeadline, type Deadline } from './deadline.ts';
 import { guardBody, type WaitUntil } from './guard-body.ts';
 import type { TemplateContext } from './header-template.ts';
 import { chooseBackend, planForward, type PreparedBackend, type PreparedForward } from './plan-forward.ts';
+import { wantedUpgrade } from './upgrade.ts';
 
 export interface UpstreamFetcher {
   fetch(request: Request): Promise<Response>;
@@ -53,7 +54,7 @@ export type Forwarded = { readonly response: Response; readonly backend: Prepare
  */
 export async function forwardRequest(input: ForwardInput): Promise<Forwarded> {
   const { raw, route, context, settings } = input;
-  const upgrade = wantedUpgrade(raw, route);
+  const upgrade = wantedUpgrade(raw.headers, route);
   const backend = chooseBackend(input.forward, input.draw);
   const { upstream, via } = backend.backend;
   const target = input.backends.fetcher(upstream, via);
@@ -86,17 +87,6 @@ function upstreamRequest(raw: Request, { url, headers, signal }: RequestParts): 
   }
   const init = { method, headers, body, redirect: 'manual', signal, ...(body !== null && { duplex: 'half' }) } as const;
   return new Request(url, init);
-}
-
-/**
- * The protocol to switch to, or null for an ordinary request. `h2c` is no switch: RFC 9113 §3.1
- * dropped it, and Envoy serves such requests as the HTTP/1.1 they are.
- */
-function wantedUpgrade(raw: Request, route: CompiledRoute): string | null {
-  const header = raw.headers.get('upgrade')?.trim().toLowerCase() ?? '';
-  if (header === '' || header === 'h2c') return null;
-  if (route.upgrades?.includes(header) === true) return header;
-  throw new GatewayError(403, 'upgrade-not-allowed', 'This route does not allow the requested protocol upgrade.');
 }
 
 function upstreamError(error: unknown, deadline: Deadline): GatewayError {

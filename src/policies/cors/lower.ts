@@ -20,7 +20,11 @@ export const corsLowering: PolicyLowering = {
   explain(json, facts) {
     const decision = decideCors(decodeCors(json), facts);
     const origin = 'origin' in decision ? decision.origin : null;
-    return { input: { method: facts.method, origin }, note: NOTES[decision.kind] };
+    return {
+      input: { method: facts.method, origin },
+      note: NOTES[decision.kind],
+      ...(decision.kind === 'preflight' && { answersWith: 200 }),
+    };
   },
 };
 
