@@ -14,13 +14,15 @@ export type SourceFile = {
 };
 
 const MANIFEST_NAME = /\.(ya?ml|json)$/;
+/** Files of a Node project, which may lie in the same folder. Named one by one with -f they are read. */
+const PROJECT_NAME = /^(package(-lock)?|tsconfig.*|jsconfig)\.json$|^(pnpm-lock|pnpm-workspace)\.yaml$/;
 /** Route tests lie beside the manifests they test; they are read by `portolan test` only. */
 const PROBES_NAME = /\.probes\.(ya?ml|json)$/;
 
 /**
  * Reads every manifest that `paths` name. A folder is read recursively and sorted; hidden entries
- * (`.git`, the `..data` folders of a mounted ConfigMap), `node_modules` and `*.probes.yaml` are left
- * out. A file reached twice is read once.
+ * (`.git`, the `..data` folders of a mounted ConfigMap), `node_modules`, files of a Node project and
+ * `*.probes.yaml` are left out. A file reached twice is read once.
  *
  * @throws UserError when a path does not exist or cannot be read
  */
@@ -84,7 +86,7 @@ async function listFolder(folder: string, cwd: string, above: ReadonlySet<string
       ? (await orUserError(path, () => stat(resolve(cwd, path)))).isDirectory()
       : entry.isDirectory();
     if (isFolder) files.push(...(await listFolder(path, cwd, new Set([...above, identity]))));
-    else if (MANIFEST_NAME.test(entry.name) && !PROBES_NAME.test(entry.name)) files.push(path);
+    else if (isManifestName(entry.name)) files.push(path);
   }
   return files;
 }
@@ -127,4 +129,8 @@ async function orUserError<Result>(path: string, read: () => Promise<Result>): P
     if (reason === undefined) throw error;
     throw new UserError(`${path} ${reason}.`);
   }
+}
+
+function isManifestName(name: string): boolean {
+  return MANIFEST_NAME.test(name) && !PROBES_NAME.test(name) && !PROJECT_NAME.test(name);
 }

@@ -35,6 +35,9 @@ describe('readSourceFiles', () => {
       'a.probes.yaml',
       '.git/x.yaml',
       'node_modules/p/x.json',
+      'package.json',
+      'package-lock.json',
+      'tsconfig.build.json',
     ])
       write(`in/${path}`);
     expect(await names(['in'])).toEqual(['in/a/b/c.json', 'in/a/z.yml', 'in/b.yaml']);
