@@ -4,6 +4,7 @@ import type { Command } from './command.ts';
 import { compileCommand } from './compile.ts';
 import { devCommand } from './dev.ts';
 import { echoCommand } from './echo.ts';
+import { explainCommand } from './explain.ts';
 import { initCommand } from './init.ts';
 import { publishCommand } from './publish.ts';
 import { routesCommand } from './routes.ts';
@@ -12,6 +13,7 @@ export const COMMANDS: readonly Command[] = [
   initCommand,
   checkCommand,
   routesCommand,
+  explainCommand,
   compileCommand,
   devCommand,
   publishCommand,

@@ -10,7 +10,8 @@ import { readRequest } from '../gateway/read-request.ts';
 import { GatewayError } from '../diagnostics/errors.ts';
 import { errorAnswer, respondAnswer, type Answer } from './answer-route.ts';
 import type { Explanation, NearMiss } from './explanation.ts';
-import { listNearDomains, listNearMisses } from './near-misses.ts';
+import { domainsByCloseness, listInOtherDomains, listUnattached } from './elsewhere.ts';
+import { listNearMisses, MOST_NEAR_MISSES } from './near-misses.ts';
 import { receiveProbe, writtenPath, type ProbeRequest, type ReceivedProbe } from './probe-request.ts';
 import { listShares, type Share } from './shares.ts';
 import { createSourceFinder, type SourceFinder } from './sources.ts';
@@ -54,11 +55,13 @@ export function createExplainer(program: RouteProgram, options: ExplainOptions =
   const view = createMemoryView(program, 'explain');
   const sources = createSourceFinder(options.model ?? null);
   const startTime = options.startTime ?? new Date(0);
-  return { explain: (request) => explain(request, { program, view, sources, startTime }) };
+  const model = options.model ?? null;
+  return { explain: (request) => explain(request, { program, model, view, sources, startTime }) };
 }
 
 type Prepared = {
   readonly program: RouteProgram;
+  readonly model: Pick<RouteModel, 'routes' | 'domains'> | null;
   readonly view: MemoryView;
   readonly sources: SourceFinder;
   readonly startTime: Date;
@@ -78,7 +81,10 @@ function explain(request: ProbeRequest, prepared: Prepared): Explained {
   const site = view.find(facts.hostname, facts.authority);
   if (site === null) {
     const error = new GatewayError(404, 'host-not-served', 'No domain of this gateway has this host name.');
-    const nearMisses = listNearDomains(program.domains, facts.hostname, sources);
+    const nearMisses = [...nearDomains(facts, prepared), ...elsewhere(facts, null, prepared)].slice(
+      0,
+      MOST_NEAR_MISSES,
+    );
     return early(request, errorAnswer(error), { facts, nearMisses });
   }
   const { domain } = site;
@@ -98,7 +104,7 @@ function explain(request: ProbeRequest, prepared: Prepared): Explained {
     },
     view.judge(facts, 0) ?? [],
   );
-  return { explanation: toExplanation(request, { facts, shares }, prepared), domain, facts, shares };
+  return { explanation: toExplanation(request, { facts, domain, shares }, prepared), domain, facts, shares };
 }
 
 function readFacts({ head, transport }: ReceivedProbe, { settings }: RouteProgram): RequestFacts | null {
@@ -112,22 +118,29 @@ function readFacts({ head, transport }: ReceivedProbe, { settings }: RouteProgra
 
 function toExplanation(
   request: ProbeRequest,
-  { facts, shares }: { readonly facts: RequestFacts; readonly shares: readonly Share[] },
-  { view, sources }: Prepared,
+  {
+    facts,
+    domain,
+    shares,
+  }: Pick<Explained, 'shares'> & { readonly facts: RequestFacts; readonly domain: CompiledDomain },
+  prepared: Prepared,
 ): Explanation {
+  const { view, sources } = prepared;
   const main = shares.reduce((best, share) => (share.weight > best.weight ? share : best));
   const { route, answer, policies } = main;
   const reachable = new Set(shares.flatMap((share) => (share.route === null ? [] : [share.route])));
+  const misses = listNearMisses({
+    candidates: view.judge(facts, main.draw) ?? [],
+    facts,
+    winner: route,
+    reachable,
+    sources,
+  });
+  const others = answer.outcome === 'no-route' ? elsewhere(facts, domain, prepared) : [];
   return {
     ...answerKeys(answer),
     route: route === null ? null : { id: route.id, source: sources.route(route) },
-    nearMisses: listNearMisses({
-      candidates: view.judge(facts, main.draw) ?? [],
-      facts,
-      winner: route,
-      reachable,
-      sources,
-    }),
+    nearMisses: [...misses, ...others].slice(0, MOST_NEAR_MISSES),
     policies,
     request: { path: writtenPath(request.url), canonicalPath: facts.path },
     upstream: answer.upstream,
@@ -137,6 +150,20 @@ function toExplanation(
     }),
     location: answer.location,
   };
+}
+
+function elsewhere(facts: RequestFacts, own: CompiledDomain | null, prepared: Prepared): readonly NearMiss[] {
+  const { program, model, sources } = prepared;
+  return [...listInOtherDomains(program, facts, own, sources), ...(model === null ? [] : listUnattached(model, facts))];
+}
+
+/** For a host that no domain serves: what it may have been meant to be. */
+function nearDomains(facts: RequestFacts, { program, sources }: Prepared): readonly NearMiss[] {
+  return domainsByCloseness(program.domains, facts.hostname).flatMap((domain) => {
+    const source = sources.domain(domain);
+    const { hostname } = domain;
+    return source === null ? [] : [{ source, failed: 'hostname', expected: hostname, actual: facts.hostname }];
+  });
 }
 
 type Known = {
