@@ -52,7 +52,10 @@ export interface Terminal {
   /** Never throws: a reader that went away (`| head`) is not an error. */
   readonly stdout: (text: string) => void;
   readonly stderr: (text: string) => void;
-  /** Resolves at the first SIGINT or SIGTERM. Asking for it turns the default (dying) off. */
+  /**
+   * Resolves at the first SIGINT or SIGTERM. Asking for it turns the default (dying) off, and the
+   * handlers of libraries too: ask again after starting one that installs some.
+   */
   readonly stopped: () => Promise<void>;
 }
 

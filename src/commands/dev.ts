@@ -52,7 +52,8 @@ With --json: one JSON object a line, {event: "ready" | "published" | "failed" | 
       },
     });
     printReady(server, performance.now() - started, context);
-    await stopped;
+    // Asked for again: miniflare's own handlers would end the process in the middle of our orderly end.
+    await Promise.race([stopped, terminal.stopped()]);
     await server.close();
     return EXIT_OK;
   },

@@ -44,16 +44,26 @@ function wantsColor(stream: NodeJS.WriteStream): boolean {
   return stream.isTTY && process.env['TERM'] !== 'dumb';
 }
 
-/** A second signal does not wait for the orderly end: something hangs and the person knows it. */
+/**
+ * Each call takes the signals over from whoever listens: libraries (miniflare) install handlers that
+ * end the process at once, which would cut an orderly end short.
+ */
 function stopped(): Promise<void> {
   return new Promise((resolve) => {
-    let asked = false;
-    const stop = (signal: NodeJS.Signals): void => {
-      if (asked) process.exit(signal === 'SIGINT' ? 130 : 143);
-      asked = true;
-      resolve();
-    };
-    process.on('SIGINT', stop);
-    process.on('SIGTERM', stop);
+    waiting.push(resolve);
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.removeAllListeners(signal);
+      process.on(signal, stop);
+    }
   });
+}
+
+const waiting: (() => void)[] = [];
+let asked = false;
+
+/** A second signal does not wait for the orderly end: something hangs and the person knows it. */
+function stop(signal: NodeJS.Signals): void {
+  if (asked) process.exit(signal === 'SIGINT' ? 130 : 143);
+  asked = true;
+  for (const resolve of waiting) resolve();
 }

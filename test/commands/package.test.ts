@@ -75,8 +75,8 @@ describe('the published package', () => {
       expect(await (await fetch(`http://127.0.0.1:${port}/hello`)).text()).toBe('Hello from the gateway.\n');
     } finally {
       child.kill('SIGTERM');
-      await closed;
     }
+    expect(await closed).toBe(0);
   });
 
   it('holds neither tests nor sources', () => {
