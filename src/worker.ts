@@ -1,6 +1,6 @@
 /** The Worker: puts the platform's bindings behind the gateway's ports. */
 import { WorkerEntrypoint } from 'cloudflare:workers';
-import { createGateway } from './gateway/app.ts';
+import { createGateway, type Gateway } from './gateway/app.ts';
 import type { Log } from './gateway/problem.ts';
 import { SnapshotCache, type SnapshotStatus } from './gateway/snapshot-cache.ts';
 import { createTransport, parsePlatform } from './gateway/transport.ts';
@@ -30,7 +30,7 @@ const IMMUTABLE_TTL = 86_400;
 // oxlint-disable-next-line no-console
 const log: Log = (event, fields) => console.log(JSON.stringify({ event, ...fields }));
 
-type Process = { readonly programs: SnapshotCache; readonly app: ReturnType<typeof createGateway> };
+type Process = { readonly programs: SnapshotCache; readonly gateway: Gateway };
 /** One per isolate: bindings do not change while it lives. */
 let started: Process | null = null;
 
@@ -49,11 +49,11 @@ function start(env: Env): Process {
   });
   const rateLimiter = createRateLimiter(env.RATE_LIMITS);
   const transport = createTransport(platform);
-  return { programs, app: createGateway({ programs, rateLimiter, log, transport, backends: boundBackends(env) }) };
+  return { programs, gateway: createGateway({ programs, rateLimiter, log, transport, backends: boundBackends(env) }) };
 }
 
 export default {
-  fetch: (request, env, context) => processOf(env).app.fetch(request, env, context),
+  fetch: (request, env, context) => processOf(env).gateway.fetch(request, (work) => context.waitUntil(work)),
 } satisfies ExportedHandler<Env>;
 
 /** For whoever publishes: a private socket or a service binding, never the public listener. */

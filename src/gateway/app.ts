@@ -1,19 +1,17 @@
-/** The request path as a Hono app: one catch-all, because the program and not Hono decides about paths. */
-import { Hono } from 'hono';
+/** The request path, from the runtime's request to the answer. docs/request-path.md tells the steps in prose. */
 import { GatewayError } from '../diagnostics/errors.ts';
-import type { GatewayContext, GatewayEnv, PolicyRuntime, RequestFacts } from '../policies/contract.ts';
-import { createOutgoing } from '../policies/outgoing-headers.ts';
-import { createRouteLoader, policyRuntime, runChain, type LoadedRoute, type RouteLoader } from './chain.ts';
+import type { PolicyRuntime, RequestFacts } from '../policies/contract.ts';
+import { createRouteLoader, policyRuntime, type RouteLoader } from './chain.ts';
 import type { TransportFacts } from './client-address.ts';
+import type { Exchange, MatchedExchange } from './exchange.ts';
 import { finishResponse } from './finish-response.ts';
+import { createPolicyApp, type PolicyApp } from './policy-app.ts';
 import { logProblem, problemResponse, toGatewayError } from './problem.ts';
 import type { ProgramView } from './program-view.ts';
 import { readRequest } from './read-request.ts';
 import { selectRoute } from './security.ts';
 import { forwardRequest, type Backends } from './upstream/forward.ts';
 import type { WaitUntil } from './upstream/guard-body.ts';
-import type { HeaderChange } from './upstream/header-mutations.ts';
-import type { TemplateContext } from './upstream/header-template.ts';
 import { redirectLocation, secureLocation } from './upstream/redirect.ts';
 
 /** Where the live program comes from; see snapshot-cache.ts. */
@@ -34,68 +32,67 @@ export type GatewayBindings = Omit<PolicyRuntime, 'failOpen'> & {
   readonly random?: () => number;
 };
 
-/** What is known about a request so far, for the error answer. */
-type Progress = {
-  requestId: string | null;
-  view: ProgramView | null;
-  loaded: LoadedRoute | null;
-  template: TemplateContext | null;
-  backendHeaders: HeaderChange | null;
+export interface Gateway {
+  /** Never rejects: whatever goes wrong becomes a problem document. */
+  fetch(request: Request, waitUntil: WaitUntil): Promise<Response>;
+}
+
+/** One per process: chains of policies are kept per program version. */
+type GatewayState = {
+  readonly bindings: GatewayBindings;
+  readonly policies: PolicyApp;
+  readonly random: () => number;
+  loaderOf(view: ProgramView): RouteLoader;
 };
 
-export function createGateway(bindings: GatewayBindings): Hono<GatewayEnv> {
-  const app = new Hono<GatewayEnv>({ getPath: () => '/' });
+export function createGateway(bindings: GatewayBindings): Gateway {
   const loaders = new WeakMap<ProgramView, RouteLoader>();
-  const loaderOf = (view: ProgramView): RouteLoader => {
-    let loader = loaders.get(view);
-    if (loader === undefined) {
-      loader = createRouteLoader(policyRuntime(bindings, view.settings));
-      loaders.set(view, loader);
-    }
-    return loader;
+  const state: GatewayState = {
+    bindings,
+    policies: createPolicyApp(),
+    random: bindings.random ?? Math.random,
+    loaderOf: (view) => {
+      let loader = loaders.get(view);
+      if (loader === undefined) {
+        loader = createRouteLoader(policyRuntime(bindings, view.settings));
+        loaders.set(view, loader);
+      }
+      return loader;
+    },
   };
-  app.all('*', (c) => serve(c, bindings, loaderOf));
-  return app;
+  return {
+    fetch: async (raw, waitUntil) => {
+      const exchange: Exchange = { raw, waitUntil, view: null, facts: null, matched: null };
+      try {
+        return finishResponse(await answer(exchange, state), exchange);
+      } catch (error) {
+        return finishResponse(answerProblem(error, exchange, bindings), exchange);
+      }
+    },
+  };
 }
 
-async function serve(
-  c: GatewayContext,
-  bindings: GatewayBindings,
-  loaderOf: (view: ProgramView) => RouteLoader,
-): Promise<Response> {
-  const progress: Progress = { requestId: null, view: null, loaded: null, template: null, backendHeaders: null };
-  const outgoing = createOutgoing();
-  c.set('outgoing', outgoing);
-  try {
-    return finishResponse(await answer(c, bindings, loaderOf, progress), { ...progress, outgoing });
-  } catch (cause) {
-    const error = toGatewayError(cause);
-    const context = {
-      requestId: progress.requestId ?? crypto.randomUUID(),
-      configVersion: progress.view?.version ?? null,
-      isHead: c.req.raw.method === 'HEAD',
-    };
-    logProblem(error, { ...context, route: progress.loaded?.route.id ?? null }, bindings.log);
-    return finishResponse(problemResponse(error, context), { ...progress, outgoing });
-  }
+function answerProblem(cause: unknown, { raw, view, facts, matched }: Exchange, { log }: GatewayBindings): Response {
+  const error = toGatewayError(cause);
+  const context = {
+    requestId: facts?.requestId ?? crypto.randomUUID(),
+    configVersion: view?.version ?? null,
+    isHead: raw.method === 'HEAD',
+  };
+  logProblem(error, { ...context, route: matched?.loaded.route.id ?? null }, log);
+  return problemResponse(error, context);
 }
 
-async function answer(
-  c: GatewayContext,
-  bindings: GatewayBindings,
-  loaderOf: (view: ProgramView) => RouteLoader,
-  progress: Progress,
-): Promise<Response> {
-  const { raw } = c.req;
-  const waitUntil: WaitUntil = (work) => c.executionCtx.waitUntil(work);
-  const current = bindings.programs.current(waitUntil);
+async function answer(exchange: Exchange, state: GatewayState): Promise<Response> {
+  const { raw } = exchange;
+  const current = state.bindings.programs.current(exchange.waitUntil);
   const view = current instanceof Promise ? await current : current;
-  progress.view = view;
+  exchange.view = view;
   const { settings } = view;
-  const transport = bindings.transport(raw);
+  const transport = state.bindings.transport(raw);
   const facts = readRequest(raw, transport, settings);
   if (facts === null) return new Response(null, { status: 204, headers: { allow: 'GET, HEAD, POST, OPTIONS' } });
-  progress.requestId = facts.requestId;
+  exchange.facts = facts;
 
   const found = view.find(facts.hostname, facts.authority);
   const site = found instanceof Promise ? await found : found;
@@ -103,48 +100,32 @@ async function answer(
   const { refuse } = site.domain;
   if (refuse !== undefined) throw new GatewayError(refuse.status, refuse.code, refuse.message);
 
-  const random = bindings.random ?? Math.random;
-  const request = { facts, transportScheme: transport.scheme, random: random() * 100 };
+  const request = { facts, transportScheme: transport.scheme, random: state.random() * 100 };
   const verdict = selectRoute(site, request, settings);
   if (verdict === 'redirect') return redirectTo(301, secureLocation(facts), facts);
 
-  const loaded = loaderOf(view).load(verdict.route);
-  progress.loaded = loaded;
-  progress.template = { facts, protocol: transport.protocol, startTime: new Date(), response: null };
-  c.set('facts', facts);
-  c.set('route', verdict.route);
-  c.set('configVersion', view.version);
-  return runChain(c, loaded, () => act(raw, bindings, progress, waitUntil));
+  const loaded = state.loaderOf(view).load(verdict.route);
+  const template = { facts, protocol: transport.protocol, startTime: new Date(), response: null };
+  const matched: MatchedExchange = { view, loaded, template, backendHeaders: null, outgoing: null };
+  exchange.matched = matched;
+  const { policies } = loaded;
+  if (policies === null) return act(exchange, matched, state);
+  return state.policies.run(raw, { policies, matched, answer: () => act(exchange, matched, state) });
 }
 
-async function act(
-  raw: Request,
-  bindings: GatewayBindings,
-  progress: Progress,
-  waitUntil: WaitUntil,
-): Promise<Response> {
-  const { view, loaded, template } = progress;
-  if (view === null || loaded === null || template === null) throw new Error('A route ran before it was loaded.');
+async function act({ raw, waitUntil }: Exchange, matched: MatchedExchange, state: GatewayState): Promise<Response> {
+  const { view, loaded, template } = matched;
   const { route, forward } = loaded;
   const { action } = route;
+  if (forward !== null) {
+    const { settings } = view;
+    const { backends } = state.bindings;
+    const draw = state.random();
+    const sent = await forwardRequest({ raw, route, forward, context: template, settings, backends, draw, waitUntil });
+    matched.backendHeaders = sent.backend.responseHeaders;
+    return sent.response;
+  }
   switch (action.kind) {
-    case 'forward': {
-      if (forward === null) throw new Error('A forwarding route was loaded without its backends.');
-      const { settings } = view;
-      const { backends, random = Math.random } = bindings;
-      const sent = await forwardRequest({
-        raw,
-        route,
-        forward,
-        context: template,
-        settings,
-        backends,
-        draw: random(),
-        waitUntil,
-      });
-      progress.backendHeaders = sent.backend.responseHeaders;
-      return sent.response;
-    }
     case 'redirect':
       return redirectTo(action.status, redirectLocation(action, template.facts, view.settings.paths), template.facts);
     case 'respond': {
@@ -152,8 +133,10 @@ async function act(
       if (action.contentType !== undefined) headers.set('content-type', action.contentType);
       return new Response(raw.method === 'HEAD' ? null : (action.body ?? null), { status: action.status, headers });
     }
-    default:
+    case 'refuse':
       throw new GatewayError(action.status, action.code, action.message);
+    default:
+      throw new Error('A forwarding route was loaded without its backends.');
   }
 }
 

@@ -6,7 +6,7 @@ import type { MiddlewareHandler } from 'hono';
 import { every } from 'hono/combine';
 import { GatewayError } from '../diagnostics/errors.ts';
 import type { GatewaySettings } from '../model/route-model.ts';
-import type { GatewayContext, GatewayEnv, PolicyRuntime } from '../policies/contract.ts';
+import type { GatewayEnv, PolicyRuntime } from '../policies/contract.ts';
 import { policyHandler } from '../policies/handlers.ts';
 import type { CompiledPolicy, CompiledRoute } from '../program/route-program.ts';
 import { prepareMutations, type HeaderChange } from './upstream/header-mutations.ts';
@@ -70,24 +70,6 @@ function createPolicy(
   return () => {
     throw new GatewayError(503, 'policy-not-enforced', 'A policy of this route cannot be enforced by this gateway.');
   };
-}
-
-/**
- * Runs the policies, then `answer`; resolves with the response of whichever answered. What policies
- * want on the response is in `c.var.outgoing` and not yet applied.
- */
-export async function runChain(
-  c: GatewayContext,
-  { policies }: LoadedRoute,
-  answer: () => Promise<Response>,
-): Promise<Response> {
-  if (policies === null) return answer();
-  const early = await policies(c, async () => {
-    c.res = await answer();
-  });
-  if (c.finalized) return c.res;
-  if (early instanceof Response) return early;
-  throw new Error('A policy neither answered nor called next().');
 }
 
 /** Policy runtime for a program with these settings. */

@@ -1,49 +1,32 @@
 /** The last step of every answer: header changes of backend, route, gateway and policies, in that order. */
 import { GatewayError } from '../diagnostics/errors.ts';
-import type { OutgoingHeaderLog } from '../policies/outgoing-headers.ts';
 import { applyOutgoing } from '../policies/outgoing-headers.ts';
-import type { LoadedRoute } from './chain.ts';
-import type { ProgramView } from './program-view.ts';
-import type { HeaderChange } from './upstream/header-mutations.ts';
-import type { TemplateContext } from './upstream/header-template.ts';
-
-export type Finish = {
-  readonly view: ProgramView | null;
-  readonly loaded: LoadedRoute | null;
-  readonly template: TemplateContext | null;
-  /** Of the backend that was chosen. */
-  readonly backendHeaders: HeaderChange | null;
-  readonly outgoing: OutgoingHeaderLog;
-};
+import type { Exchange } from './exchange.ts';
 
 /**
  * An answer that needs no change is returned as it came: copying costs, and a status outside 200–599
- * survives only untouched.
+ * survives only untouched. Throws GatewayError 502 `upstream-status-invalid` for such a status.
  */
-export function finishResponse(response: Response, finish: Finish): Response {
-  const { view, loaded, template, backendHeaders, outgoing } = finish;
+export function finishResponse(response: Response, { view, matched }: Exchange): Response {
   const serverHeader = view?.settings.serverHeader ?? null;
   const version = view?.settings.exposeConfigVersion === true ? view.version : null;
-  const routeHeaders = loaded?.responseHeaders ?? null;
-  if (
-    backendHeaders === null &&
-    routeHeaders === null &&
-    serverHeader === null &&
-    version === null &&
-    outgoing.isEmpty
-  ) {
+  const backendHeaders = matched?.backendHeaders ?? null;
+  const routeHeaders = matched?.loaded.responseHeaders ?? null;
+  const outgoing = matched?.outgoing ?? null;
+  const hasOutgoing = outgoing !== null && !outgoing.isEmpty;
+  if (backendHeaders === null && routeHeaders === null && serverHeader === null && version === null && !hasOutgoing) {
     return response;
   }
   const changed = copyOf(response);
   const { headers } = changed;
-  if (template !== null) {
-    const context = { ...template, response };
+  if (matched !== null) {
+    const context = { ...matched.template, response };
     backendHeaders?.(headers, context);
     routeHeaders?.(headers, context);
   }
   if (serverHeader !== null) headers.set('server', serverHeader);
   if (version !== null) headers.set('x-portolan-config-version', version);
-  applyOutgoing(outgoing, headers);
+  if (outgoing !== null) applyOutgoing(outgoing, headers);
   return changed;
 }
 

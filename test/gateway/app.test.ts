@@ -161,8 +161,8 @@ describe('gateway', () => {
   it('names the upstream to the relay and lets no client do so', async () => {
     const seen: (string | null)[] = [];
     const fetcher = {
-      fetch: (request: Request) => {
-        seen.push(request.headers.get('x-portolan-relay'));
+      fetch: (input: Request | string, init?: RequestInit) => {
+        seen.push(new Request(input, init).headers.get('x-portolan-relay'));
         return Promise.resolve(new Response(null));
       },
     };

@@ -72,14 +72,15 @@ export function gatewayFixture(options: FixtureOptions): Fixture {
     protocol: 'HTTP/1.1',
     ...options.transport,
   };
-  const app = createGateway({
+  const gateway = createGateway({
     programs: { current: () => view },
     backends: {
       fetcher: (id) =>
         id === UPSTREAM
           ? {
               fetcher: {
-                fetch: async (request) => {
+                fetch: async (input, init) => {
+                  const request = new Request(input, init);
                   upstream.push(request);
                   return (await options.answer?.(request)) ?? new Response('from upstream');
                 },
@@ -92,11 +93,10 @@ export function gatewayFixture(options: FixtureOptions): Fixture {
     transport: () => transport,
     ...options.bindings,
   });
-  const context = { waitUntil: () => undefined, passThroughOnException: () => undefined, props: {} };
   return {
     upstream,
     logged,
-    send: async (url, init = {}) => app.fetch(rawRequest(url, init), {}, context),
+    send: async (url, init = {}) => gateway.fetch(rawRequest(url, init), () => undefined),
   };
 }
 

@@ -10,7 +10,7 @@ const RELAY_BINDING = 'UPSTREAM_RELAY';
  * the public network. A name that the environment lacks, or that is no fetcher, is null.
  */
 export function boundBackends(env: Readonly<Record<string, unknown>>): Backends {
-  const publicNetwork: UpstreamFetcher = { fetch: (request) => fetch(request) };
+  const publicNetwork: UpstreamFetcher = { fetch: (input, init) => fetch(input, init) };
   return {
     fetcher: (upstreamId, via) => {
       if (via.kind === 'fetch') return { fetcher: publicNetwork };

@@ -11,11 +11,17 @@ import type { CompiledRoute, UpstreamTransport } from '../../program/route-progr
 import { startDeadline, type Deadline } from './deadline.ts';
 import { guardBody, type WaitUntil } from './guard-body.ts';
 import type { TemplateContext } from './header-template.ts';
-import { chooseBackend, planForward, type PreparedBackend, type PreparedForward } from './plan-forward.ts';
+import {
+  chooseBackend,
+  planTarget,
+  writeUpstreamHeaders,
+  type PreparedBackend,
+  type PreparedForward,
+} from './plan-forward.ts';
 import { wantedUpgrade } from './upgrade.ts';
 
 export interface UpstreamFetcher {
-  fetch(request: Request): Promise<Response>;
+  fetch(input: Request | string, init?: RequestInit): Promise<Response>;
 }
 
 /** How this process reaches upstreams. */
@@ -57,19 +63,22 @@ export async function forwardRequest(input: ForwardInput): Promise<Forwarded> {
   const upgrade = wantedUpgrade(raw.headers, route);
   const backend = chooseBackend(input.forward, input.draw);
   const { upstream, via } = backend.backend;
-  const target = input.backends.fetcher(upstream, via);
-  if (target === null) {
+  const way = input.backends.fetcher(upstream, via);
+  if (way === null) {
     throw new GatewayError(503, 'upstream-unbound', 'This gateway process has no binding for the upstream yet.', {
       headers: { 'retry-after': '5' },
     });
   }
-  const { url, headers } = planForward(backend, context, settings, route.timeouts);
-  if (target.relayId !== undefined) headers.set(RELAY_HEADER, target.relayId);
+  const target = planTarget(backend.backend, context.facts, settings);
+  // The last to use them: changing the facts' own headers spares a copy of every request's headers.
+  const { headers } = context.facts;
+  writeUpstreamHeaders(headers, target, backend, { context, settings, timeouts: route.timeouts });
+  if (way.relayId !== undefined) headers.set(RELAY_HEADER, way.relayId);
   if (upgrade !== null) headers.set('upgrade', upgrade);
   const deadline = startDeadline(route.timeouts, upgrade !== null);
   let response: Response;
   try {
-    response = await target.fetcher.fetch(upstreamRequest(raw, { url, headers, signal: deadline.signal }));
+    response = await send(way.fetcher, raw, { url: target.url, headers, signal: deadline.signal });
   } catch (error) {
     throw upstreamError(error, deadline);
   }
@@ -79,14 +88,16 @@ export async function forwardRequest(input: ForwardInput): Promise<Forwarded> {
 
 type RequestParts = { readonly url: string; readonly headers: Headers; readonly signal: AbortSignal | null };
 
-function upstreamRequest(raw: Request, { url, headers, signal }: RequestParts): Request {
+/** URL and dictionary go to `fetch` as they are: a Request built here would be copied by it once more. */
+function send(fetcher: UpstreamFetcher, raw: Request, { url, headers, signal }: RequestParts): Promise<Response> {
   const { method, body } = raw;
+  if (body === null) return fetcher.fetch(url, { method, headers, redirect: 'manual', signal });
   // A dictionary with a body is refused for these two; a request as the source carries it over.
-  if (body !== null && (method === 'GET' || method === 'HEAD')) {
-    return new Request(new Request(url, raw), { headers, redirect: 'manual', signal });
+  if (method === 'GET' || method === 'HEAD') {
+    return fetcher.fetch(new Request(new Request(url, raw), { headers, redirect: 'manual', signal }));
   }
-  const init = { method, headers, body, redirect: 'manual', signal, ...(body !== null && { duplex: 'half' }) } as const;
-  return new Request(url, init);
+  const init = { method, headers, body, redirect: 'manual', signal, duplex: 'half' } as const;
+  return fetcher.fetch(url, init);
 }
 
 function upstreamError(error: unknown, deadline: Deadline): GatewayError {

@@ -8,6 +8,7 @@
  */
 import { GatewayError } from '../../diagnostics/errors.ts';
 import type { GatewaySettings } from '../../model/route-model.ts';
+import type { RequestFacts } from '../../policies/contract.ts';
 import type { CompiledBackend, CompiledForward, CompiledRoute } from '../../program/route-program.ts';
 import { prepareMutations, type HeaderChange } from './header-mutations.ts';
 import { pathAndQuery, type TemplateContext } from './header-template.ts';
@@ -23,15 +24,31 @@ export type PreparedBackend = {
 
 export type PreparedForward = { readonly backends: readonly PreparedBackend[]; readonly totalWeight: number };
 
+/** The request as it goes up. */
 export type ForwardPlan = {
   readonly url: string;
   /** Host header that the upstream will see. */
   readonly host: string;
-  /** Headers as the upstream will see them, `host` apart. The received ones are left alone. */
+  /** Headers as the upstream will see them, `host` apart. */
   readonly headers: Headers;
 };
 
-type PlanSettings = Pick<GatewaySettings, 'paths' | 'suppressEnvoyHeaders'>;
+/** Where the request goes, before its headers are touched. */
+export type ForwardTarget = {
+  readonly url: string;
+  /** Host header that the upstream will see. */
+  readonly host: string;
+  /** Value of `x-envoy-original-path`; null: the path was not rewritten. */
+  readonly originalPath: string | null;
+  /** Value of `x-forwarded-host` where Host itself cannot say it; null: left as it is. */
+  readonly forwardedHost: string | null;
+};
+
+type UpstreamHeaderInput = {
+  readonly context: TemplateContext;
+  readonly settings: Pick<GatewaySettings, 'suppressEnvoyHeaders'>;
+  readonly timeouts: CompiledRoute['timeouts'];
+};
 
 export function prepareForward(route: CompiledRoute, action: CompiledForward): PreparedForward {
   return {
@@ -60,30 +77,54 @@ export function chooseBackend({ backends, totalWeight }: PreparedForward, draw: 
   return chosen;
 }
 
-/** Throws GatewayError 400 `rewrite-unsafe`. */
+/** What would be sent, leaving the facts alone: for explain. Throws GatewayError 400 `rewrite-unsafe`. */
 export function planForward(
-  { backend, requestHeaders }: PreparedBackend,
+  prepared: PreparedBackend,
   context: TemplateContext,
-  settings: PlanSettings,
+  settings: Pick<GatewaySettings, 'paths' | 'suppressEnvoyHeaders'>,
   timeouts: CompiledRoute['timeouts'],
 ): ForwardPlan {
-  const { facts } = context;
+  const target = planTarget(prepared.backend, context.facts, settings);
+  const headers = new Headers(context.facts.headers);
+  writeUpstreamHeaders(headers, target, prepared, { context, settings, timeouts });
+  return { url: target.url, host: target.host, headers };
+}
+
+/** Throws GatewayError 400 `rewrite-unsafe`. */
+export function planTarget(
+  backend: CompiledBackend,
+  facts: Pick<RequestFacts, 'path' | 'query' | 'authority'>,
+  settings: Pick<GatewaySettings, 'paths'>,
+): ForwardTarget {
   const target = rewriteTarget(backend.rewrite, facts, settings.paths);
   const wantedHost = backend.host ?? facts.authority;
   const hostIsFree = backend.via.kind !== 'fetch';
   const origin = hostIsFree ? `${schemeOf(backend.origin)}://${wantedHost}` : backend.origin;
-  const headers = new Headers(facts.headers);
+  return {
+    url: origin + pathAndQuery(target),
+    host: hostIsFree ? wantedHost : hostOf(backend.origin),
+    originalPath: target === facts ? null : pathAndQuery(facts),
+    forwardedHost: hostIsFree ? null : wantedHost,
+  };
+}
+
+/**
+ * Turns the sanitised headers of the request into those that go up, in place. `host` is taken out: it
+ * follows from the target's URL.
+ */
+export function writeUpstreamHeaders(
+  headers: Headers,
+  target: ForwardTarget,
+  { requestHeaders }: PreparedBackend,
+  { context, settings, timeouts }: UpstreamHeaderInput,
+): void {
   headers.delete('host');
   if (!settings.suppressEnvoyHeaders) {
-    if (target !== facts && pathAndQuery(target) !== pathAndQuery(facts)) {
-      headers.set('x-envoy-original-path', pathAndQuery(facts));
-    }
-    const { requestMs } = timeouts;
-    if (requestMs > 0) headers.set('x-envoy-expected-rq-timeout-ms', String(requestMs));
+    if (target.originalPath !== null) headers.set('x-envoy-original-path', target.originalPath);
+    if (timeouts.requestMs > 0) headers.set('x-envoy-expected-rq-timeout-ms', String(timeouts.requestMs));
   }
   requestHeaders?.(headers, context);
-  if (!hostIsFree) headers.set('x-forwarded-host', wantedHost);
-  return { url: origin + pathAndQuery(target), host: hostIsFree ? wantedHost : hostOf(backend.origin), headers };
+  if (target.forwardedHost !== null) headers.set('x-forwarded-host', target.forwardedHost);
 }
 
 function schemeOf(origin: string): string {

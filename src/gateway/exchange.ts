@@ -1,0 +1,27 @@
+/** One request being served: what is known about it so far. */
+import type { RequestFacts } from '../policies/contract.ts';
+import type { OutgoingHeaderLog } from '../policies/outgoing-headers.ts';
+import type { LoadedRoute } from './chain.ts';
+import type { ProgramView } from './program-view.ts';
+import type { WaitUntil } from './upstream/guard-body.ts';
+import type { HeaderChange } from './upstream/header-mutations.ts';
+import type { TemplateContext } from './upstream/header-template.ts';
+
+export type Exchange = {
+  readonly raw: Request;
+  readonly waitUntil: WaitUntil;
+  view: ProgramView | null;
+  facts: RequestFacts | null;
+  matched: MatchedExchange | null;
+};
+
+/** From the moment a route was chosen. */
+export type MatchedExchange = {
+  readonly view: ProgramView;
+  readonly loaded: LoadedRoute;
+  readonly template: TemplateContext;
+  /** Answer headers of the backend that was chosen. */
+  backendHeaders: HeaderChange | null;
+  /** What policies want on the answer; null: the route has none. */
+  outgoing: OutgoingHeaderLog | null;
+};
