@@ -5,7 +5,7 @@ import { encodedValues, encodeProgram, type EncodedProgram } from '../../src/pro
 import { loadVersion } from '../../src/program/load-program.ts';
 import type { RouteProgram } from '../../src/program/route-program.ts';
 import { sha256 } from '../../src/program/sha256.ts';
-import { arbitraryProgram, domainOf, mappings, programOf, shuffled } from './program-fixture.ts';
+import { arbitraryProgram, domainOf, mappings, programOf, routeOf, shuffled } from './program-fixture.ts';
 
 const TINY_INDEX = 600;
 
@@ -64,7 +64,7 @@ describe('encodeProgram', () => {
   it('keeps a route group together, and other tables where they were', async () => {
     const facts = mappings(3000);
     const base = programOf(facts);
-    const routes = (base.tables['table-a'] ?? []).map((route, index) => ({ ...route, group: `group ${index % 1500}` }));
+    const routes = facts.map((fact, index) => Object.assign(routeOf(fact), { group: `group ${index % 1500}` }));
     const program = { ...base, tables: { 'table-a': routes } };
     const encoded = await encodeProgram(program);
     const shardOf = new Map<string, string>();
