@@ -3,8 +3,8 @@
  * makes the limit exact. The platform evicts an object after about 10 s without a call, so the state is
  * kept in storage too; an alarm deletes it once it says nothing any more.
  *
- * Decisions are made in memory and written without waiting (`allowUnconfirmed`): what a crash loses is
- * the last few unwritten requests, in the client's favour.
+ * Decisions are made in memory and written without waiting (`allowUnconfirmed`), a fast counter's at most
+ * every WRITE_SPACING_MS: what a crash loses is the last unwritten requests, in the client's favour.
  *
  * A request under several limits asks several objects, and takes from all of them or from none:
  * `reserve` on each, then `commit` or `release`. A reservation counts against later requests while it
@@ -19,12 +19,19 @@ import { debtAt, decide, type GcraState, idleAtMs, type Limit, peek, spend } fro
 export const RESERVATION_MS = 5_000;
 /** A busy counter's clean-up moves on at most this often, so that a request costs no alarm write of its own. */
 const CLEANUP_SPACING_MS = 10_000;
+/**
+ * A write costs more than all the rest of a decision. A counter that refills faster than this writes
+ * once per spacing, so a crash forgets at most what passed meanwhile; a slower one writes each request,
+ * which its limit makes rare and whose loss would show for long. Far below the 10 s before an eviction.
+ */
+export const WRITE_SPACING_MS = 50;
 const KEY = 'state';
 
 type Saved = { readonly gcra: GcraState; readonly alarmAtMs: number };
 
 export class RateLimitObject extends DurableObject<unknown> {
   #saved: Saved | null;
+  #write: ReturnType<typeof setTimeout> | null = null;
   /** Reservation id → when it lapses. In memory only; oldest first, because all wait equally long. */
   readonly #held = new Map<string, number>();
 
@@ -90,9 +97,18 @@ export class RateLimitObject extends DurableObject<unknown> {
     const pending = this.#saved?.alarmAtMs ?? 0;
     const alarmAtMs = pending > nowMs ? pending : Math.max(idleAtMs(gcra), nowMs + CLEANUP_SPACING_MS);
     this.#saved = { gcra, alarmAtMs };
-    const { storage } = this.ctx;
+    if (alarmAtMs !== pending) void this.ctx.storage.setAlarm(alarmAtMs, { allowUnconfirmed: true });
+    if (gcra.periodMs >= gcra.rate * WRITE_SPACING_MS) this.#store();
+    else this.#write ??= setTimeout(() => this.#store(), WRITE_SPACING_MS);
+  }
+
+  /** Writes what is in memory now. */
+  #store(): void {
+    if (this.#write !== null) clearTimeout(this.#write);
+    this.#write = null;
+    // Nothing in memory: the alarm has deleted the counter.
+    if (this.#saved === null) return;
     // Not awaited: the answer does not wait for the disk. A failed write resets the object by itself.
-    void storage.put(KEY, this.#saved, { allowUnconfirmed: true });
-    if (alarmAtMs !== pending) void storage.setAlarm(alarmAtMs, { allowUnconfirmed: true });
+    void this.ctx.storage.put(KEY, this.#saved, { allowUnconfirmed: true });
   }
 }

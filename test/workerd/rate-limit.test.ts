@@ -8,7 +8,7 @@ import {
 import { env } from 'cloudflare:workers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createRateLimiter } from '../../src/objects/rate-limit-client.ts';
-import { RESERVATION_MS } from '../../src/objects/rate-limit-object.ts';
+import { RESERVATION_MS, WRITE_SPACING_MS } from '../../src/objects/rate-limit-object.ts';
 import type { RateLimitCheck, RateLimitDecision } from '../../src/policies/contract.ts';
 
 const limiter = createRateLimiter(env.RATE_LIMITS);
@@ -23,6 +23,13 @@ function stubOf(key: string) {
 }
 function savedOf(key: string): Promise<unknown> {
   return runInDurableObject(stubOf(key), (_, state) => state.storage.kv.get('state'));
+}
+/** What is stored in the same turn in which the object took one request. */
+function savedAtOnce(key: string, limit: RateLimitCheck): Promise<unknown> {
+  return runInDurableObject(stubOf(key), (object, state) => {
+    object.take(limit);
+    return state.storage.kv.get('state');
+  });
 }
 async function takeMany(count: number, checks: readonly RateLimitCheck[]) {
   return Promise.all(Array.from({ length: count }, () => limiter.take(checks)));
@@ -133,6 +140,22 @@ describe('storage', () => {
     await runInDurableObject(stubOf('aborted'), (_, state) => state.storage.sync());
     await abortAllDurableObjects();
     expect(passed(await takeMany(15, [limit]))).toBe(0);
+  });
+
+  it('writes a slow counter at once and a fast one a moment later', async () => {
+    expect(await savedAtOnce('slow', check('slow', 20, 1_000, 40))).toMatchObject({ gcra: { rate: 20 } });
+    expect(await savedAtOnce('fast', check('fast', 30, 1_000, 40))).toBeUndefined();
+    await sleep(2 * WRITE_SPACING_MS);
+    expect(await savedOf('fast')).toMatchObject({ gcra: { rate: 30, periodMs: 1_000 } });
+  });
+
+  it('still refuses at a fast counter after the object was evicted', async () => {
+    const limit = check('fast', 30, 1_000, 300);
+    expect(passed(await takeMany(300, [limit]))).toBe(300);
+    await sleep(2 * WRITE_SPACING_MS);
+    await evictDurableObject(stubOf('fast'));
+    // What refilled meanwhile, and not another burst.
+    expect(passed(await takeMany(300, [limit]))).toBeLessThan(150);
   });
 
   it('is deleted by the alarm once the counter is full again', async () => {
