@@ -4,11 +4,10 @@
  *
  * One implementation for the Worker, which holds an index, and for explain, which holds a program.
  */
-import { hostPatternMatches, stripPatternPort } from '../model/hostname.ts';
+import { stripPatternPort } from '../model/hostname.ts';
 import type { GatewaySettings, HostPattern } from '../model/route-model.ts';
-import type { CompiledDomain, TableRef } from './route-program.ts';
 import { stableHash } from './stable-hash.ts';
-import type { StoredIndex, StoredIndexPart, TableShards } from './stored-form.ts';
+import type { StoredIndex } from './stored-form.ts';
 
 /** The names of one request: `hostname` without port, `authority` as received; both lower case. */
 export type RequestHost = { readonly hostname: string; readonly authority: string };
@@ -83,14 +82,6 @@ function longest<Domain>(
   return null;
 }
 
-/** Tables of a domain whose restriction can hold; a regex restriction is left to the matcher. */
-export function candidateTables(domain: CompiledDomain, host: RequestHost, hostPort: HostPort): readonly TableRef[] {
-  const name = comparedName(host, hostPort);
-  return domain.tables.filter(
-    ({ hostname }) => typeof hostname !== 'string' || hostPatternMatches(comparedPattern(hostname, hostPort), name),
-  );
-}
-
 /** Position in `StoredIndex.parts` of the part that would hold this name. */
 export function partOf(name: string, parts: number): number {
   return Number.parseInt(stableHash(name).slice(0, 8), 16) % parts;
@@ -101,52 +92,14 @@ export function partOfDomain(pattern: HostPattern, hostPort: HostPort, parts: nu
   return pattern.includes('*') ? null : partOf(comparedPattern(pattern, hostPort), parts);
 }
 
-export type SelectedTable = TableRef & {
-  /** SHA-256 of every shard that holds routes of this table. */
-  readonly shards: readonly string[];
-};
-export type SelectedDomain = { readonly domain: CompiledDomain; readonly tables: readonly SelectedTable[] };
-
 export interface IndexLookup {
-  /** SHA-256 of the index part that must be loaded before `select`; null when the root suffices. */
+  /** SHA-256 of the index part that holds this host if it is an exact name; null in a one-level index. */
   partFor(host: RequestHost): string | null;
-  /** `part`: what `partFor` named, decoded; null when it named nothing. null: no domain serves this host. */
-  select(host: RequestHost, part: StoredIndexPart | null): SelectedDomain | null;
 }
 
-export function createIndexLookup(index: StoredIndex): IndexLookup {
-  const { hostPort } = index.settings;
-  const root = createDomainLookup(index.domains, hostPort);
-  const partLookups = new WeakMap<StoredIndexPart, DomainLookup<CompiledDomain>>();
-  const inPart = (part: StoredIndexPart, name: string): CompiledDomain | null => {
-    let lookup = partLookups.get(part);
-    if (lookup === undefined) partLookups.set(part, (lookup = createDomainLookup(part.domains, hostPort)));
-    return lookup.find(name);
-  };
+/** Exact names come first, so the part is looked into before the patterns of the root. */
+export function createIndexLookup({ parts = [], settings }: StoredIndex): IndexLookup {
   return {
-    partFor: (host) => {
-      if (index.parts === undefined || index.parts.length === 0) return null;
-      return index.parts[partOf(comparedName(host, hostPort), index.parts.length)] ?? null;
-    },
-    select: (host, part) => {
-      const name = comparedName(host, hostPort);
-      const exact = part === null ? null : inPart(part, name);
-      const domain = exact ?? root.find(name);
-      if (domain === null) return null;
-      const tables = exact === null || part === null ? index.tables : part.tables;
-      return {
-        domain,
-        tables: candidateTables(domain, host, hostPort).map(({ id, hostname }) => ({
-          id,
-          hostname,
-          shards: shardsOf(index, tables, id),
-        })),
-      };
-    },
+    partFor: (host) => parts[partOf(comparedName(host, settings.hostPort), parts.length)] ?? null,
   };
-}
-
-function shardsOf(index: StoredIndex, tables: TableShards, tableId: string): readonly string[] {
-  const positions = Object.hasOwn(tables, tableId) ? (tables[tableId] ?? []) : [];
-  return positions.map((position) => index.shards[position]).filter((hash) => typeof hash === 'string');
 }
