@@ -8,12 +8,14 @@ import { explainCommand } from './explain.ts';
 import { initCommand } from './init.ts';
 import { publishCommand } from './publish.ts';
 import { routesCommand } from './routes.ts';
+import { testCommand } from './test.ts';
 
 export const COMMANDS: readonly Command[] = [
   initCommand,
   checkCommand,
   routesCommand,
   explainCommand,
+  testCommand,
   compileCommand,
   devCommand,
   publishCommand,
