@@ -12,14 +12,14 @@ import { bundleWorker } from '../../scripts/bundle-worker.ts';
 import { bindingName } from '../../src/program/binding-name.ts';
 import { encodeProgram } from '../../src/program/encode.ts';
 import { publishProgram } from '../../src/program/publish.ts';
-import { createFolderStore } from './folder-store.ts';
-import { generateMappings, hostnameOf, prefixOf } from './generate-mappings.ts';
+import { openStateFolder } from '../../src/stores/state-folder.ts';
+import { generateMappings, hostnameOf, prefixOf, type GenerateOptions } from './generate-mappings.ts';
 import { buildClean, parseGenerated } from './generated-program.ts';
 import { generateLoad, type LoadResult } from './load-generator.ts';
 import { median, ratioRange, round, type Section } from './report.ts';
-import { startWorkerd, type WorkerdProcess } from './workerd-process.ts';
+import { startWorkerd, type WorkerdOptions, type WorkerdProcess } from './workerd-process.ts';
 
-const ROUNDS = 7;
+const ROUNDS = 5;
 const CONNECTIONS = 32;
 const WARM_UP_REQUESTS = 3000;
 const REQUESTS = 4000;
@@ -33,42 +33,54 @@ type Scenario = {
   readonly targets: readonly Target[];
 };
 
+/** `cpuUs`: processor time of workerd per request, in microseconds; NaN where the system does not say. */
+type Measured = LoadResult & { readonly cpuUs: number };
+
 export async function benchProxy(): Promise<readonly Section[]> {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'portolan-bench-'));
   const backend = await startBackend();
-  const scenarios: Scenario[] = [];
+  const started: WorkerdProcess[] = [];
+  const start = async (options: WorkerdOptions): Promise<WorkerdProcess> => {
+    const process = await startWorkerd(options);
+    started.push(process);
+    return process;
+  };
   try {
-    scenarios.push(...(await startScenarios(folder, backend.address)));
+    const scenarios = await startScenarios(folder, backend.address, start);
     for (const scenario of scenarios) await runLoad(scenario, WARM_UP_REQUESTS);
-    const rounds: ReadonlyMap<string, LoadResult>[] = [];
+    const rounds: ReadonlyMap<string, Measured>[] = [];
     for (let count = 0; count < ROUNDS; count += 1) {
-      const results = new Map<string, LoadResult>();
+      const results = new Map<string, Measured>();
       for (const scenario of scenarios) results.set(scenario.name, await runLoad(scenario, REQUESTS));
       rounds.push(results);
     }
     return [section(scenarios, rounds)];
   } finally {
-    for (const process of new Set(scenarios.map(({ process }) => process))) await process.close();
+    for (const process of started) await process.close();
     backend.child.kill();
     fs.rmSync(folder, { recursive: true, force: true });
   }
 }
 
-async function startScenarios(folder: string, backend: string): Promise<readonly Scenario[]> {
-  const passThrough = await startWorkerd({
+type Start = (options: WorkerdOptions) => Promise<WorkerdProcess>;
+
+async function startScenarios(folder: string, backend: string, start: Start): Promise<readonly Scenario[]> {
+  const passThrough = await start({
     code: fs.readFileSync(path.join(import.meta.dirname, 'pass-through-worker.js'), 'utf8'),
     folder: path.join(folder, 'pass-through'),
     backends: { BACKEND: backend },
   });
-  const handwritten = await startWorkerd({
+  const handwritten = await start({
     code: await bundleHandwritten(),
     folder: path.join(folder, 'handwritten'),
     backends: { BACKEND: backend },
     objects: { LIMITS: 'Counter' },
   });
-  const small = await startPortolan(path.join(folder, 'small'), backend, { count: 100, policies: true });
-  const large = await startPortolan(path.join(folder, 'large'), backend, { count: 10_000, policies: true });
-  const bare = await startPortolan(path.join(folder, 'bare'), backend, { count: 10_000, policies: false });
+  const portolan = async (name: string, options: GenerateOptions): Promise<WorkerdProcess> =>
+    start(await portolanOptions(path.join(folder, name), backend, options));
+  const small = await portolan('small', { count: 100, policies: true });
+  const large = await portolan('large', { count: 10_000, policies: true });
+  const bare = await portolan('bare', { count: 10_000, policies: false });
   const byHand = { host: 'api.example.com', path: '/backend/orders/1' };
   const manyClients = Array.from({ length: 200 }, (_, index) => ({ ...byHand, client: `192.0.2.${index}` }));
   return [
@@ -92,26 +104,27 @@ function targetsAmong(count: number, used: number): readonly Target[] {
   return indexesAmong(count, used).map((index) => ({ host: hostnameOf(index), path: `${prefixOf(index)}orders/1` }));
 }
 
-type PortolanOptions = { readonly count: number; readonly policies: boolean };
-
-async function startPortolan(folder: string, backend: string, options: PortolanOptions): Promise<WorkerdProcess> {
-  const kvFolder = path.join(folder, 'kv');
-  fs.mkdirSync(kvFolder, { recursive: true });
+/** Publishes a program of generated Mappings into a state folder and says how to run the Worker over it. */
+export async function portolanOptions(
+  folder: string,
+  backend: string,
+  options: GenerateOptions,
+): Promise<WorkerdOptions> {
   const mappings = generateMappings(options);
   const built = buildClean(parseGenerated(mappings));
-  await publishProgram(createFolderStore(kvFolder), await encodeProgram(built.program), {
+  await publishProgram(await openStateFolder(folder), await encodeProgram(built.program), {
     now: new Date().toISOString(),
     sources: built.accepted,
   });
   const services = new Set(indexesAmong(options.count, 200).map((index) => mappings[index]?.spec['service']));
   const upstreams = built.program.upstreams.filter(({ service }) => services.has(withoutNamespace(service)));
-  return startWorkerd({
+  return {
     code: (await bundleWorker({ minify: true })).code,
     folder,
-    kvFolder,
+    kvFolder: path.join(folder, 'kv'),
     objects: { RATE_LIMITS: 'RateLimitObject' },
     backends: Object.fromEntries(upstreams.map(({ id }) => [bindingName(id), backend])),
-  });
+  };
 }
 
 /** `name.namespace:port` → `name:port`. */
@@ -135,10 +148,12 @@ async function bundleHandwritten(): Promise<string> {
   return result.outputFiles[0]?.text ?? '';
 }
 
-async function runLoad(scenario: Scenario, requests: number): Promise<LoadResult> {
+async function runLoad(scenario: Scenario, requests: number): Promise<Measured> {
   const heads = scenario.targets.map(requestHead);
+  const { port, pid } = scenario.process;
+  const cpuBefore = cpuMs(pid);
   const result = await generateLoad({
-    port: scenario.process.port,
+    port,
     connections: CONNECTIONS,
     requests,
     request: (index) => heads[index % heads.length] ?? '',
@@ -146,7 +161,7 @@ async function runLoad(scenario: Scenario, requests: number): Promise<LoadResult
   if (result.lost > 0 || result.statuses['200'] !== requests) {
     throw new Error(`${scenario.name}: ${JSON.stringify(result.statuses)}, ${result.lost} lost; all must be 200.`);
   }
-  return result;
+  return { ...result, cpuUs: ((cpuMs(pid) - cpuBefore) / requests) * 1000 };
 }
 
 /** What a browser's script sends, near enough. */
@@ -165,8 +180,8 @@ function requestHead({ host, path, client }: Target): string {
   return `GET ${path} HTTP/1.1\r\n${headers.join('\r\n')}\r\n\r\n`;
 }
 
-function section(scenarios: readonly Scenario[], rounds: readonly ReadonlyMap<string, LoadResult>[]): Section {
-  const of = (name: string, pick: (result: LoadResult) => number): number[] =>
+function section(scenarios: readonly Scenario[], rounds: readonly ReadonlyMap<string, Measured>[]): Section {
+  const of = (name: string, pick: (result: Measured) => number): number[] =>
     rounds.map((results) => {
       const result = results.get(name);
       return result === undefined ? NaN : pick(result);
@@ -185,6 +200,7 @@ function section(scenarios: readonly Scenario[], rounds: readonly ReadonlyMap<st
       'p99 ms': round(median(of(name, ({ p99 }) => p99))),
       'vs pass-through': against(name, 'bare pass-through'),
       'vs hand-written': against(name, name.includes('200') ? 'hand-written, 200 counters' : 'hand-written, 1 counter'),
+      'CPU µs/req': Math.round(median(of(name, ({ cpuUs }) => cpuUs))),
       'RSS MB': Math.round(residentBytes(process.pid) / 1e6),
     })),
     notes: [
@@ -194,6 +210,15 @@ function section(scenarios: readonly Scenario[], rounds: readonly ReadonlyMap<st
       'The hand-written limiter counts in memory and forgets when its object is evicted; Portolan stores every count.',
     ],
   };
+}
+
+/** Linux only: clock ticks are 10 ms. */
+function cpuMs(pid: number): number {
+  const file = `/proc/${pid}/stat`;
+  if (!fs.existsSync(file)) return NaN;
+  // The name in parentheses may hold spaces; the fields after it are counted from the third.
+  const fields = fs.readFileSync(file, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
 function residentBytes(pid: number): number {
