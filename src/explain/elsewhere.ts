@@ -23,6 +23,8 @@ export function listInOtherDomains(
   own: CompiledDomain | null,
   sources: SourceFinder,
 ): readonly NearMiss[] {
+  // In a domain of its own, a request meant that domain; a catch-all elsewhere would tell it nothing.
+  const least = own?.source === undefined ? 1 : 2;
   const ownTables = new Set(own?.tables.map(({ id }) => id));
   const found = new Map<string, { readonly miss: NearMiss; readonly closeness: number }>();
   for (const domain of domainsByCloseness(program.domains, facts.hostname)) {
@@ -32,9 +34,11 @@ export function listInOtherDomains(
       for (const route of program.tables[id] ?? []) {
         const match = route.matches.find((each) => firstMiss(each, undefined, facts, 0) === null);
         if (match === undefined || found.has(route.id)) continue;
+        const closeness = closenessOf(match.path, facts.path);
+        if (closeness < least) continue;
         const expected = domain.hostname === '*' ? 'any host that no other Host claims' : domain.hostname;
         const miss = { source: sources.route(route), failed: 'hostname', expected, actual: facts.hostname };
-        found.set(route.id, { miss, closeness: closenessOf(match.path, facts.path) });
+        found.set(route.id, { miss, closeness });
       }
     }
   }
