@@ -21,8 +21,9 @@ export const RESERVATION_MS = 5_000;
 const CLEANUP_SPACING_MS = 10_000;
 /**
  * A write costs more than all the rest of a decision. A counter that refills faster than this writes
- * once per spacing, so a crash forgets at most what passed meanwhile; a slower one writes each request,
- * which its limit makes rare and whose loss would show for long. Far below the 10 s before an eviction.
+ * once per spacing, and not at all when it is full again by then; a crash forgets at most what passed
+ * meanwhile. A slower one writes each request, which its limit makes rare and whose loss would show for
+ * long. Far below the 10 s before an eviction.
  */
 export const WRITE_SPACING_MS = 50;
 const KEY = 'state';
@@ -76,9 +77,8 @@ export class RateLimitObject extends DurableObject<unknown> {
   override async alarm(): Promise<void> {
     const nowMs = Date.now();
     if (this.#saved !== null && idleAtMs(this.#saved.gcra) > nowMs) {
-      const { gcra } = this.#saved;
-      this.#saved = null;
-      this.#save(gcra, nowMs);
+      this.#saved = { gcra: this.#saved.gcra, alarmAtMs: 0 };
+      this.#store(nowMs);
       return;
     }
     this.#saved = null;
@@ -94,21 +94,25 @@ export class RateLimitObject extends DurableObject<unknown> {
   }
 
   #save(gcra: GcraState, nowMs: number): void {
-    const pending = this.#saved?.alarmAtMs ?? 0;
-    const alarmAtMs = pending > nowMs ? pending : Math.max(idleAtMs(gcra), nowMs + CLEANUP_SPACING_MS);
-    this.#saved = { gcra, alarmAtMs };
-    if (alarmAtMs !== pending) void this.ctx.storage.setAlarm(alarmAtMs, { allowUnconfirmed: true });
-    if (gcra.periodMs >= gcra.rate * WRITE_SPACING_MS) this.#store();
-    else this.#write ??= setTimeout(() => this.#store(), WRITE_SPACING_MS);
+    this.#saved = { gcra, alarmAtMs: this.#saved?.alarmAtMs ?? 0 };
+    if (gcra.periodMs >= gcra.rate * WRITE_SPACING_MS) this.#store(nowMs);
+    else this.#write ??= setTimeout(() => this.#store(Date.now()), WRITE_SPACING_MS);
   }
 
-  /** Writes what is in memory now. */
-  #store(): void {
+  /** Writes what is in memory now, unless it says nothing any more: then what was written before says nothing either. */
+  #store(nowMs: number): void {
     if (this.#write !== null) clearTimeout(this.#write);
     this.#write = null;
     // Nothing in memory: the alarm has deleted the counter.
     if (this.#saved === null) return;
+    const { gcra, alarmAtMs: pending } = this.#saved;
+    const idleMs = idleAtMs(gcra);
+    if (idleMs <= nowMs) return;
+    const alarmAtMs = pending > nowMs ? pending : Math.max(idleMs, nowMs + CLEANUP_SPACING_MS);
+    this.#saved = { gcra, alarmAtMs };
+    const { storage } = this.ctx;
     // Not awaited: the answer does not wait for the disk. A failed write resets the object by itself.
-    void this.ctx.storage.put(KEY, this.#saved, { allowUnconfirmed: true });
+    void storage.put(KEY, this.#saved, { allowUnconfirmed: true });
+    if (alarmAtMs !== pending) void storage.setAlarm(alarmAtMs, { allowUnconfirmed: true });
   }
 }

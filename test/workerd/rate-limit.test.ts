@@ -24,10 +24,10 @@ function stubOf(key: string) {
 function savedOf(key: string): Promise<unknown> {
   return runInDurableObject(stubOf(key), (_, state) => state.storage.kv.get('state'));
 }
-/** What is stored in the same turn in which the object took one request. */
-function savedAtOnce(key: string, limit: RateLimitCheck): Promise<unknown> {
+/** What is stored in the same turn in which the object took some requests. */
+function savedAtOnce(key: string, limit: RateLimitCheck, requests: number): Promise<unknown> {
   return runInDurableObject(stubOf(key), (object, state) => {
-    object.take(limit);
+    for (let count = 0; count < requests; count += 1) object.take(limit);
     return state.storage.kv.get('state');
   });
 }
@@ -143,10 +143,17 @@ describe('storage', () => {
   });
 
   it('writes a slow counter at once and a fast one a moment later', async () => {
-    expect(await savedAtOnce('slow', check('slow', 20, 1_000, 40))).toMatchObject({ gcra: { rate: 20 } });
-    expect(await savedAtOnce('fast', check('fast', 30, 1_000, 40))).toBeUndefined();
+    expect(await savedAtOnce('slow', check('slow', 20, 1_000, 40), 1)).toMatchObject({ gcra: { rate: 20 } });
+    expect(await savedAtOnce('fast', check('fast', 30, 1_000, 40), 40)).toBeUndefined();
     await sleep(2 * WRITE_SPACING_MS);
     expect(await savedOf('fast')).toMatchObject({ gcra: { rate: 30, periodMs: 1_000 } });
+  });
+
+  it('never writes a fast counter that is full again a moment later', async () => {
+    await limiter.take([check('light', 1_000, 1_000)]);
+    await sleep(2 * WRITE_SPACING_MS);
+    expect(await savedOf('light')).toBeUndefined();
+    expect(await runInDurableObject(stubOf('light'), (_, state) => state.storage.getAlarm())).toBeNull();
   });
 
   it('still refuses at a fast counter after the object was evicted', async () => {
