@@ -111,7 +111,7 @@ describe('publishProgram', () => {
     const store = new MemoryStore();
     await publish(store, before);
     const total = (await publish(store.copy(), after)).written.length;
-    expect(total).toBeGreaterThan(10);
+    expect(total).toBeGreaterThan(7);
     for (let step = 1; step <= total; step += 1) {
       const broken = store.copy();
       broken.failAtWrite = step;
