@@ -8,6 +8,7 @@ import * as net from 'node:net';
 import { buildProgram, type BuildInput, type BuildOptions, type BuildResult } from '../compile/build-program.ts';
 import { UserError } from '../diagnostics/errors.ts';
 import type { AcceptedResources } from '../program/accepted.ts';
+import { EncodeCache } from '../program/encode-cache.ts';
 import { encodeProgram } from '../program/encode.ts';
 import { loadSources, publishProgram, type ProgramStore, type PublishReport } from '../program/publish.ts';
 import type { CompiledUpstream } from '../program/route-program.ts';
@@ -71,6 +72,8 @@ class DevSession {
   readonly #backends = new Map<string, URL>();
   #upstreams: ReadonlyMap<string, CompiledUpstream> = new Map();
   #accepted: AcceptedResources = {};
+  readonly #encodeCache = new EncodeCache();
+  readonly #sourcesCache = new EncodeCache();
   #relay: RelayServer | undefined;
   #runtime: GatewayRuntime | undefined;
   #store: ProgramStore | undefined;
@@ -133,9 +136,10 @@ class DevSession {
     const { build, echo } = this.#options;
     const unresolved = echo ? 'echo' : build.unresolved;
     const result = buildProgram(input, { ...build, unresolved, previous: this.#accepted, now });
-    const report = await publishProgram(store, await encodeProgram(result.program), {
+    const report = await publishProgram(store, await encodeProgram(result.program, { cache: this.#encodeCache }), {
       now,
       sources: result.accepted,
+      sourcesCache: this.#sourcesCache,
       // Only at start: listing keys through a busy runtime would make every change slower to go live.
       prune: this.#runtime === undefined,
     });
