@@ -56,8 +56,11 @@ function believedEntries(received: string | null, transport: TransportFacts, hop
   return entries.slice(-hops).filter((entry) => /^[\x21-\x7e]+$/.test(entry));
 }
 
-/** Anything else than exactly one of the two schemes, a list included, says nothing. */
+/**
+ * null: not said. What is said and is not `https` counts as clear, a list included: Ambassador serves a
+ * request as secure for exactly `https` only, and calling a clear request secure would be the wrong mistake.
+ */
 function believedScheme(value: string | null): 'http' | 'https' | null {
-  const scheme = value?.trim().toLowerCase();
-  return scheme === 'http' || scheme === 'https' ? scheme : null;
+  if (value === null) return null;
+  return value.trim().toLowerCase() === 'https' ? 'https' : 'http';
 }

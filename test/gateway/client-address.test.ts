@@ -46,6 +46,8 @@ describe('resolveClient', () => {
     expect(client({ 'x-forwarded-proto': 'https, http' }, 1)).toMatchObject({ scheme: 'http' });
     expect(client({ 'x-forwarded-proto': 'javascript' }, 1)).toMatchObject({ scheme: 'http' });
     expect(client({ 'x-forwarded-proto': 'http' }, 1, { scheme: 'https' })).toMatchObject({ scheme: 'http' });
+    expect(client({ 'x-forwarded-proto': 'https,http' }, 1, { scheme: 'https' })).toMatchObject({ scheme: 'http' });
+    expect(client({}, 1, { scheme: 'https' })).toMatchObject({ scheme: 'https' });
   });
 
   it('does not count the entry that the platform appended for the peer itself', () => {
