@@ -5,7 +5,7 @@ import type { Finding } from '../../src/diagnostics/finding.ts';
 import { createExplainer, explainRequest } from '../../src/explain/explain.ts';
 import type { Explanation } from '../../src/explain/explanation.ts';
 import type { ProbeRequest } from '../../src/explain/probe-request.ts';
-import type { RouteModel, RouteModelRoute } from '../../src/model/route-model.ts';
+import type { PolicyUse, RouteModel, RouteModelRoute } from '../../src/model/route-model.ts';
 import { DEFAULT_SETTINGS } from '../../src/model/settings.ts';
 import type { RouteProgram } from '../../src/program/route-program.ts';
 import { aBackend, aDomain, aMatch, aModel, aRoute, aService, forwardTo, provenance } from '../oracle/model-builder.ts';
@@ -252,12 +252,11 @@ describe('explain, shares', () => {
   });
 });
 
+function policy(name: string, options: PolicyUse['options']): PolicyUse {
+  return { policy: name, options, source: { ...provenance('shop'), path: 'spec.cors', line: 9 } };
+}
+
 describe('explain, policies', () => {
-  const policy = (name: string, options: RouteModelRoute['policies'][number]['options']) => ({
-    policy: name,
-    options,
-    source: { ...provenance('shop'), path: 'spec.cors', line: 9 },
-  });
   const route = aRoute('shop', {
     policies: [
       policy('rate-limit', { limits: [{ name: 'basic', pattern: '/shop/*', rate: 5, unit: 'second' }] }),

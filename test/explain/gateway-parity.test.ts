@@ -75,7 +75,7 @@ async function serve(program: RouteProgram, probe: ProbeRequest, draw: number): 
   });
   const raw = new Request('http://placeholder.test/', { method: probe.method, headers: head.headers });
   Object.defineProperty(raw, 'url', { value: head.url });
-  const response = await gateway.fetch(raw);
+  const response = await gateway.fetch(raw, () => undefined);
   const isProblem = response.headers.get('content-type') === 'application/problem+json';
   const body: { code?: string } = isProblem && probe.method !== 'HEAD' ? await response.json() : {};
   return { status: response.status, code: body.code ?? null, location: response.headers.get('location'), sent };
