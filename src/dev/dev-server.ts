@@ -57,16 +57,16 @@ export type DevServer = {
 
 export async function startDevServer(options: DevOptions): Promise<DevServer> {
   const port = await reservePort(options.port);
-  const session = new DevSession({ ...options, port });
+  const run = new DevRun({ ...options, port });
   try {
-    return await session.start();
+    return await run.start();
   } catch (error) {
-    await session.close();
+    await run.close();
     throw error;
   }
 }
 
-class DevSession {
+class DevRun {
   readonly #options: DevOptions;
   readonly #echoes = new EchoPool();
   readonly #backends = new Map<string, URL>();
