@@ -5,6 +5,7 @@
 import type { RouteModel } from '../model/route-model.ts';
 import type { RequestFacts } from '../policies/contract.ts';
 import type { CompiledDomain, RouteProgram } from '../program/route-program.ts';
+import type { Candidate } from '../gateway/matcher.ts';
 import { createMemoryView, type MemoryView } from '../gateway/program-view.ts';
 import { readRequest } from '../gateway/read-request.ts';
 import { GatewayError } from '../diagnostics/errors.ts';
@@ -92,6 +93,7 @@ function explain(request: ProbeRequest, prepared: Prepared): Explained {
   if (refuse !== undefined) {
     return early(request, errorAnswer(new GatewayError(refuse.status, refuse.code, refuse.message)), { facts, domain });
   }
+  const candidates = view.judge(facts, 0) ?? [];
   const context = { facts, protocol: received.transport.protocol, startTime, response: null };
   const shares = listShares(
     {
@@ -102,9 +104,14 @@ function explain(request: ProbeRequest, prepared: Prepared): Explained {
       transportScheme: received.transport.scheme,
       sources,
     },
-    view.judge(facts, 0) ?? [],
+    candidates,
   );
-  return { explanation: toExplanation(request, { facts, domain, shares }, prepared), domain, facts, shares };
+  return {
+    explanation: toExplanation(request, { facts, domain, shares, candidates }, prepared),
+    domain,
+    facts,
+    shares,
+  };
 }
 
 function readFacts({ head, transport }: ReceivedProbe, { settings }: RouteProgram): RequestFacts | null {
@@ -116,13 +123,17 @@ function readFacts({ head, transport }: ReceivedProbe, { settings }: RouteProgra
   return Object.freeze({ ...facts, requestId: REQUEST_ID });
 }
 
+type Judged = {
+  readonly facts: RequestFacts;
+  readonly domain: CompiledDomain;
+  readonly shares: readonly Share[];
+  /** Of a draw of 0. */
+  readonly candidates: readonly Candidate[];
+};
+
 function toExplanation(
   request: ProbeRequest,
-  {
-    facts,
-    domain,
-    shares,
-  }: Pick<Explained, 'shares'> & { readonly facts: RequestFacts; readonly domain: CompiledDomain },
+  { facts, domain, shares, candidates }: Judged,
   prepared: Prepared,
 ): Explanation {
   const { view, sources } = prepared;
@@ -130,7 +141,7 @@ function toExplanation(
   const { route, answer, policies } = main;
   const reachable = new Set(shares.flatMap((share) => (share.route === null ? [] : [share.route])));
   const misses = listNearMisses({
-    candidates: view.judge(facts, main.draw) ?? [],
+    candidates: main.draw === 0 ? candidates : (view.judge(facts, main.draw) ?? []),
     facts,
     winner: route,
     reachable,

@@ -1,6 +1,6 @@
 /** Route test files: a YAML or JSON list of `{name, request, expect}`. */
 import { isNode, isSeq, LineCounter, parseDocument, type Node } from 'yaml';
-import { finding, type Report } from '../diagnostics/finding.ts';
+import { finding, type Report, type SourceRef } from '../diagnostics/finding.ts';
 import { EXPECTATION, isRecord, shapeProblems, unknownKey, type ShapeProblem } from './expectation-shape.ts';
 import { requestProblem, type ProbeRequest } from './probe-request.ts';
 
@@ -21,39 +21,48 @@ const REQUEST_KEYS = ['method', 'url', 'headers', 'clientIp'] as const;
 
 /** Tests that cannot be understood are reported and left out. */
 export function parseRouteTests(file: string, text: string, report: Report): readonly RouteTest[] {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const at = (
-    line: number | null,
-  ): { source: { kind: string; namespace: null; name: string; file: string; line: number | null } } => ({
-    source: { kind: 'File', namespace: null, name: file, file, line },
-  });
-  const [error] = document.errors;
-  if (error !== undefined) {
-    const { line } = lines.linePos(error.pos[0]);
-    report(finding('error', 'route-tests-unreadable', `The file is not valid YAML: ${error.message}`, at(line)));
+  const at = (line: number | null): At => ({ source: { kind: 'File', namespace: null, name: file, file, line } });
+  const read = readList(text);
+  if ('problem' in read) {
+    report(finding('error', 'route-tests-unreadable', `The file is not valid YAML: ${read.problem}`, at(read.line)));
     return [];
   }
-  const list: unknown = document.toJS();
-  if (!Array.isArray(list) || list.length === 0 || !isSeq(document.contents)) {
+  if (read.entries.length === 0) {
     const hint = 'Write a list: - { name: …, request: { method: GET, url: … }, expect: { outcome: forward } }';
-    report(
-      finding('error', 'route-tests-empty', 'The file holds no list of route tests, so it tests nothing.', {
-        ...at(1),
-        hint,
-      }),
-    );
-    return [];
+    const message = 'The file holds no list of route tests, so it tests nothing.';
+    report(finding('error', 'route-tests-empty', message, { ...at(1), hint }));
   }
-  const { items } = document.contents;
-  return list.flatMap((entry: unknown, index): readonly RouteTest[] => {
-    const line = lineOf(items[index], lines);
+  return read.entries.flatMap(({ entry, line }, index): readonly RouteTest[] => {
     const problems = testProblems(entry, `[${index}]`);
     for (const { path, message, hint } of problems) {
       report(finding('error', 'route-test-invalid', message, { ...at(line), path, hint }));
     }
     return problems.length === 0 && isWritten(entry) ? [toTest(entry, { file, line })] : [];
   });
+}
+
+type At = { readonly source: SourceRef };
+
+type ReadList =
+  | { readonly entries: readonly { readonly entry: unknown; readonly line: number | null }[] }
+  | { readonly problem: string; readonly line: number | null };
+
+/** No entries: the text is YAML, but no list. */
+function readList(text: string): ReadList {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const [error] = document.errors;
+  if (error !== undefined) return { problem: error.message, line: lines.linePos(error.pos[0]).line };
+  let list: unknown;
+  try {
+    list = document.toJS();
+  } catch (cause) {
+    // An alias without anchor, or aliases that would multiply without end.
+    return { problem: cause instanceof Error ? cause.message : String(cause), line: null };
+  }
+  const { contents } = document;
+  if (!Array.isArray(list) || !isSeq(contents)) return { entries: [] };
+  return { entries: list.map((entry: unknown, index) => ({ entry, line: lineOf(contents.items[index], lines) })) };
 }
 
 type Written = {

@@ -55,6 +55,14 @@ describe('near misses', () => {
     expect(missesOf(model, 'http://a.test/shop/x')).toEqual([['shop', 'path', 'prefix /Shop/', '/shop/x']]);
   });
 
+  it('puts the closest path first', () => {
+    const model = aModel(
+      ['/shop/a', '/shop/items/x', '/sh'].map((path, index) => aRoute(`r${index}`, { matches: [aMatch(path)] })),
+    );
+    expect(missesOf(model, 'http://a.test/shop/items').map(([name]) => name)).toEqual(['r1', 'r0']);
+    expect(missesOf(model, 'http://a.test/sHop/items/').map(([name]) => name)).toEqual(['r1', 'r0', 'r2']);
+  });
+
   it('is short, and names a canary group once', () => {
     const many = Array.from({ length: 9 }, (_, index) => aRoute(`r${index}`, { matches: [aMatch(`/path${index}`)] }));
     expect(missesOf(aModel(many), 'http://a.test/path')).toHaveLength(5);
