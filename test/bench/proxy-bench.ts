@@ -226,7 +226,7 @@ function residentBytes(pid: number): number {
   return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? NaN) * 1024;
 }
 
-async function startBackend(): Promise<{ readonly child: ChildProcess; readonly address: string }> {
+export async function startBackend(): Promise<{ readonly child: ChildProcess; readonly address: string }> {
   const child = spawn(process.execPath, [path.join(import.meta.dirname, 'light-backend.ts')], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
