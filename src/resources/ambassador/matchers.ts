@@ -54,7 +54,7 @@ export function linkMatch(mapping: MappingResource, options: AmbassadorOptions, 
     ...terms(spec.regex_headers, true),
   ];
   const query = [...terms(spec.query_parameters, false), ...terms(spec.regex_query_parameters, true)];
-  const pseudo = takePseudoHeaders(headers, spec, host !== null);
+  const pseudo = takePseudoHeaders(headers, spec, host?.regex === true);
   return {
     host,
     headers,
@@ -74,7 +74,10 @@ export function linkMatch(mapping: MappingResource, options: AmbassadorOptions, 
       hostname: pseudo.authority === null ? routeHostname(host, regex) : conditionText(pseudo.authority, regex),
       path: pathMatch(spec, options, regex, problems),
       method: pseudo.method === null ? specMethod(spec, regex) : conditionText(pseudo.method, regex),
-      headers: pseudo.rest.map((term) => valueMatch(term, term.name.toLowerCase(), 'spec.regex_headers', regex)),
+      headers: [
+        ...(pseudo.authority === null ? [] : displacedHostname(host, options)),
+        ...pseudo.rest.map((term) => valueMatch(term, term.name.toLowerCase(), 'spec.regex_headers', regex)),
+      ],
       query: query.map((term) => valueMatch(term, term.name, 'spec.regex_query_parameters', regex)),
     },
     problems,
@@ -160,7 +163,11 @@ type PseudoHeaders = {
  * Host and method have a place of their own in a match, where they are looked up instead of tested one
  * by one. A condition on them moves there when the place is free; otherwise it is one more to hold.
  */
-function takePseudoHeaders(headers: readonly RankedCondition[], spec: MappingSpec, hasHost: boolean): PseudoHeaders {
+function takePseudoHeaders(
+  headers: readonly RankedCondition[],
+  spec: MappingSpec,
+  isHostTaken: boolean,
+): PseudoHeaders {
   let authority: RankedCondition | null = null;
   let method: RankedCondition | null = null;
   const rest: RankedCondition[] = [];
@@ -168,11 +175,22 @@ function takePseudoHeaders(headers: readonly RankedCondition[], spec: MappingSpe
     const name = term.name.toLowerCase();
     // Every request has these, so their presence asks nothing.
     if (name.startsWith(':') && term.value === null) continue;
-    if (name === ':authority' && !hasHost && authority === null) authority = term;
+    if (name === ':authority' && !isHostTaken && authority === null) authority = term;
     else if (name === ':method' && spec.method === undefined && method === null) method = term;
     else rest.push(term);
   }
   return { authority, method, rest };
+}
+
+/**
+ * A Mapping with a `hostname` and a regex on `:authority` asks for both. The regex takes the place of the
+ * hostname, where ports are dealt with, and the hostname becomes a condition in words of our own.
+ */
+function displacedHostname(host: MappingHost | null, { hostPort }: AmbassadorOptions): readonly ValueMatch[] {
+  if (host === null || host.pattern === '*') return [];
+  const name = host.pattern.replaceAll(/[.*+?^${}()|[\]\\]/g, (char) => (char === '*' ? '.+' : `\\${char}`));
+  const pattern = hostPort === 'strict' ? name : `${name}(?::[0-9]*)?`;
+  return [{ name: ':authority', test: { kind: 'regex', regex: { pattern } } }];
 }
 
 function conditionText(

@@ -96,14 +96,22 @@ describe('match', () => {
       regex_headers: { ':authority': 'a.*' },
     });
     expect(match).toMatchObject({
-      hostname: 'a.com',
+      // The regex stands where ports are dealt with; the hostname is told apart from a port by itself.
+      hostname: { regex: { pattern: 'a.*' } },
       method: 'GET',
       headers: [
+        { name: ':authority', test: { kind: 'regex', regex: { pattern: String.raw`a\.com(?::[0-9]*)?` } } },
         { name: ':method', test: { kind: 'exact', value: 'PUT' } },
         { name: ':path', test: { kind: 'exact', value: '/x?y' } },
-        { name: ':authority', test: { kind: 'regex', regex: { pattern: 'a.*' } } },
       ],
     });
+    const strict = translate(
+      { mappings: [mapping('m', { hostname: '*.com', regex_headers: { ':authority': 'a.*' } })] },
+      { hostPort: 'strict' },
+    );
+    expect(strict.route('m').matches[0]?.headers).toEqual([
+      { name: ':authority', test: { kind: 'regex', regex: { pattern: String.raw`.+\.com` } } },
+    ]);
   });
 
   it('warns of a prefix that no path has', () => {

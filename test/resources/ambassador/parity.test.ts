@@ -1,0 +1,92 @@
+/**
+ * Random Mappings, Hosts and Listeners through the whole build, against a walk over the same resources
+ * by Ambassador's published rules. One request, one draw: the Worker's route selection and the
+ * explanation must both say what the walk says.
+ */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { buildProgram } from '../../../src/compile/build-program.ts';
+import { createExplainer } from '../../../src/explain/explain.ts';
+import { createMemoryView } from '../../../src/gateway/program-view.ts';
+import { parseManifests } from '../../../src/resources/manifests.ts';
+import { naiveRequest, naiveResources } from '../../oracle/ambassador-arbitrary.ts';
+import type { NaiveAnswer, NaiveRequest, NaiveResources } from '../../oracle/ambassador-resources.ts';
+import { naiveAmbassador } from '../../oracle/naive-ambassador.ts';
+
+const NOW = '2026-01-01T00:00:00.000Z';
+
+function manifests({ mappings, hosts, listeners }: NaiveResources): string {
+  const items = [...mappings, ...hosts, ...listeners].map((resource) => ({
+    apiVersion: `getambassador.io/${'version' in resource ? resource.version : 'v3alpha1'}`,
+    kind: resource.kind,
+    metadata: resource.meta,
+    spec: resource.spec,
+  }));
+  return JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
+}
+
+function serve(resources: NaiveResources, unattached: 'serve' | 'drop') {
+  const objects = parseManifests([{ file: 'random.json', text: manifests(resources) }], () => {});
+  const { program } = buildProgram(
+    { objects, config: null },
+    { target: 'self-hosted', unresolved: 'echo', now: NOW, ambassador: { unattached } },
+  );
+  const explainer = createExplainer(program);
+  const view = createMemoryView(program, 'parity');
+  return (request: NaiveRequest): NaiveAnswer => {
+    const { transport, host, path, query, method, headers, r } = request;
+    const url = `${transport}://${host}${path}${query === null ? '' : `?${query}`}`;
+    const { shares, facts } = explainer.explain({ method, url, headers: Object.entries(headers) });
+    const share = shares.findLast(({ draw }) => draw <= r);
+    if (share === undefined) throw new Error('Nothing covers this draw.');
+    const { answer, route } = share;
+    if (facts !== null && answer.outcome === 'forward') {
+      const matched = view.find(facts.hostname, facts.authority)?.matcher.match(facts, r)?.route.id;
+      expect(matched).toBe(route?.id);
+    }
+    return toNaive(answer, route?.id ?? '');
+  };
+}
+
+function toNaive(
+  { outcome, status, code, location, upstream }: ReturnType<typeof answerType>,
+  routeId: string,
+): NaiveAnswer {
+  if (outcome === 'no-route' || code === 'insecure-rejected') return { kind: 'none' };
+  if (outcome === 'redirect') return { kind: 'redirect', status: status ?? 0, location: location ?? '' };
+  if (upstream === null) return { kind: 'refused' };
+  const own = Object.entries(upstream.headers).filter(([name]) => name.startsWith('x-t'));
+  return {
+    kind: 'forward',
+    mapping: routeId.replace('Mapping/', ''),
+    url: upstream.url,
+    host: upstream.host,
+    added: Object.fromEntries(own.toSorted(([a], [b]) => (a < b ? -1 : 1))),
+  };
+}
+
+declare function answerType(): ReturnType<ReturnType<typeof createExplainer>['explain']>['shares'][number]['answer'];
+
+describe('parity with the published rules', () => {
+  it('gives every request what a walk over the resources gives it', () => {
+    const kinds = new Map<string, number>();
+    fc.assert(
+      fc.property(
+        naiveResources,
+        fc.constantFrom('serve', 'drop'),
+        fc.array(naiveRequest, { minLength: 12, maxLength: 12 }),
+        (resources, unattached, requests) => {
+          const ask = serve(resources, unattached);
+          for (const request of requests) {
+            const expected = naiveAmbassador(resources, request, unattached);
+            kinds.set(expected.kind, (kinds.get(expected.kind) ?? 0) + 1);
+            if (expected.kind !== 'unspecified') expect({ request, ...ask(request) }).toEqual({ request, ...expected });
+          }
+        },
+      ),
+      { numRuns: Number(process.env['PARITY_RUNS'] ?? 300) },
+    );
+    // A walk that never gets anywhere would agree with anything.
+    for (const kind of ['forward', 'redirect', 'none']) expect(kinds.get(kind) ?? 0).toBeGreaterThan(50);
+  });
+});
