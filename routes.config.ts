@@ -14,7 +14,7 @@ export default defineConfig({
     // them with echo backends, so the examples work without a cluster.
     shop: {
       default: true,
-      template: 'http://{service}.{namespace}.svc.cluster.local:{port}',
+      template: '{scheme}://{service}.{namespace}.svc.cluster.local:{port}',
       echoInDev: true,
     },
   },

@@ -8,7 +8,7 @@ import type {
   CompiledUpstream,
 } from '../program/route-program.ts';
 import { compileBackend } from './backends.ts';
-import { reportAt, type RouteContext } from './compile-context.ts';
+import { reportAt, type Problem, type RouteContext } from './compile-context.ts';
 import { refusal } from './refusals.ts';
 import { isProblem } from './upstreams.ts';
 
@@ -80,9 +80,23 @@ function compileWeighted(model: WeightedBackend, context: RouteContext): Weighte
   const rewrite = model.rewrite === null ? null : compileRewrite(model.rewrite, context);
   if (rewrite !== null && isRefuse(rewrite)) return refusing(model.weight, rewrite);
   const result = compileBackend(model, rewrite, context.resolver);
-  if (!isProblem(result)) return { ...result, refuse: null };
+  if (!isProblem(result)) {
+    if (model.service.scheme === 'https' && result.upstream.origin.startsWith('http:')) {
+      reportAt(context, 'warning', lostTls(model.service.text, result.upstream.origin), model.service.at);
+    }
+    return { ...result, refuse: null };
+  }
   reportAt(context, 'warning', result, model.service.at);
   return refusing(model.weight, refusal(result.status, result.code));
+}
+
+/** The configuration decides how a service is reached, but not in silence that it is reached in clear. */
+function lostTls(service: string, origin: string): Problem {
+  return {
+    code: 'upstream-cleartext',
+    message: `\`${service}\` asks for TLS, but the configuration reaches it at ${origin}, in clear.`,
+    hint: 'Use `https://` or `{scheme}://` in the cluster entry, or drop `https://` from the service.',
+  };
 }
 
 function refusing(weight: number, refuse: CompiledRefuse): WeightedResult {

@@ -134,11 +134,12 @@ function mapKeys(ref: ServiceRef): readonly string[] {
 
 function fillTemplate(template: string, ref: ServiceRef): string {
   const values: Readonly<Record<string, string>> = {
+    scheme: ref.scheme,
     service: ref.service?.name ?? '',
     namespace: ref.service?.namespace ?? '',
     port: String(ref.port),
   };
-  return template.replaceAll(/\{(service|namespace|port)\}/g, (_, name: string) => values[name] ?? '');
+  return template.replaceAll(/\{(scheme|service|namespace|port)\}/g, (_, name: string) => values[name] ?? '');
 }
 
 function echo(ref: ServiceRef, service: { readonly name: string; readonly namespace: string }): Found | null {

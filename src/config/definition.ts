@@ -187,7 +187,7 @@ export type ClusterDefinition = {
   readonly default?: true;
   /** `name[.namespace][:port]` → origin URL. */
   readonly services?: Readonly<Record<string, string>>;
-  /** Origin URL with `{service}`, `{namespace}` and `{port}`. */
+  /** Origin URL with `{service}`, `{namespace}`, `{port}` and `{scheme}`, which is the service's own. */
   readonly template?: string;
   readonly ingress?: IngressDefinition;
   /** `vpc_services` binding of the Worker through which this cluster is reached on Cloudflare. */
