@@ -297,6 +297,20 @@ describe('compileModel: several backends', () => {
       code: 'upstream-unresolved',
     });
   });
+
+  it('says when the configuration takes TLS away, and keeps it with {scheme}', () => {
+    const service = aService('web', { text: 'https://web', scheme: 'https', port: 443 });
+    const withTemplate = (template: string): ReturnType<typeof compile> =>
+      compile(
+        aModel([aRoute('web', { action: forwardTo(aBackend({ service })) })], { clusters: [aCluster({ template })] }),
+      );
+    const clear = withTemplate('http://{service}.{namespace}:{port}');
+    expect(clear.findings).toMatchObject([{ severity: 'warning', code: 'upstream-cleartext' }]);
+    expect(actionOf(clear.program, 'Mapping/default/web')).toMatchObject({ kind: 'forward' });
+    const kept = withTemplate('{scheme}://{service}.{namespace}:{port}');
+    expect(kept.findings).toEqual([]);
+    expect(kept.program.upstreams).toMatchObject([{ origin: 'https://web.default' }]);
+  });
 });
 
 function withDomains(route: RouteModelRoute, domains: readonly string[]): RouteModelRoute {
