@@ -1,5 +1,5 @@
 /** Random Ambassador resources and requests from small vocabularies, so that they meet often. */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type {
   NaiveHost,
   NaiveListener,
@@ -15,9 +15,9 @@ function maybe<T>(present: number, arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T |
   return fc.oneof({ weight: 10 - present, arbitrary: fc.constant(undefined) }, { weight: present, arbitrary });
 }
 
-/** Without the members that are undefined, as YAML would have it. */
-function written<T>(value: object): T {
-  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as T;
+/** Without the members that are undefined, as YAML would have it; of whatever type is wanted. */
+function written(value: object): never {
+  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as never;
 }
 
 /** Some fields of a Mapping. */
@@ -28,7 +28,7 @@ const REGEXES = ['/.*', '/a/.*', '/[ab]+', '/a|/a/b', '/(a|ab)/[a-z]+'];
 const HOSTNAMES = ['*', 'a.test', 'b.test', '*.test', '*.a.test', 'a.*', '*a.test', 'a.test:8443', 'A.Test'];
 const MAPPING_HOSTNAMES = ['*', '*', 'a.test', '*.test', '*.a.test', 'a.*', 'x.a.test', 'b.test:8080', 'a.*.test'];
 const LABELS = [{}, {}, { app: 'web' }, { app: 'api' }, { app: 'web', tier: '1' }];
-const NAMES = ['m0', 'm1', 'm2', 'm3', 'm4', 'm5', 'm6', 'm7'];
+const NAMES = ['m0', 'm1', 'm2', 'm3', 'm4', 'm5', 'm6', 'm7', 'm8'];
 
 const path: Fields = fc.oneof(
   { weight: 4, arbitrary: fc.record({ prefix: oneOf(...PREFIXES) }) },
@@ -79,13 +79,15 @@ const action: Fields = fc.oneof(
         prefix_redirect: maybe(3, oneOf('/to/', '/to')),
         redirect_response_code: maybe(5, oneOf(301, 302, 303, 307, 308)),
       })
-      .map((fields) => written<Partial<NaiveMappingSpec>>({ host_redirect: true, ...fields })),
+      .map((fields) => written({ host_redirect: true, ...fields })),
   },
 );
 
 const additions = fc.dictionary(
   oneOf('x-t1', 'x-t3'),
-  fc.record({ value: oneOf('n', 'm'), append: maybe(5, fc.boolean()) }).map(written),
+  fc
+    .record({ value: oneOf('n', 'm'), append: maybe(5, fc.boolean()) })
+    .map((fields): { readonly value: string; readonly append?: boolean } => written(fields)),
   { maxKeys: 2 },
 );
 
@@ -110,7 +112,7 @@ const v3Spec: fc.Arbitrary<NaiveMappingSpec> = fc
     remove_request_headers: maybe(1, oneOf(['x-t1'], ['x-t2', 'x-t3'])),
   })
   .map(({ path: pathFields, hostFields: hosts, action: rest, method, ...fields }) =>
-    written<NaiveMappingSpec>({ ...pathFields, ...hosts, ...rest, ...method, ...fields }),
+    written({ ...pathFields, ...hosts, ...rest, ...method, ...fields }),
   )
   // Two regexes on the host: the second sees the port as well, which nobody has written yet.
   .filter(({ host_regex: regex, regex_headers: more }) => regex !== true || more?.[':authority'] === undefined);
@@ -124,7 +126,7 @@ const v2Spec: fc.Arbitrary<NaiveMappingSpec> = fc
     headers: maybe(4, fc.dictionary(oneOf('x-t1', 'x-t2'), oneOf<string | true>('1', true), { maxKeys: 2 })),
     weight: maybe(4, oneOf(0, 10, 30)),
   })
-  .map(({ path: pathFields, ...fields }) => written<NaiveMappingSpec>({ ...pathFields, ...fields }));
+  .map(({ path: pathFields, ...fields }) => written({ ...pathFields, ...fields }));
 
 const meta = fc.record({ namespace: oneOf('default', 'default', 'other'), labels: oneOf(...LABELS) });
 
@@ -135,13 +137,17 @@ const meta = fc.record({ namespace: oneOf('default', 'default', 'other'), labels
 const mappings: fc.Arbitrary<readonly NaiveMapping[]> = fc
   .array(
     fc.record({
-      like: fc.option(fc.nat(7), { freq: 1 }),
+      like: fc.option(fc.nat(7), { freq: 2 }),
       version: fc.constantFrom<'v2' | 'v3alpha1'>('v3alpha1', 'v3alpha1', 'v3alpha1', 'v2'),
       v2: v2Spec,
       v3: v3Spec,
       meta,
-      canary: fc.record({ service: oneOf('canary', 'other:9000'), weight: maybe(6, oneOf(0, 10, 20, 30, 70, 100)) }),
-      flags: maybe(2, oneOf({ prefix_regex: true }, { bypass_auth: false }, { prefix_exact: false })),
+      canary: fc.record({ service: oneOf('canary', 'other:9000'), weight: maybe(5, oneOf(0, 5, 10, 15, 20, 100)) }),
+      flags: maybe(
+        2,
+        oneOf({ prefix_regex: true }, { bypass_auth: false }, { prefix_exact: false }, { precedence: 1 }),
+      ),
+      labels: maybe(2, oneOf(...LABELS)),
       rewriteAnew: fc.boolean(),
     }),
     { minLength: 1, maxLength: NAMES.length },
@@ -149,7 +155,7 @@ const mappings: fc.Arbitrary<readonly NaiveMapping[]> = fc
   .map((drafts) => {
     const result: NaiveMapping[] = [];
     for (const [index, draft] of drafts.entries()) {
-      const model = draft.like === null ? undefined : result[draft.like];
+      const model = draft.like === null ? undefined : result[draft.like % Math.max(result.length, 1)];
       const own = draft.version === 'v2' ? draft.v2 : draft.v3;
       const { weight: _weight, regex_rewrite: rewritten, ...copied } = model?.spec ?? own;
       const spec =
@@ -162,9 +168,9 @@ const mappings: fc.Arbitrary<readonly NaiveMapping[]> = fc
         meta: {
           name: NAMES[index] ?? 'm',
           namespace: draft.meta.namespace,
-          labels: model?.meta.labels ?? draft.meta.labels,
+          labels: draft.labels ?? model?.meta.labels ?? draft.meta.labels,
         },
-        spec: written<NaiveMappingSpec>(spec),
+        spec: written(spec),
       });
     }
     return result;
@@ -184,7 +190,7 @@ const hosts: fc.Arbitrary<readonly NaiveHost[]> = fc
     drafts.map(({ meta: { namespace, labels }, hostname, selector, action: insecure }, index) => ({
       kind: 'Host',
       meta: { name: `h${index}`, namespace, labels },
-      spec: written<NaiveHost['spec']>({
+      spec: written({
         hostname,
         mappingSelector: selector === undefined ? undefined : { matchLabels: selector },
         requestPolicy: insecure === undefined ? undefined : { insecure: { action: insecure } },
@@ -221,20 +227,9 @@ export const naiveResources: fc.Arbitrary<NaiveResources> = fc.record({
   listeners: fc.oneof({ weight: 2, arbitrary: fc.constant([]) }, { weight: 1, arbitrary: listeners }),
 });
 
-export const naiveRequest: fc.Arbitrary<NaiveRequest> = fc.record({
+const request: fc.Arbitrary<NaiveRequest> = fc.record({
   transport: oneOf('http' as const, 'https' as const),
-  host: oneOf(
-    'a.test',
-    'a.test',
-    'b.test',
-    'x.a.test',
-    'A.test',
-    'a.test:8443',
-    'xa.test',
-    'a.other',
-    'c.example',
-    'a.test:80',
-  ),
+  host: oneOf('a.test', 'b.test', 'x.a.test', 'A.test', 'a.test:8443', 'xa.test', 'a.other', 'c.example', 'a.test:80'),
   method: oneOf('GET', 'GET', 'POST', 'PUT'),
   path: oneOf(
     '/',
@@ -258,3 +253,59 @@ export const naiveRequest: fc.Arbitrary<NaiveRequest> = fc.record({
     .map(({ own, proto }) => (proto === undefined ? own : { ...own, 'x-forwarded-proto': proto })),
   r: fc.nat(9999).map((number) => number / 100),
 });
+
+/** Where a request is bent toward what one of the Mappings asks for, so that most requests meet something. */
+export type Aim = {
+  readonly request: NaiveRequest;
+  readonly at: number | null;
+  readonly parts: readonly ('host' | 'path' | 'method' | 'headers' | 'query')[];
+};
+
+export const naiveAim: fc.Arbitrary<Aim> = fc.record({
+  request,
+  at: fc.option(fc.nat(8), { freq: 4 }),
+  parts: fc.oneof(
+    { weight: 2, arbitrary: fc.constant(['host', 'path', 'method', 'headers', 'query'] as const) },
+    { weight: 1, arbitrary: fc.subarray(['host', 'path', 'method', 'headers', 'query'] as const) },
+  ),
+});
+
+export function aimedRequest({ request: blind, at, parts }: Aim, { mappings: targets }: NaiveResources): NaiveRequest {
+  const target = at === null ? undefined : targets[at % targets.length];
+  if (target === undefined) return blind;
+  const { spec } = target;
+  const hostname = spec.hostname ?? (spec.host_regex === true ? undefined : spec.host);
+  const fields: { readonly [Part in Aim['parts'][number]]: Partial<NaiveRequest> } = {
+    host: hostname === undefined || hostname === '*' ? {} : { host: hostname.replace('*', 'x') },
+    path: spec.prefix_regex === true || blind.path.startsWith(spec.prefix) ? {} : { path: spec.prefix },
+    method: spec.method === undefined ? {} : { method: spec.method.replace('|POST', '') },
+    headers: { headers: { ...blind.headers, ...wantedValues(spec.headers), ...wantedValues(spec.regex_headers) } },
+    query: {
+      query:
+        [
+          ...Object.entries(wantedValues(spec.query_parameters)),
+          ...Object.entries(wantedValues(spec.regex_query_parameters)),
+        ]
+          .map((pair) => pair.join('='))
+          .join('&') || blind.query,
+    },
+  };
+  return Object.assign({}, blind, ...parts.map((part) => fields[part]));
+}
+
+/** Values as written; a regex or a presence test is content with `1`. */
+function wantedValues(
+  conditions: Readonly<Record<string, string | true>> | undefined,
+): Readonly<Record<string, string>> {
+  const real = Object.entries(conditions ?? {}).filter(([name]) => !name.startsWith(':'));
+  return Object.fromEntries(
+    real.map(([name, value]) => [
+      name.startsWith('x-') || name.startsWith('X-') ? name.toLowerCase() : name,
+      isPlain(value) ? value : '1',
+    ]),
+  );
+}
+
+function isPlain(value: string | true): value is string {
+  return value === 'two' || value === '';
+}

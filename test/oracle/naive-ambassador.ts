@@ -46,39 +46,39 @@ type Group = {
   readonly labels: Readonly<Record<string, string>>;
 };
 
+/** Groups are put in order once; every request is then a walk over all of them. */
 export function naiveAmbassador(
   resources: NaiveResources,
-  request: NaiveRequest,
   unattached: 'serve' | 'drop',
-): NaiveAnswer {
+): (request: NaiveRequest) => NaiveAnswer {
   const hosts = resources.hosts.toSorted(byName);
-  const name = request.host.toLowerCase().replace(/:\d+$/, '');
+  const groups = orderedGroups(resources.mappings, hosts).map((group) => ({ group, shares: thresholds(group) }));
   // The first Host of a hostname is the virtual host; the others exist for nobody.
   const virtual = hosts.filter((host, at) => hosts.findIndex((other) => hostnameOf(other) === hostnameOf(host)) === at);
-  const own = chooseVirtualHost(virtual, name);
-  if (own === null && virtual.some((host) => hostnameOf(host) === '*')) return { kind: 'none' };
+  return (request) => {
+    const { listeners } = resources;
+    const name = portless(request.host);
+    const own = chooseVirtualHost(virtual, name);
+    const secure = own === null ? true : isSecure(own, listeners, request);
+    if (secure === 'unserved') return { kind: 'none' };
+    if (secure === 'unspecified') return { kind: 'unspecified' };
+    const action = own?.spec.requestPolicy?.insecure.action ?? 'Redirect';
+    const scheme = effectiveScheme(listeners, request);
 
-  const secure = own === null ? true : isSecure(own, resources.listeners, request);
-  if (secure === 'unserved') return { kind: 'none' };
-  if (secure === 'unspecified') return { kind: 'unspecified' };
-  const action = own?.spec.requestPolicy?.insecure.action ?? 'Redirect';
-
-  for (const group of orderedGroups(resources.mappings, hosts)) {
-    if (!attaches(group, own, hosts, unattached)) continue;
-    const members = thresholds(group);
-    for (const { linked, below } of members ?? group.members.map((member) => ({ linked: member, below: 100 }))) {
-      if (request.r >= below || !holds(linked, name, request)) continue;
-      const punched = linked.spec.prefix === '/.well-known/acme-challenge/';
-      if (secure || action === 'Route' || punched) {
-        return members === null
-          ? { kind: 'refused' }
-          : act(linked, group, { ...request, scheme: effectiveScheme(resources.listeners, request) });
+    for (const { group, shares } of groups) {
+      if (!attaches(group, own, hosts, unattached)) continue;
+      const members = shares ?? group.members.map((linked) => ({ linked, below: 100 }));
+      for (const { linked, below } of members) {
+        if (request.r >= below || !holds(linked, name, request)) continue;
+        if (secure || action === 'Route' || linked.spec.prefix === '/.well-known/acme-challenge/') {
+          return shares === null ? { kind: 'refused' } : act(linked, group, { ...request, scheme });
+        }
+        if (action === 'Redirect') return redirectToHttps(request, scheme);
+        // Reject: nothing is emitted for this route, so the walk goes on.
       }
-      if (action === 'Redirect') return redirectToHttps(request, effectiveScheme(resources.listeners, request));
-      // Reject: nothing is emitted for this route, so the walk goes on.
     }
-  }
-  return { kind: 'none' };
+    return { kind: 'none' };
+  };
 }
 
 // ——— groups and their order
@@ -147,9 +147,8 @@ function link(mapping: NaiveMapping): Linked {
 
 function fromV2(spec: NaiveMappingSpec): NaiveMappingSpec {
   const { host, headers, regex_headers: regexes, ...rest } = spec;
-  const isPresence = ([, value]: readonly [string, unknown]): boolean => value === true;
-  const present = Object.entries(headers ?? {}).filter(isPresence);
-  const exact = Object.entries(headers ?? {}).filter((entry) => !isPresence(entry));
+  const present = Object.entries(headers ?? {}).filter(([, value]) => value === true);
+  const exact = Object.entries(headers ?? {}).filter(([, value]) => value !== true);
   return {
     ...rest,
     ...(spec.host_regex === true && host !== undefined ? { host } : { hostname: host ?? '*' }),
@@ -170,7 +169,9 @@ function conditions(map: Readonly<Record<string, string | true>> | undefined, re
 function identity({ mapping, spec, host, headers, query }: Linked, hosts: readonly NaiveHost[]): string {
   const selectors = hosts.flatMap(({ spec: { mappingSelector } }) =>
     mappingSelector !== undefined && hasAll(mapping.meta.labels, mappingSelector.matchLabels)
-      ? Object.entries(mappingSelector.matchLabels).toSorted().flat()
+      ? Object.entries(mappingSelector.matchLabels)
+          .toSorted(([a], [b]) => (a < b ? -1 : 1))
+          .flat()
       : [],
   );
   return JSON.stringify([

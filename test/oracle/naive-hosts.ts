@@ -43,17 +43,18 @@ export function portless(glob: string): string {
 function hostglobMatches(a: string, b: string): boolean {
   if (a === b || a === '*' || b === '*') return true;
   if (a.startsWith('.') || b.startsWith('.')) return false;
-  const leading = (glob: string): boolean => glob.startsWith('*');
-  const trailing = (glob: string): boolean => glob.endsWith('*');
-  if ((leading(a) && trailing(a)) || (leading(b) && trailing(b))) return false;
-  const isWild = (glob: string): boolean => leading(glob) || trailing(glob);
-  if (!isWild(a) && !isWild(b)) return false;
-  if (!isWild(a)) return globMatches(b, a);
-  if (!isWild(b)) return globMatches(a, b);
-  if (leading(a) !== leading(b)) return true;
-  const text = (glob: string): string => glob.replace('*', '');
-  const [long, short] = a.length >= b.length ? [text(a), text(b)] : [text(b), text(a)];
-  return leading(a) ? long.endsWith(short) : long.startsWith(short);
+  const [one, other] = [wildcardOf(a), wildcardOf(b)];
+  if (one === 'both' || other === 'both') return false;
+  if (one === 'none') return other !== 'none' && globMatches(b, a);
+  if (other === 'none') return globMatches(a, b);
+  if (one !== other) return true;
+  const [long, short] = a.length >= b.length ? [a, b] : [b, a];
+  return one === 'leading' ? long.endsWith(short.slice(1)) : long.startsWith(short.slice(0, -1));
+}
+
+function wildcardOf(glob: string): 'none' | 'leading' | 'trailing' | 'both' {
+  if (glob.startsWith('*')) return glob.endsWith('*') ? 'both' : 'leading';
+  return glob.endsWith('*') ? 'trailing' : 'none';
 }
 
 export function globMatches(glob: string, name: string): boolean {
