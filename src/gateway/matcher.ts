@@ -8,7 +8,7 @@
 import { compareRank } from '../model/rank.ts';
 import type { CompiledMatch, CompiledRoute } from '../program/route-program.ts';
 import { firstMiss, type MatchFacts, type Miss } from './predicates.ts';
-import type { MatchedRoute, RouteTable } from './route-table.ts';
+import type { MatchedRoute, RouteTable, SearchableTable } from './route-table.ts';
 
 export interface Matcher {
   /**
@@ -18,7 +18,7 @@ export interface Matcher {
   match(facts: MatchFacts, random: number, onlyInsecureServed?: boolean): MatchedRoute | null;
 }
 
-export function createMatcher(tables: readonly RouteTable[]): Matcher {
+export function createMatcher(tables: readonly SearchableTable[]): Matcher {
   return {
     match: (facts, random, onlyInsecureServed = false) => {
       queue.clear();

@@ -101,6 +101,24 @@ export class PathIndex {
     }
   }
 
+  /** Every value that has entries. */
+  values(): string[] {
+    const values: string[] = [];
+    const pending: { readonly node: number; readonly before: string }[] =
+      this.#nodes.length === 0 ? [] : [{ node: 0, before: '' }];
+    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+      const at = next.node * NODE_FIELDS;
+      const start = this.#nodes[at + LABEL_START] ?? 0;
+      const label = this.#labels.subarray(start, start + (this.#nodes[at + LABEL_LENGTH] ?? 0));
+      const value = next.before + String.fromCharCode(...label);
+      if (this.#nodes[at + PREFIX] !== this.#nodes[at + LISTS_END]) values.push(value);
+      const firstChild = this.#nodes[at + FIRST_CHILD] ?? 0;
+      const childCount = this.#nodes[at + CHILD_COUNT] ?? 0;
+      for (let child = 0; child < childCount; child += 1) pending.push({ node: firstChild + child, before: value });
+    }
+    return values;
+  }
+
   /** The position behind the label, or -1 when the path does not go on with it. */
   #matchLabel(at: number, path: string, from: number): number {
     const start = this.#nodes[at + LABEL_START] ?? 0;

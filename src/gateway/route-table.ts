@@ -31,7 +31,15 @@ type EntryTests = Pick<CompiledMatch, 'method' | 'headers' | 'query'> & {
   readonly below: number;
 };
 
-export class RouteTable {
+/** Receives ranges of entries of a table. */
+export type TableVisitor = (table: RouteTable, list: Int32Array, start: number, end: number) => void;
+
+export interface SearchableTable {
+  /** Ranges of entries that may match this path; every entry that does is in exactly one of them. */
+  visit(path: string, visitor: TableVisitor): void;
+}
+
+export class RouteTable implements SearchableTable {
   /** Entries are positions in rank order; each stands for one match of one route. */
   readonly size: number;
   readonly #routes: RouteList;
@@ -60,10 +68,16 @@ export class RouteTable {
   }
 
   /** Ranges of entries that may match this path; every entry that does is in exactly one of them. */
-  visit(path: string, visitor: (table: RouteTable, list: Int32Array, start: number, end: number) => void): void {
+  visit(path: string, visitor: TableVisitor): void {
     if (this.#all.length > 0) visitor(this, this.#all, 0, this.#all.length);
     this.#index?.visit(path, (list, start, end) => visitor(this, list, start, end));
     this.#foldedIndex?.visit(path.toLowerCase(), (list, start, end) => visitor(this, list, start, end));
+  }
+
+  /** What its entries' paths start with, those that ignore case in lower case; null: not indexed, any path may match. */
+  pathValues(): { readonly plain: readonly string[]; readonly folded: readonly string[] } | null {
+    if (this.#all.length > 0) return null;
+    return { plain: this.#index?.values() ?? [], folded: this.#foldedIndex?.values() ?? [] };
   }
 
   /** Whether the tests that the index has not answered hold. */

@@ -19,6 +19,8 @@ import type { CompiledDomain } from '../program/route-program.ts';
 import type { Pointer, StoredIndex, StoredIndexPart, TableShards } from '../program/stored-form.ts';
 import { createMatcher } from './matcher.ts';
 import { SiteCache, type ProgramView, type Site } from './program-view.ts';
+import { joinParts } from './parted-table.ts';
+import type { SearchableTable } from './route-table.ts';
 import type { LoadedShard, ShardCache } from './shard-cache.ts';
 import { SingleFlight } from './single-flight.ts';
 import { selectTables } from './table-selector.ts';
@@ -57,6 +59,8 @@ export class StoredView implements ProgramView {
   readonly #shards: ShardCache;
   readonly #packed: boolean;
   readonly #sites = new SiteCache();
+  /** By table id. */
+  readonly #tables = new Map<string, readonly SearchableTable[]>();
 
   constructor(reader: SnapshotReader, pointer: Pointer, index: StoredIndex, shards: ShardCache) {
     this.version = pointer.version;
@@ -131,13 +135,28 @@ export class StoredView implements ProgramView {
   }
 
   #remember(host: string, { domain, parts }: Selected, shards: ReadonlyMap<string, LoadedShard>): Site {
-    const tables = parts.map(({ table, shard }) => {
-      const found = shards.get(shard)?.tables.get(table);
-      // Serving without it would let broader routes answer in place of those that are missing.
-      if (found === undefined) throw new Error(`Shard ${shard} lacks the table ${table} that the index puts there.`);
-      return found;
-    });
+    const byTable = Map.groupBy(parts, ({ table }) => table);
+    const tables = [...byTable].flatMap(([id, own]) => this.#searchable(id, own, shards));
     return this.#sites.set(host, { domain, matcher: createMatcher(tables) });
+  }
+
+  /** Hosts share tables, so what is made of a table's parts is kept. */
+  #searchable(
+    id: string,
+    parts: Selected['parts'],
+    shards: ReadonlyMap<string, LoadedShard>,
+  ): readonly SearchableTable[] {
+    const known = this.#tables.get(id);
+    if (known !== undefined) return known;
+    const found = parts.map(({ shard }) => {
+      const table = shards.get(shard)?.tables.get(id);
+      // Serving without it would let broader routes answer in place of those that are missing.
+      if (table === undefined) throw new Error(`Shard ${shard} lacks the table ${id} that the index puts there.`);
+      return table;
+    });
+    const joined = joinParts(found);
+    this.#tables.set(id, joined);
+    return joined;
   }
 
   /** undefined: the index part that may hold this host is not loaded. */
