@@ -86,10 +86,14 @@ export async function openStoredView(state: string): Promise<ProgramView> {
 
 export function requestsOf(mix: Mix, count: number, perHostname: number): readonly RequestFacts[] {
   const random = createRandom(count);
-  const favourites = Array.from({ length: 100 }, () => Math.floor(random() * count));
+  const asked = mix === 'few' ? Array.from({ length: 100 }, () => Math.floor(random() * count)) : null;
+  // One object per route, so that few routes are few objects: a real request's facts are in the cache.
+  const made = new Map<number, RequestFacts>();
   return Array.from({ length: REQUESTS }, () => {
-    const drawn = Math.floor(random() * (mix === 'few' ? favourites.length : count));
-    return factsOf(mix === 'few' ? (favourites[drawn] ?? 0) : drawn, perHostname, mix === 'miss');
+    const index = asked === null ? Math.floor(random() * count) : (asked[Math.floor(random() * asked.length)] ?? 0);
+    const facts = made.get(index) ?? factsOf(index, perHostname, mix === 'miss');
+    made.set(index, facts);
+    return facts;
   });
 }
 
