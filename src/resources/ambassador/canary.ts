@@ -72,7 +72,15 @@ function weightOf(member: LinkedMapping): number | null {
 /** Alone in its group a Mapping gets everything, whatever its weight says. */
 function loneMember(mapping: LinkedMapping, report: Report): CanaryMember {
   const weight = weightOf(mapping);
-  if (weight !== null && weight < 100 && mapping.resource.spec.host_redirect !== true) {
+  if (weight !== null && (weight < 0 || weight > 100)) {
+    reportAt(report, mapping.resource, {
+      severity: 'warning',
+      code: 'weight-alone',
+      message: `A weight is a share between 0 and 100, not ${weight}. No other Mapping has this match, so it gets every request all the same.`,
+      path: 'spec.weight',
+      hint: 'Remove `weight`.',
+    });
+  } else if (weight !== null && weight < 100 && mapping.resource.spec.host_redirect !== true) {
     reportAt(report, mapping.resource, {
       severity: 'info',
       code: 'weight-alone',
@@ -113,6 +121,6 @@ function reportFallThrough(group: MappingGroup, total: number, report: Report): 
     code: 'weights-fall-through',
     message: `The weights of ${names} sum up to ${total}; the other ${100 - total} % of the requests go on to broader routes, or get 404.`,
     path: 'spec.weight',
-    hint: 'Leave `weight` out on one member, which then takes the rest, or set `weightsRemainder: normalize`.',
+    hint: 'Leave `weight` out on one member, which then takes the rest, or set `parity.weightsRemainder` to `normalize`.',
   });
 }

@@ -73,7 +73,7 @@ function reportSplit(path: string, count: number, reader: Parameters<typeof comm
   reader.say(path, {
     severity: 'info',
     code: 'list-from-text',
-    message: `v3alpha1 takes a list here; this text is read as ${count} parts, split at the commas and trimmed.`,
+    message: `A list belongs here; this text is read as ${count} parts, split at the commas and trimmed.`,
     hint: 'Write a list.',
   });
 }

@@ -77,7 +77,10 @@ function formGroup(candidates: readonly LinkedMapping[], report: Report): Mappin
   }
   const serving = [...members, ...broken];
   const first = serving[0];
-  if (first === undefined) return null;
+  if (first === undefined) {
+    if (shadow !== null) reportLoneShadow(shadow, report);
+    return null;
+  }
   const ranked = members.length > 0 ? members : serving;
   const weight = ranked.map(({ match }) => match.weight).reduce((a, b) => (compareRank(b, a) < 0 ? b : a));
   return { name: nameOf(first.resource), members, broken, weight };
@@ -145,6 +148,16 @@ function acceptShadow(first: MappingResource | null, next: MappingResource, repo
     );
   }
   return next;
+}
+
+function reportLoneShadow(shadow: MappingResource, report: Report): void {
+  reportAt(report, shadow, {
+    severity: 'warning',
+    code: 'shadow-alone',
+    message: 'No other Mapping has this match, and a shadow answers nothing itself: there is no route.',
+    path: 'spec.shadow',
+    hint: 'Give it exactly the match of the Mapping that it is to shadow, or remove `shadow`.',
+  });
 }
 
 /** A redirect owns its group alone: neither a second redirect nor a normal Mapping joins it, in either order. */

@@ -2,6 +2,7 @@
  * What a Mapping asks of a request, in the form Ambassador compares and orders: every condition that
  * Envoy sees as a header, the host among them, then the query parameters.
  */
+import { memberPath } from '../field-path.ts';
 import { stripPatternPort } from '../../model/hostname.ts';
 import { comparableRank, type RankedCondition } from '../../model/route-rank.ts';
 import type { PathMatch, RankKey, RegexModel, RouteMatch, ValueMatch } from '../../model/route-model.ts';
@@ -194,15 +195,15 @@ function displacedHostname(host: MappingHost | null, { hostPort }: AmbassadorOpt
 }
 
 function conditionText(
-  { value, regex }: RankedCondition,
+  { name, value, regex }: RankedCondition,
   factory: RegexFactory,
 ): string | { readonly regex: RegexModel } {
-  return regex ? { regex: factory(value ?? '', 'spec.regex_headers') } : (value ?? '');
+  return regex ? { regex: factory(value ?? '', memberPath('spec.regex_headers', name)) } : (value ?? '');
 }
 
 function valueMatch(term: RankedCondition, name: string, path: string, regex: RegexFactory): ValueMatch {
   if (term.value === null) return { name, test: { kind: 'present' } };
-  if (term.regex) return { name, test: { kind: 'regex', regex: regex(term.value, path) } };
+  if (term.regex) return { name, test: { kind: 'regex', regex: regex(term.value, memberPath(path, term.name)) } };
   return { name, test: { kind: 'exact', value: term.value } };
 }
 
@@ -218,10 +219,13 @@ function pathMatch(
     const { pattern, ...limits } = regex(spec.prefix, 'spec.prefix');
     return { kind: 'regex', value: pattern, caseSensitive: true, ...limits };
   }
-  if (!/^(?:\/[^?#]*)?$/.test(spec.prefix)) problems.push(unreachablePrefix(spec.prefix));
+  const value = spec.prefix.replaceAll(/%[0-9a-f]{2}/gi, (escape) => escape.toUpperCase());
+  const canonical = canonicalText(value);
+  if (!/^(?:\/[^?#]*)?$/.test(value)) problems.push(unreachablePrefix(value));
+  else if (canonical !== value) problems.push(unreachableText(spec.prefix, canonical));
   const caseSensitive = spec.case_sensitive !== false;
-  if (spec.prefix_exact === true) return { kind: 'exact', value: spec.prefix, caseSensitive };
-  return { kind: options.prefixMode === 'segment' ? 'segments' : 'prefix', value: spec.prefix, caseSensitive };
+  if (spec.prefix_exact === true) return { kind: 'exact', value, caseSensitive };
+  return { kind: options.prefixMode === 'segment' ? 'segments' : 'prefix', value, caseSensitive };
 }
 
 const caseIgnored: MatchProblem = {
@@ -231,6 +235,31 @@ const caseIgnored: MatchProblem = {
   message: '`case_sensitive: false` has no effect on a regular expression.',
   hint: 'Start the expression with `(?i)`.',
 };
+
+/**
+ * As this text stands in request paths: escapes of plain characters are decoded before routes are looked
+ * at, and everything that a path cannot hold arrives escaped. null: in no path at all.
+ */
+function canonicalText(prefix: string): string | null {
+  if (/\/\.\.?\/|%(?![0-9A-F]{2})/.test(prefix)) return null;
+  return prefix
+    .replaceAll(/%(?:2[DE]|3\d|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE])/g, (escape) => decodeURIComponent(escape))
+    .replaceAll(/[^\u0021-\u007e]|["<>^`{}]/gu, (char) => encodeURIComponent(char.toWellFormed()));
+}
+
+function unreachableText(prefix: string, canonical: string | null): MatchProblem {
+  const message = `No request path can match \`${prefix}\``;
+  return {
+    effect: 'notice',
+    code: 'prefix-never-matches',
+    path: 'spec.prefix',
+    message:
+      canonical === null
+        ? `${message}: it holds a dot segment or an incomplete escape, and no path has those when routes are looked at.`
+        : `${message}: paths are compared in one spelling, in which this is \`${canonical}\`.`,
+    hint: canonical === null ? 'Write the path as it is after those are resolved.' : `Write \`${canonical}\`.`,
+  };
+}
 
 function unreachablePrefix(prefix: string): MatchProblem {
   return {

@@ -57,7 +57,7 @@ function pathSettings(module: ModuleResource, report: Report): Partial<PathSetti
       message:
         '`false` is not taken over: `%2f` and `%5c` in a path are refused here unless this gateway is told otherwise.',
       path: 'spec.config.reject_requests_with_escaped_slashes',
-      hint: "Set `settings.paths.escapedSlashes: 'keep'` in routes.config.ts to let them through.",
+      hint: "Set `parity: { escapedSlashes: 'keep' }` in routes.config.ts to let them through.",
     });
   }
   return {

@@ -132,7 +132,7 @@ function reportAttachment(members: readonly LinkedMapping[], { state, reason }: 
         code: 'mapping-serves-unclaimed',
         message: `${reason} It serves every hostname that no Host claims; Ambassador would not serve it.`,
         path,
-        hint: 'Give it a `hostname` or labels that a Host selects, or use `unattached: drop`.',
+        hint: 'Give it a `hostname` or labels that a Host selects, or set `parity.unattached` to `drop`.',
       });
     } else {
       reportAt(report, resource, {

@@ -81,6 +81,9 @@ describe('canary weights', () => {
 
   it('says that a lone weight takes everything', () => {
     expect(translate({ mappings: group([10]) }).findings).toMatchObject([{ code: 'weight-alone', severity: 'info' }]);
+    expect(translate({ mappings: group([150]) }).findings).toMatchObject([
+      { code: 'weight-alone', severity: 'warning', path: 'spec.weight' },
+    ]);
   });
 
   it('rounds halves to even', () => {
@@ -178,6 +181,12 @@ describe('core fields of a group', () => {
     expect(conflict(redirect, {})).toEqual(['error', 'b', 'spec.host_redirect']);
     expect(conflict({}, redirect)).toEqual(['error', 'b', 'spec.host_redirect']);
     expect(conflict(redirect, redirect)).toEqual(['error', 'b', 'spec.host_redirect']);
+  });
+
+  it('says that a shadow alone is no route', () => {
+    const { routes, codes } = translate({ mappings: [mapping('s', { ...same, shadow: true })] });
+    expect(routes).toEqual([]);
+    expect(codes).toEqual(['not-yet-enforced', 'shadow-alone']);
   });
 
   it('gives a shadow no route and takes it out of the arithmetic', () => {

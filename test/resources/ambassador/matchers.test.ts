@@ -35,7 +35,7 @@ describe('match', () => {
     expect(match?.headers).toMatchObject([
       { name: 'x-a', test: { kind: 'exact', value: 'One' } },
       { name: 'x-p', test: { kind: 'present' } },
-      { name: 'x-r', test: { kind: 'regex', regex: { pattern: 'v\\d+', at: { path: 'spec.regex_headers' } } } },
+      { name: 'x-r', test: { kind: 'regex', regex: { pattern: 'v\\d+', at: { path: 'spec.regex_headers.X-R' } } } },
     ]);
   });
 
@@ -118,6 +118,23 @@ describe('match', () => {
     expect(one({ prefix: 'backend/' }).codes).toEqual(['prefix-never-matches']);
     expect(one({ prefix: '/a?b=c' }).codes).toEqual(['prefix-never-matches']);
     expect(one({ prefix: '' }).codes).toEqual([]);
+  });
+
+  it.each([
+    ['/~a', '/~a'],
+    ['/%7Ea/', '/~a/'],
+    ['/caf%c3%a9', '/caf%C3%A9'],
+    ['/café {x}', '/caf%C3%A9%20%7Bx%7D'],
+    ['/a/../b', null],
+    ['/50%', null],
+  ])('knows how %s stands in a request path: %s', (prefix, canonical) => {
+    const { match, findings } = one({ prefix });
+    const isSame = canonical === match?.path.value;
+    expect(isSame ? [] : ['prefix-never-matches']).toEqual(findings.map(({ code }) => code));
+    if (isSame) return;
+    expect(findings[0]?.hint).toContain(canonical ?? 'resolved');
+    // Ambassador compares what is written, so nothing is repaired in silence.
+    expect(match?.path.value).toBe(prefix);
   });
 });
 
