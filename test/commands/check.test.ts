@@ -21,6 +21,7 @@ describe('portolan check', () => {
     const answer: unknown = JSON.parse(stdout);
     expect(answer).toEqual({
       findings: [
+        expect.objectContaining({ severity: 'info', code: 'parity-difference', source: null }),
         {
           severity: 'error',
           code: 'service-invalid',
@@ -30,14 +31,26 @@ describe('portolan check', () => {
           hint: expect.anything(),
         },
       ],
-      counts: { error: 1, warning: 0, info: 0 },
+      counts: { error: 1, warning: 0, info: 1 },
       resources: 2,
       routes: 2,
     });
   });
 
-  it('exits 0 with nothing to say, and counts', async () => {
+  it('says once where it differs from Ambassador, and only to those who have Mappings', async () => {
     const { code, stdout, stderr } = await spawnCli(['check', '-f', '-'], { cwd: folder.path, stdin: GOOD });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout.match(/info parity-difference/g)).toHaveLength(1);
+    expect(stdout).toMatch(/\n0 errors, 0 warnings, 1 note; 1 resource, 1 route\n$/);
+    const other = GOOD.replace('hostname:', 'ambassador_id: [blue], hostname:');
+    expect((await run(['check', '-f', '-'], { cwd: folder.path, stdin: other })).stdout).not.toContain('parity');
+  });
+
+  it('exits 0 with nothing to say, and counts', async () => {
+    const parity = "dotSegments: 'normalize', escapedSlashes: 'keep', pathParams: 'keep', hostPort: 'strict'";
+    const same = `parity: { ${parity} }, gateway: { headersWithUnderscores: 'allow' }, clusters`;
+    folder.write('routes.config.ts', RESOLVING_CONFIG.replace('clusters', same));
+    const { code, stdout, stderr } = await run(['check', '-f', '-'], { cwd: folder.path, stdin: GOOD });
     expect({ code, stdout, stderr }).toEqual({
       code: 0,
       stdout: '0 errors, 0 warnings, 0 notes; 1 resource, 1 route\n',
