@@ -9,8 +9,10 @@ export function plainRoutes(routes: readonly CompiledRoute[]): RouteList {
   return { at: (index) => expectRoute(routes[index]) };
 }
 
-/** Parsed routes that stay: recently used ones, between this number and twice as many per table. */
+/** Parsed routes that stay: recently used ones, between this number and twice as many in the whole isolate. */
 const KEPT = 1024;
+/** More routes than a table in one shard can hold. */
+const LARGEST_LIST = 2 ** 24;
 /** Stands in a shape where a leaf was; JSON text never holds it raw. */
 const HOLE = '\u0001';
 /** Separates leaves; JSON text never holds it raw either. */
@@ -25,28 +27,57 @@ const DISTINCT = /[\d/.]|.{14}/;
 /**
  * A parsed route costs a good ten times what tells it apart from its neighbours. So each is kept as its
  * distinct strings and a reference to its shape, the JSON around them, which most routes of a table
- * share. Traffic asks for few of many routes: those are kept parsed in two generations; when the young
- * one is full it becomes the old one.
+ * share. Traffic asks for few of many routes: those are kept parsed.
  */
 export function packedRoutes(routes: readonly CompiledRoute[]): RouteList {
   const shapes: string[][] = [];
   const { leaves, shapeOf } = pack(routes, shapes);
-  let young = new Map<number, CompiledRoute>();
-  let old = new Map<number, CompiledRoute>();
+  const firstKey = parsed.reserve(LARGEST_LIST);
   return {
     at(index) {
-      const known = young.get(index);
+      const key = firstKey + index;
+      const known = parsed.get(key);
       if (known !== undefined) return known;
-      const route = old.get(index) ?? unpack(leaves[index] ?? '', shapes[shapeOf[index] ?? 0] ?? []);
-      young.set(index, route);
-      if (young.size >= KEPT) {
-        old = young;
-        young = new Map();
-      }
-      return route;
+      return parsed.keep(key, unpack(leaves[index] ?? '', shapes[shapeOf[index] ?? 0] ?? []));
     },
   };
 }
+
+/** Two generations: when the young one is full it becomes the old one, whose unused routes are then gone. */
+class ParsedRoutes {
+  #young = new Map<number, CompiledRoute>();
+  #old = new Map<number, CompiledRoute>();
+  #nextKey = 0;
+
+  /** The first of as many keys that nobody else has. */
+  reserve(count: number): number {
+    const first = this.#nextKey;
+    this.#nextKey += count;
+    return first;
+  }
+
+  get(key: number): CompiledRoute | undefined {
+    const young = this.#young.get(key);
+    if (young !== undefined) return young;
+    const old = this.#old.get(key);
+    return old === undefined ? undefined : this.keep(key, old);
+  }
+
+  keep(key: number, route: CompiledRoute): CompiledRoute {
+    this.#young.set(key, route);
+    if (this.#young.size >= KEPT) {
+      this.#old = this.#young;
+      this.#young = new Map();
+    }
+    return route;
+  }
+}
+
+/**
+ * One for all tables: a bound per table would be none, because tables grow in number with the routes.
+ * Routes of a program that was replaced leave it as others are asked for.
+ */
+const parsed = new ParsedRoutes();
 
 type Packed = { readonly leaves: readonly string[]; readonly shapeOf: Int32Array };
 
