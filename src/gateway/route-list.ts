@@ -17,6 +17,8 @@ const LARGEST_LIST = 2 ** 24;
 const HOLE = '\u0001';
 /** Separates leaves; JSON text never holds it raw either. */
 const SEPARATOR = '\n';
+/** What a leaf begins with; anything else in a leaf's place is the position of an equal leaf before it. */
+const QUOTE = '"';
 /**
  * Strings in value position that tell routes apart: they hold a digit, `/` or `.`, or are long. What
  * is short and plain (`GET`, `prefix`, `binding`) is the same in thousands of routes and stays in the shape.
@@ -29,16 +31,18 @@ const DISTINCT = /[\d/.]|.{14}/;
  * distinct strings and a reference to its shape, the JSON around them, which most routes of a table
  * share. Traffic asks for few of many routes: those are kept parsed.
  */
-export function packedRoutes(routes: readonly CompiledRoute[]): RouteList {
-  const shapes: string[][] = [];
-  const { leaves, shapeOf } = pack(routes, shapes);
+export function packedRoutes(routes: readonly CompiledRoute[], pool: ShapePool): RouteList {
+  const packed = routes.map((route) => pack(route, pool));
+  // Two arrays of references: an object per route would weigh as much as many a leaf.
+  const leaves = packed.map((each) => each.leaves);
+  const shapes = packed.map(({ shape }) => shape);
   const firstKey = parsed.reserve(LARGEST_LIST);
   return {
     at(index) {
       const key = firstKey + index;
       const known = parsed.get(key);
       if (known !== undefined) return known;
-      return parsed.keep(key, unpack(leaves[index] ?? '', shapes[shapeOf[index] ?? 0] ?? []));
+      return parsed.keep(key, unpack(leaves[index], shapes[index]));
     },
   };
 }
@@ -79,33 +83,41 @@ class ParsedRoutes {
  */
 const parsed = new ParsedRoutes();
 
-type Packed = { readonly leaves: readonly string[]; readonly shapeOf: Int32Array };
+/** The shapes of tables that live and die together, each kept once: many small tables have the same few. */
+export class ShapePool {
+  readonly #shapes = new Map<string, readonly string[]>();
 
-function pack(routes: readonly CompiledRoute[], shapes: string[][]): Packed {
-  const known = new Map<string, number>();
-  const shapeOf = new Int32Array(routes.length);
-  const leaves = routes.map((route, index) => {
-    const own: string[] = [];
-    const shape = JSON.stringify(route).replaceAll(LEAF, (leaf) => {
-      if (!DISTINCT.test(leaf)) return leaf;
-      own.push(leaf);
-      return HOLE;
-    });
-    let id = known.get(shape);
-    if (id === undefined) {
-      id = shapes.push(shape.split(HOLE)) - 1;
-      known.set(shape, id);
-    }
-    shapeOf[index] = id;
-    return own.join(SEPARATOR);
-  });
-  return { leaves, shapeOf };
+  get(text: string): readonly string[] {
+    let shape = this.#shapes.get(text);
+    if (shape === undefined) this.#shapes.set(text, (shape = text.split(HOLE)));
+    return shape;
+  }
 }
 
-function unpack(leaves: string, shape: readonly string[]): CompiledRoute {
+type Packed = { readonly leaves: string; readonly shape: readonly string[] };
+
+function pack(route: CompiledRoute, pool: ShapePool): Packed {
+  // Names and paths come several times in one route.
+  const positions = new Map<string, number>();
+  const own: string[] = [];
+  const shape = JSON.stringify(route).replaceAll(LEAF, (leaf) => {
+    if (!DISTINCT.test(leaf)) return leaf;
+    const before = positions.get(leaf);
+    own.push(before === undefined ? leaf : String(before));
+    if (before === undefined) positions.set(leaf, own.length - 1);
+    return HOLE;
+  });
+  return { leaves: own.join(SEPARATOR), shape: pool.get(shape) };
+}
+
+function unpack(leaves: string | undefined, shape: readonly string[] | undefined): CompiledRoute {
+  if (leaves === undefined || shape === undefined) return expectRoute(undefined);
   const own = leaves.split(SEPARATOR);
   let text = shape[0] ?? '';
-  for (let hole = 1; hole < shape.length; hole += 1) text += (own[hole - 1] ?? '') + (shape[hole] ?? '');
+  for (let hole = 1; hole < shape.length; hole += 1) {
+    const leaf = own[hole - 1] ?? '';
+    text += (leaf.startsWith(QUOTE) ? leaf : (own[Number(leaf)] ?? '')) + (shape[hole] ?? '');
+  }
   // Written by JSON.stringify above, from a route that was checked when the program was decoded.
   const route: CompiledRoute = JSON.parse(text);
   return route;

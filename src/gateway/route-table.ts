@@ -12,13 +12,15 @@ import {
   type MatchFacts,
 } from './predicates.ts';
 import { literalPrefix } from './regex.ts';
-import { packedRoutes, plainRoutes, type RouteList } from './route-list.ts';
+import { packedRoutes, plainRoutes, ShapePool, type RouteList } from './route-list.ts';
 
 export type MatchedRoute = { readonly route: CompiledRoute; readonly match: CompiledMatch };
 
 export type RouteTableOptions = {
   /** Keep routes as JSON text until asked for: slower first use, a third of the memory. */
   readonly packed: boolean;
+  /** Shared by tables that live and die together. Default: one of its own. */
+  readonly shapes?: ShapePool;
 };
 
 /** Up to this many matches, testing each path is cheaper, in time and memory, than an index. */
@@ -64,7 +66,8 @@ export class RouteTable implements SearchableTable {
     this.#index = indexOf(keys.filter(({ folded }) => !folded));
     this.#foldedIndex = indexOf(keys.filter(({ folded }) => folded));
     this.#all = indexed ? new Int32Array(0) : Int32Array.from(entries, (_, entry) => entry);
-    this.#routes = options.packed && indexed ? packedRoutes(routes) : plainRoutes(routes);
+    this.#routes =
+      options.packed && indexed ? packedRoutes(routes, options.shapes ?? new ShapePool()) : plainRoutes(routes);
   }
 
   /** Ranges of entries that may match this path; every entry that does is in exactly one of them. */

@@ -5,6 +5,7 @@
 import { decodeShard } from '../program/decode.ts';
 import { shardKey } from '../program/keys.ts';
 import type { SnapshotReader } from '../program/program-store.ts';
+import { ShapePool } from './route-list.ts';
 import { RouteTable } from './route-table.ts';
 import { SingleFlight } from './single-flight.ts';
 
@@ -35,8 +36,9 @@ export class ShardCache {
     return this.#flights.join(hash, async () => {
       const text = await this.#reader.get(shardKey(hash));
       const { tables } = await decodeShard(text, hash);
+      const shapes = new ShapePool();
       const shard = {
-        tables: new Map(Object.entries(tables).map(([id, routes]) => [id, new RouteTable(routes, { packed })])),
+        tables: new Map(Object.entries(tables).map(([id, routes]) => [id, new RouteTable(routes, { packed, shapes })])),
         size: text?.length ?? 0,
       };
       this.#loaded.set(hash, shard);
