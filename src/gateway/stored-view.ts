@@ -29,6 +29,8 @@ import { selectTables } from './table-selector.ts';
 const PACKED_FROM_SHARDS = 16;
 /** Shard text that is loaded ahead of need, in characters: what a 128 MB isolate can hold beside its work. */
 const PREFETCH_LIMIT = 40_000_000;
+/** Between two shards loaded ahead of need: each takes the isolate for some milliseconds that requests may want. */
+const PREFETCH_PAUSE_MS = 20;
 
 type Selected = {
   readonly domain: CompiledDomain;
@@ -103,6 +105,7 @@ export class StoredView implements ProgramView {
     let size = 0;
     for (const hash of this.shardHashes()) {
       if (size >= PREFETCH_LIMIT) return;
+      await sleep(PREFETCH_PAUSE_MS);
       try {
         size += (await this.#shards.load(hash, this.#packed)).size;
       } catch {
@@ -196,6 +199,12 @@ function zip<A, B>(left: readonly A[], right: readonly B[]): [A, B][] {
   return left.flatMap((item, index) => {
     const other = right[index];
     return other === undefined ? [] : [[item, other]];
+  });
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
   });
 }
 
