@@ -14,9 +14,8 @@ const MAX_DEPTH = 64;
 
 /** Findings and sources carry the line of the annotation: the text has no lines of its own in the file. */
 export function objectsOfAnnotation(carrier: KubernetesObject, report: Report): readonly KubernetesObject[] {
-  if (carrier.kind !== 'Service' && carrier.kind !== 'Ingress') return [];
   const text = carrier.metadata.annotations[ANNOTATION];
-  if (text === undefined) return [];
+  if (text === undefined || !carriesResources(carrier)) return [];
   const line = carrier.locate(PATH);
   return splitDocuments(text).flatMap((part, index) => {
     const { value, problems } = readYaml(part.text, 1);
@@ -32,6 +31,11 @@ export function objectsOfAnnotation(carrier: KubernetesObject, report: Report): 
     );
     return [];
   });
+}
+
+/** Whether the annotation is there, and on a kind where it counts. */
+export function carriesResources({ kind, metadata }: Pick<KubernetesObject, 'kind' | 'metadata'>): boolean {
+  return (kind === 'Service' || kind === 'Ingress') && metadata.annotations[ANNOTATION] !== undefined;
 }
 
 function mistakeOf(value: unknown): string | null {

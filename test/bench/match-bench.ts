@@ -17,7 +17,7 @@ import { createRandom, median, ratio, round, type Section } from './report.ts';
 const COUNTS = [100, 1000, 10_000, 100_000] as const;
 /** Different requests per measurement; over this many routes and more, each is asked for about once. */
 const REQUESTS = 20_000;
-const ROUNDS = 9;
+const ROUNDS = 5;
 
 type Shape = { readonly title: string; readonly perHostname: number };
 const SHAPES: readonly Shape[] = [

@@ -144,8 +144,14 @@ const mappings: fc.Arbitrary<readonly NaiveMapping[]> = fc
       meta,
       canary: fc.record({ service: oneOf('canary', 'other:9000'), weight: maybe(5, oneOf(0, 5, 10, 15, 20, 100)) }),
       flags: maybe(
-        2,
-        oneOf({ prefix_regex: true }, { bypass_auth: false }, { prefix_exact: false }, { precedence: 1 }),
+        3,
+        oneOf(
+          { prefix_regex: true },
+          { prefix_regex: undefined, prefix_exact: undefined },
+          { bypass_auth: false },
+          { prefix_exact: false },
+          { precedence: 1 },
+        ),
       ),
       labels: maybe(2, oneOf(...LABELS)),
       rewriteAnew: fc.boolean(),

@@ -70,7 +70,7 @@ export function naiveAmbassador(
       const members = shares ?? group.members.map((linked) => ({ linked, below: 100 }));
       for (const { linked, below } of members) {
         if (request.r >= below || !holds(linked, name, request)) continue;
-        if (secure || action === 'Route' || linked.spec.prefix === '/.well-known/acme-challenge/') {
+        if (secure || action === 'Route' || answersAcme(linked)) {
           return shares === null ? { kind: 'refused' } : act(linked, group, { ...request, scheme });
         }
         if (action === 'Redirect') return redirectToHttps(request, scheme);
@@ -79,6 +79,11 @@ export function naiveAmbassador(
     }
     return { kind: 'none' };
   };
+}
+
+/** Envoy's own prefix, not a regex that reads like it. */
+function answersAcme({ spec }: Linked): boolean {
+  return spec.prefix === '/.well-known/acme-challenge/' && spec.prefix_regex !== true;
 }
 
 // ——— groups and their order
@@ -192,7 +197,10 @@ function admit(candidates: readonly Linked[]): readonly Linked[] {
   for (const candidate of candidates) {
     if (first === undefined || conflicts(first, candidate)) continue;
     const redirects = candidate.spec.host_redirect === true || members[0]?.spec.host_redirect === true;
-    if (members.length === 0 || !redirects) members.push(candidate);
+    if (members.length > 0 && redirects) continue;
+    // Who does not say it has the group's path kind.
+    const { prefix_regex = false, prefix_exact = false } = first.spec;
+    members.push({ ...candidate, spec: { ...candidate.spec, prefix_regex, prefix_exact } });
   }
   return members;
 }

@@ -60,11 +60,13 @@ export const commaList: FieldKind<readonly string[]> = (value, path, reader) => 
 };
 
 function reportSpaces(path: string, reader: Parameters<typeof commaList>[2]): void {
+  const isOrigins = path.endsWith('.origins');
   reader.say(path, {
-    severity: 'warning',
+    severity: isOrigins ? 'warning' : 'info',
     code: 'list-spaces-kept',
-    message:
-      'The spaces around the parts of this text are kept, as in Ambassador; an origin with a space never matches.',
+    message: isOrigins
+      ? 'The spaces around the parts of this text are kept, as in Ambassador; an origin with a space never matches.'
+      : 'The spaces around the parts of this text are kept and sent, as in Ambassador.',
     hint: 'Write a list, or remove the spaces.',
   });
 }

@@ -227,10 +227,10 @@ export const kindCoverage: Readonly<Record<UnenforcedKind, Coverage>> = {
   FilterPolicy: refusesRoutes('Filters are not run'),
   WebApplicationFirewallPolicy: refusesRoutes('Requests are not inspected'),
   EnvoyFilterPolicy: refusesRoutes('Wasm filters are not run'),
-  RateLimitService: later(
-    'No rate-limit service is asked; with `failure_mode_deny: true` the Mappings with labels refuse.',
+  RateLimitService: elsewhere(
+    later('No rate-limit service is asked; with `failure_mode_deny: true` the Mappings with labels refuse.'),
   ),
-  RateLimit: later('Its limits are not counted; `rate_limits` of a Mapping limits it today.'),
+  RateLimit: elsewhere(later('Its limits are not counted; `rate_limits` of a Mapping limits it today.')),
   Filter: later('It is not run; the routes of a FilterPolicy that names it refuse.'),
   WebApplicationFirewall: later('It is not run; the routes of a policy that names it refuse.'),
   EnvoyFilter: later('It is not run; where an EnvoyFilterPolicy names one, routes refuse.'),

@@ -72,7 +72,7 @@ function formGroup(candidates: readonly LinkedMapping[], report: Report): Mappin
     if (candidate.resource.spec.shadow === true) {
       shadow = acceptShadow(shadow, candidate.resource, report);
     } else if (!hasRedirectConflict(members[0], candidate, report)) {
-      members.push(candidate);
+      members.push(withPathKind(candidate, founder));
     }
   }
   const serving = [...members, ...broken];
@@ -84,6 +84,16 @@ function formGroup(candidates: readonly LinkedMapping[], report: Report): Mappin
   const ranked = members.length > 0 ? members : serving;
   const weight = ranked.map(({ match }) => match.weight).reduce((a, b) => (compareRank(b, a) < 0 ? b : a));
   return { name: nameOf(first.resource), members, broken, weight };
+}
+
+/** A member that says neither `prefix_regex` nor `prefix_exact` has what the group has: they are core fields. */
+function withPathKind(member: LinkedMapping, founder: LinkedMapping): LinkedMapping {
+  const { path } = founder.match.route;
+  const own = member.match.route.path;
+  if (own.kind === path.kind) return member;
+  const caseSensitive = path.kind === 'regex' || own.caseSensitive;
+  const route = { ...member.match.route, path: { ...path, caseSensitive } };
+  return { ...member, match: { ...member.match, route } };
 }
 
 /** Ambassador does not have this Mapping at all; it is kept here to refuse what only it would have taken. */

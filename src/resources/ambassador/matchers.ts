@@ -104,7 +104,7 @@ function chooseHost(spec: MappingSpec, options: AmbassadorOptions, problems: Mat
       effect: 'reject',
       code: 'host-wildcard',
       path,
-      message: `\`${text}\` holds a \`*\`, which only \`hostname\` may; Ambassador rejects such a Mapping.`,
+      message: `\`${text}\` holds a \`*\`, which only \`hostname\` may, so the Mapping is invalid, as in Ambassador. Its requests are refused.`,
       hint: 'Use `spec.hostname` for a wildcard, or `host_regex: true` with a regular expression.',
     });
   }

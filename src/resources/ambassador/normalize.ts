@@ -77,8 +77,7 @@ function readUnenforced(each: SelectedObject, options: AmbassadorOptions, report
     invalid: reader.invalid,
   };
   const coverage = kinds.get(each.kind);
-  const refuses = resource.spec['failure_mode_deny'] === true;
-  if (coverage !== undefined && coverage.saidElsewhere !== true && !refuses) reportKind(resource, coverage, report);
+  if (coverage !== undefined && coverage.saidElsewhere !== true) reportKind(resource, coverage, report);
   return resource;
 }
 

@@ -188,10 +188,11 @@ function moduleProtections(module: Located, config: Readonly<Record<string, unkn
 
 function reportRefused({ resource, path, kind, count }: Protection, report: Report): void {
   const routes = count === 1 ? '1 route it covers refuses' : `${count} routes it covers refuse`;
+  const covered = `so ${routes} with 503 instead of being served without it.`;
   reportAt(report, resource, {
     severity: 'warning',
     code: 'policy-not-enforced',
-    message: `${kind} is not enforced yet, so ${routes} with 503 instead of being served without it.`,
+    message: `${kind} is not enforced yet, ${count === 0 ? 'and covers no route.' : covered}`,
     path,
     hint: `\`--allow-unenforced ${kind}\` serves those routes without it.`,
   });

@@ -23,6 +23,20 @@ export function redirectAction(
 
 const pathFields = ['path_redirect', 'prefix_redirect', 'regex_redirect'] as const;
 
+/** Fields that mean something on a redirect only. */
+export function reportInactive(mapping: MappingResource, report: Report): void {
+  for (const field of [...pathFields, 'redirect_response_code'] as const) {
+    if (!mapping.spec[field]) continue;
+    reportAt(report, mapping, {
+      severity: 'warning',
+      code: 'redirect-inactive',
+      message: `\`${field}\` counts with \`host_redirect: true\` only; without it requests are forwarded.`,
+      path: `spec.${field}`,
+      hint: `Add \`host_redirect: true\`, or remove \`${field}\`.`,
+    });
+  }
+}
+
 /** The first of the three that is written counts. */
 function redirectPath(
   mapping: MappingResource,

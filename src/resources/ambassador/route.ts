@@ -18,7 +18,7 @@ import type { GroupFields } from './group-fields.ts';
 import { isBroken, type LinkedMapping, type MappingGroup } from './groups.ts';
 import { regexFactory } from './matchers.ts';
 import type { Protections } from './protections.ts';
-import { redirectAction } from './redirect.ts';
+import { redirectAction, reportInactive } from './redirect.ts';
 import { nameOf, provenanceAt, reportAt } from './report-at.ts';
 import { linkRewrite } from './rewrite.ts';
 import type { ParsedService } from './service-name.ts';
@@ -70,7 +70,7 @@ export function translateRoute(mapping: LinkedMapping, place: RoutePlace, contex
       attemptMs: null,
     },
     upgrades: fields.upgrades,
-    insecure: spec.prefix === ACME_PREFIX && spec.prefix_regex !== true ? 'serve' : 'as-domain',
+    insecure: spec.prefix === ACME_PREFIX && match.route.path.kind !== 'regex' ? 'serve' : 'as-domain',
     staleSince: resource.staleSince,
   };
 }
@@ -95,6 +95,7 @@ function routeOutcome(mapping: LinkedMapping, place: RoutePlace, context: RouteC
   const { service } = destination;
   const tools = { regex, report: context.report };
   if (redirects) return { action: refuse ?? redirectAction(resource, service, match.route.path, tools), service: null };
+  reportInactive(resource, context.report);
   const rewrite = linkRewrite(resource, match.route.path, place.fields.regexRewrite, tools);
   if (!rewrite.ok) return { action: refuse ?? rewrite.refuse, service };
   const action: ForwardAction = {
@@ -147,8 +148,7 @@ function scopeOf(
     path: path.kind === 'regex' ? '*' : path.kind === 'exact' ? path.value : `${path.value}*`,
     caseSensitive: path.caseSensitive,
     skipsAuth: spec.bypass_auth === true || spec.host_redirect === true,
-    hasLabels:
-      Object.keys(spec.labels ?? {}).length > 0 || (spec.labels === undefined && context.defaults.hasDefaultLabels),
+    hasLabels: Object.keys(spec.labels ?? {}).length > 0 || context.defaults.hasDefaultLabels,
   };
 }
 

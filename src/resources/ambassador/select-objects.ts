@@ -6,6 +6,7 @@ import { finding, type Report } from '../../diagnostics/finding.ts';
 import { nearest } from '../../diagnostics/nearest.ts';
 import { plural } from '../../diagnostics/render.ts';
 import { carriedVersions, classifyKind, splitApiVersion, type KindRole } from '../resource-kinds.ts';
+import { carriesResources } from '../annotation-objects.ts';
 import { matchesId } from './ambassador-id.ts';
 import type { AmbassadorOptions, KubernetesObject } from './types.ts';
 
@@ -30,7 +31,9 @@ export function selectObjects(
     const found = classifyKind(object.apiVersion, object.kind);
     switch (found.known) {
       case 'foreign':
-        counts.add(isAmbassadorIngress(object, ingressClasses) ? 'ingress' : 'foreign', object);
+        if (isAmbassadorIngress(object, ingressClasses)) counts.add('ingress', object);
+        // What its annotation holds are objects of their own in this list.
+        else if (!carriesResources(object)) counts.add('foreign', object);
         break;
       case 'gateway-api':
         counts.add('gateway-api', object);

@@ -82,7 +82,7 @@ function linkMappings(mappings: readonly MappingResource[], context: RouteContex
     for (const { effect, ...problem } of match.problems) {
       reportAt(report, resource, { severity: effect === 'reject' ? 'error' : 'warning', ...problem });
     }
-    reportNotBuilt(resource, report);
+    reportShadow(resource, report);
     linked.push({ resource, match });
   }
   return linked;
@@ -146,24 +146,16 @@ function reportAttachment(members: readonly LinkedMapping[], { state, reason }: 
   }
 }
 
-/** Fields without which requests are served all the same, only not as fully as written. */
-const notBuilt = {
-  shadow: 'requests are not mirrored to this service',
-  labels: 'requests are not limited by these labels',
-} as const;
-
-function reportNotBuilt(resource: MappingResource, report: Report): void {
-  for (const field of ['shadow', 'labels'] as const) {
-    const value = resource.spec[field];
-    if (value === undefined || value === false) continue;
-    reportAt(report, resource, {
-      severity: 'warning',
-      code: 'not-yet-enforced',
-      message: `\`${field}\` is not built yet: ${notBuilt[field]}.`,
-      path: `spec.${field}`,
-      hint: null,
-    });
-  }
+/** Said here, because whether a shadow is alone shows in its group only. */
+function reportShadow(resource: MappingResource, report: Report): void {
+  if (resource.spec.shadow !== true) return;
+  reportAt(report, resource, {
+    severity: 'warning',
+    code: 'not-yet-enforced',
+    message: '`shadow` is not built yet: requests are not mirrored to this service.',
+    path: 'spec.shadow',
+    hint: null,
+  });
 }
 
 /** Envoy compares a route's hostname with case; here hostnames never have any. Said once. */

@@ -158,7 +158,6 @@ describe('other protections', () => {
     const lenient = refused([unenforced('RateLimitService', 'r', {}), unenforced('RateLimit', 'l', {})], mappings);
     expect(lenient.names).toEqual([]);
     expect(lenient.findings).toMatchObject([
-      { code: 'not-yet-enforced', path: 'spec.labels' },
       { code: 'not-yet-enforced', source: { kind: 'RateLimit' } },
       { code: 'not-yet-enforced', source: { kind: 'RateLimitService' } },
     ]);
