@@ -1,5 +1,5 @@
 /**
- * `node --expose-gc match-heap.ts STATE COUNT PER_HOSTNAME`: heap that a loaded program takes, in bytes.
+ * `node --expose-gc match-heap.ts STATE COUNT PER_HOSTNAME`: heap and buffers that a loaded program takes, in bytes.
  * A process of its own, because the bench has built the same program and would be measured with it.
  */
 import { findRoute, openStoredView, requestsOf } from './match-bench.ts';
