@@ -6,13 +6,22 @@ export interface RouteList {
 }
 
 export function plainRoutes(routes: readonly CompiledRoute[]): RouteList {
-  return { at: (index) => expectRoute(routes[index]) };
+  return {
+    at: (index) => {
+      const route = routes[index];
+      if (route === undefined) throw new Error(NO_ROUTE);
+      return route;
+    },
+  };
 }
 
-/** Parsed routes that stay: recently used ones, between this number and twice as many in the whole isolate. */
-const KEPT = 1024;
-/** More routes than a table in one shard can hold. */
-const LARGEST_LIST = 2 ** 24;
+const NO_ROUTE = 'A table was asked for a route that it does not have.';
+
+/**
+ * Parsed routes that stay: those parsed last, between this much text and twice as much in the whole
+ * isolate. In characters, because a route may be large; a common one has about a thousand.
+ */
+const KEPT_CHARACTERS = 1_500_000;
 /** Stands in a shape where a leaf was; JSON text never holds it raw. */
 const HOLE = '\u0001';
 /** Separates leaves; JSON text never holds it raw either. */
@@ -29,50 +38,39 @@ const DISTINCT = /[\d/.]|.{14}/;
 /**
  * A parsed route costs a good ten times what tells it apart from its neighbours. So each is kept as its
  * distinct strings and a reference to its shape, the JSON around them, which most routes of a table
- * share. Traffic asks for few of many routes: those are kept parsed.
+ * share. Traffic asks for few of many routes: those stay parsed.
  */
 export function packedRoutes(routes: readonly CompiledRoute[], pool: ShapePool): RouteList {
   const packed = routes.map((route) => pack(route, pool));
   // Two arrays of references: an object per route would weigh as much as many a leaf.
   const leaves = packed.map((each) => each.leaves);
   const shapes = packed.map(({ shape }) => shape);
-  const firstKey = parsed.reserve(LARGEST_LIST);
+  const slots: Slots = routes.map(() => null);
   return {
-    at(index) {
-      const key = firstKey + index;
-      const known = parsed.get(key);
-      if (known !== undefined) return known;
-      return parsed.keep(key, unpack(leaves[index], shapes[index]));
-    },
+    at: (index) => slots[index] ?? parsed.keep(slots, index, unpack(leaves[index], shapes[index])),
   };
 }
 
-/** Two generations: when the young one is full it becomes the old one, whose unused routes are then gone. */
+/** The parsed routes of one list by position; null: packed away. */
+type Slots = (CompiledRoute | null)[];
+type Generation = { readonly kept: { readonly slots: Slots; readonly index: number }[]; characters: number };
+
+/** Two generations: when the young one is full, it becomes the old one and the routes of that are packed away. */
 class ParsedRoutes {
-  #young = new Map<number, CompiledRoute>();
-  #old = new Map<number, CompiledRoute>();
-  #nextKey = 0;
+  #young: Generation = { kept: [], characters: 0 };
+  #old = this.#young;
 
-  /** The first of as many keys that nobody else has. */
-  reserve(count: number): number {
-    const first = this.#nextKey;
-    this.#nextKey += count;
-    return first;
-  }
-
-  get(key: number): CompiledRoute | undefined {
-    const young = this.#young.get(key);
-    if (young !== undefined) return young;
-    const old = this.#old.get(key);
-    return old === undefined ? undefined : this.keep(key, old);
-  }
-
-  keep(key: number, route: CompiledRoute): CompiledRoute {
-    this.#young.set(key, route);
-    if (this.#young.size >= KEPT) {
+  keep(slots: Slots, index: number, text: string): CompiledRoute {
+    if (this.#young.characters >= KEPT_CHARACTERS) {
+      for (const each of this.#old.kept) each.slots[each.index] = null;
       this.#old = this.#young;
-      this.#young = new Map();
+      this.#young = { kept: [], characters: 0 };
     }
+    // Written by JSON.stringify, from a route that was checked when the program was decoded.
+    const route: CompiledRoute = JSON.parse(text);
+    slots[index] = route;
+    this.#young.kept.push({ slots, index });
+    this.#young.characters += text.length;
     return route;
   }
 }
@@ -110,20 +108,13 @@ function pack(route: CompiledRoute, pool: ShapePool): Packed {
   return { leaves: own.join(SEPARATOR), shape: pool.get(shape) };
 }
 
-function unpack(leaves: string | undefined, shape: readonly string[] | undefined): CompiledRoute {
-  if (leaves === undefined || shape === undefined) return expectRoute(undefined);
+function unpack(leaves: string | undefined, shape: readonly string[] | undefined): string {
+  if (leaves === undefined || shape === undefined) throw new Error(NO_ROUTE);
   const own = leaves.split(SEPARATOR);
   let text = shape[0] ?? '';
   for (let hole = 1; hole < shape.length; hole += 1) {
     const leaf = own[hole - 1] ?? '';
     text += (leaf.startsWith(QUOTE) ? leaf : (own[Number(leaf)] ?? '')) + (shape[hole] ?? '');
   }
-  // Written by JSON.stringify above, from a route that was checked when the program was decoded.
-  const route: CompiledRoute = JSON.parse(text);
-  return route;
-}
-
-function expectRoute(route: CompiledRoute | undefined): CompiledRoute {
-  if (route === undefined) throw new Error('A table was asked for a route that it does not have.');
-  return route;
+  return text;
 }

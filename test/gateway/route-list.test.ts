@@ -55,6 +55,37 @@ describe('packedRoutes', () => {
     }
   });
 
+  it('bounds what stays parsed by its size, not by its number', () => {
+    const large = (id: string): CompiledRoute => ({
+      ...ROUTE,
+      id,
+      action: { kind: 'respond', status: 200, body: 'x'.repeat(100_000) },
+    });
+    const list = packedRoutes(
+      Array.from({ length: 100 }, (_, index) => large(`route/${index}`)),
+      new ShapePool(),
+    );
+    const first = list.at(0);
+    expect(list.at(0)).toBe(first);
+    for (let index = 1; index < 100; index += 1) list.at(index);
+    expect(list.at(0)).not.toBe(first);
+    expect(list.at(0)).toEqual(first);
+  });
+
+  it('keeps a thousand routes of common size parsed', () => {
+    const list = packedRoutes(
+      Array.from({ length: 1000 }, (_, index) => ({
+        ...ROUTE,
+        id: `route/${index}`,
+        action: { kind: 'respond', status: 200, body: 'x'.repeat(1000) },
+      })),
+      new ShapePool(),
+    );
+    const first = list.at(0);
+    for (let index = 1; index < 1000; index += 1) list.at(index);
+    expect(list.at(0)).toBe(first);
+  });
+
   it('says so when there is no such route', () => {
     expect(() => packedRoutes([], new ShapePool()).at(0)).toThrow('does not have');
   });
