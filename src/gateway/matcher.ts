@@ -8,7 +8,7 @@
 import { compareRank } from '../model/rank.ts';
 import type { CompiledMatch, CompiledRoute } from '../program/route-program.ts';
 import { firstMiss, type MatchFacts, type Miss } from './predicates.ts';
-import type { MatchedRoute, RouteTable, SearchableTable } from './route-table.ts';
+import type { EntryRange, MatchedRoute, SearchableTable } from './route-table.ts';
 
 export interface Matcher {
   /**
@@ -21,83 +21,42 @@ export interface Matcher {
 export function createMatcher(tables: readonly SearchableTable[]): Matcher {
   return {
     match: (facts, random, onlyInsecureServed = false) => {
-      queue.clear();
-      for (const table of tables) table.visit(facts.path, queue.add);
-      for (;;) {
-        const range = queue.next();
-        if (range < 0) return null;
-        const table = queue.table(range);
-        const entry = queue.entry(range);
+      const ranges: EntryRange[] = [];
+      for (const table of tables) table.find(facts.path, ranges);
+      for (let first = firstOf(ranges); first !== null; first = firstOf(ranges)) {
+        const { table } = first;
+        const entry = headOf(first);
         if ((!onlyInsecureServed || table.servesInsecure(entry)) && table.holds(entry, facts, random)) {
           return table.at(entry);
         }
-        queue.advance(range);
+        first.start += 1;
       }
+      return null;
     },
   };
 }
 
-/**
- * Ranges of candidates of the request being matched. One instance, emptied for each request: matching
- * is synchronous, and a few arrays per request would be most of what matching allocates.
- */
-class CandidateQueue {
-  readonly #tables: RouteTable[] = [];
-  readonly #lists: Int32Array[] = [];
-  readonly #next: number[] = [];
-  readonly #end: number[] = [];
-  #count = 0;
-
-  clear(): void {
-    this.#count = 0;
-    // Not kept until overwritten: they would hold a whole replaced program in memory.
-    this.#tables.length = 0;
-    this.#lists.length = 0;
+/** The range whose head is tried first; null: all are used up. Ranges are few: at most three per path element and table. */
+function firstOf(ranges: readonly EntryRange[]): EntryRange | null {
+  let best: EntryRange | null = null;
+  for (const range of ranges) {
+    if (range.start < range.end && (best === null || isBefore(range, best))) best = range;
   }
-
-  readonly add = (table: RouteTable, list: Int32Array, start: number, end: number): void => {
-    this.#tables[this.#count] = table;
-    this.#lists[this.#count] = list;
-    this.#next[this.#count] = start;
-    this.#end[this.#count] = end;
-    this.#count += 1;
-  };
-
-  /** The range whose head comes first, or -1. Ranges are few: at most three per path element and table. */
-  next(): number {
-    let best = -1;
-    for (let range = 0; range < this.#count; range += 1) {
-      if ((this.#next[range] ?? 0) >= (this.#end[range] ?? 0)) continue;
-      if (best < 0 || this.#isBefore(range, best)) best = range;
-    }
-    return best;
-  }
-
-  table(range: number): RouteTable {
-    const table = this.#tables[range];
-    if (table === undefined) throw new Error('The candidate queue has no such range.');
-    return table;
-  }
-
-  entry(range: number): number {
-    return this.#lists[range]?.[this.#next[range] ?? 0] ?? 0;
-  }
-
-  advance(range: number): void {
-    this.#next[range] = (this.#next[range] ?? 0) + 1;
-  }
-
-  #isBefore(a: number, b: number): boolean {
-    const first = this.table(a);
-    const second = this.table(b);
-    if (first === second) return this.entry(a) < this.entry(b);
-    const order = compareRank(first.rank(this.entry(a)), second.rank(this.entry(b)));
-    // A full tie over two tables: the id decides, as it does inside one, wherever the routes are stored.
-    return order === 0 ? first.at(this.entry(a)).route.id < second.at(this.entry(b)).route.id : order < 0;
-  }
+  return best;
 }
 
-const queue = new CandidateQueue();
+function headOf({ list, start, base }: EntryRange): number {
+  return (list[start] ?? 0) - base;
+}
+
+function isBefore(a: EntryRange, b: EntryRange): boolean {
+  const first = headOf(a);
+  const second = headOf(b);
+  if (a.table === b.table) return first < second;
+  const order = compareRank(a.table.rank(first), b.table.rank(second));
+  // A full tie over two tables: the id decides, as it does inside one, wherever the routes are stored.
+  return order === 0 ? a.table.at(first).route.id < b.table.at(second).route.id : order < 0;
+}
 
 export type Candidate = {
   readonly route: CompiledRoute;

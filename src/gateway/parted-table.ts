@@ -2,62 +2,64 @@
  * One table whose routes lie in several shards, as one thing to search.
  *
  * Each shard's table has an index of its own, because shards are taken over from version to version.
- * Asking every one of them would cost a walk per shard; one more index, over the path values of all,
- * says after a single walk which shards can hold a candidate. Most often that is one or two.
+ * Asking every one of them would cost a walk per shard; so one more index, over the paths of all,
+ * names the entries of every part in a single walk.
  */
 import { PathIndex, type PathKey } from './path-index.ts';
-import type { RouteTable, SearchableTable, TableVisitor } from './route-table.ts';
+import type { EntryRange, RouteTable, SearchableTable } from './route-table.ts';
 
-/** Up to this many parts, asking each is cheaper than the index that would say which. */
-const UNINDEXED_PARTS = 3;
+/** Up to this many parts, asking each is cheaper than one more index. */
+const UNJOINED_PARTS = 3;
 
 /** The parts of one table as few searchable tables as are worth it. */
 export function joinParts(parts: readonly RouteTable[]): readonly SearchableTable[] {
-  return parts.length <= UNINDEXED_PARTS ? parts : [new PartedTable(parts)];
+  if (parts.length <= UNJOINED_PARTS) return parts;
+  const indexed = parts.filter((part) => part.isIndexed());
+  const folded = new JoinedIndex(indexed, (part) => part.foldedPathKeys());
+  return [
+    // Asked about every path, as each of them is in its own search.
+    ...parts.filter((part) => !part.isIndexed()),
+    new JoinedIndex(indexed, (part) => part.pathKeys()),
+    ...(folded.isEmpty()
+      ? []
+      : [{ find: (path: string, found: EntryRange[]) => folded.find(path.toLowerCase(), found) }]),
+  ];
 }
 
-class PartedTable implements SearchableTable {
+class JoinedIndex implements SearchableTable {
   readonly #parts: readonly RouteTable[];
-  /** Entries are positions in `#parts`. */
+  /** Entry `e` of part `p` is `p * #stride + e`. */
   readonly #index: PathIndex;
-  readonly #foldedIndex: PathIndex | null;
-  /** Parts without an index of their own are asked about every path. */
-  readonly #always: Int32Array;
-  /** Per part the number of the last search that came to it: several of its values may be prefixes of one path. */
-  readonly #seen: Uint32Array;
-  #search = 0;
+  readonly #stride: number;
 
-  constructor(parts: readonly RouteTable[]) {
-    const plain: PathKey[] = [];
-    const folded: PathKey[] = [];
-    const always: number[] = [];
-    for (const [part, table] of parts.entries()) {
-      const values = table.pathValues();
-      if (values === null) always.push(part);
-      // As prefixes, whatever their kind: naming a part too many costs a walk, its own index decides.
-      for (const value of values?.plain ?? []) plain.push({ kind: 'prefix', value, entry: part });
-      for (const value of values?.folded ?? []) folded.push({ kind: 'prefix', value, entry: part });
-    }
+  constructor(parts: readonly RouteTable[], keysOf: (part: RouteTable) => readonly PathKey[]) {
+    const stride = Math.max(...parts.map(({ size }) => size));
+    const keys = parts.flatMap((table, part) =>
+      keysOf(table).map(({ kind, value, entry }) => ({ kind, value, entry: part * stride + entry })),
+    );
     this.#parts = parts;
-    this.#index = new PathIndex(plain);
-    this.#foldedIndex = folded.length === 0 ? null : new PathIndex(folded);
-    this.#always = Int32Array.from(always);
-    this.#seen = new Uint32Array(parts.length);
+    this.#index = new PathIndex(keys);
+    this.#stride = stride;
   }
 
-  visit(path: string, visitor: TableVisitor): void {
-    this.#search = (this.#search + 1) >>> 0;
-    const visitParts = (list: Int32Array, start: number, end: number): void => {
-      for (let at = start; at < end; at += 1) this.#visitPart(list[at] ?? 0, path, visitor);
-    };
-    visitParts(this.#always, 0, this.#always.length);
-    this.#index.visit(path, visitParts);
-    this.#foldedIndex?.visit(path.toLowerCase(), visitParts);
+  isEmpty(): boolean {
+    return this.#index.data.length === 0;
   }
 
-  #visitPart(part: number, path: string, visitor: TableVisitor): void {
-    if (this.#seen[part] === this.#search) return;
-    this.#seen[part] = this.#search;
-    this.#parts[part]?.visit(path, visitor);
+  find(path: string, found: EntryRange[]): void {
+    const ranges = this.#index.find(path);
+    for (let at = 0; at < ranges.length; at += 2) this.#addRange(ranges[at] ?? 0, ranges[at + 1] ?? 0, found);
+  }
+
+  #addRange(start: number, end: number, found: EntryRange[]): void {
+    const list = this.#index.data;
+    // Entries of one part are neighbours, because entries in a range ascend.
+    for (let from = start, to = start; from < end; from = to) {
+      const part = Math.floor((list[from] ?? 0) / this.#stride);
+      const base = part * this.#stride;
+      while (to < end && (list[to] ?? 0) < base + this.#stride) to += 1;
+      const table = this.#parts[part];
+      if (table !== undefined) found.push({ table, list, base, start: from, end: to });
+    }
   }
 }

@@ -1,10 +1,12 @@
 /**
- * Radix tree over path values, flattened into typed arrays.
+ * Radix tree over path values, flattened into one typed array.
  *
  * A lookup walks the request's path once and yields, for every value that is a prefix of it, the
  * entries stored there: its cost follows the path's length, not the number of routes. Exact values
- * are a third list per node that counts only where the path ends; a regex sits at the literal text it
- * is known to start with. Flat arrays because 100,000 routes as node objects would not fit the heap.
+ * are a list of their own that counts only where the path ends; a regex sits at the literal text it
+ * is known to start with. Flat because 100,000 routes as node objects would not fit the heap; one
+ * array because then most nodes lie whole in one or two lines of the processor's cache, and what
+ * favourites among many routes cost more than those among few is the lines they do not share.
  */
 
 export type PathKey = {
@@ -14,176 +16,161 @@ export type PathKey = {
   readonly entry: number;
 };
 
-/** Receives ranges of `list`; entries in a range ascend. */
-export type RangeVisitor = (list: Int32Array, start: number, end: number) => void;
-
-/** Fields of one node: 32 bytes, so that a step of the walk touches one cache line and the label's. */
-const NODE_FIELDS = 8;
-const LABEL_START = 0;
-const LABEL_LENGTH = 1;
-const FIRST_CHILD = 2;
-const CHILD_COUNT = 3;
-/** Starts of the three lists in `#lists`; a list ends where the next field says. */
-const PREFIX = 4;
-const EXACT = 5;
-const SEGMENTS = 6;
-const LISTS_END = 7;
+/**
+ * A node: these fields, the first characters of its children, ascending, the children's positions,
+ * the entries of the three lists, its label. Text is packed, two characters to an element.
+ */
+const LABEL_LENGTH = 0;
+const CHILD_COUNT = 1;
+/** Lengths of the lists. */
+const PREFIX = 2;
+const EXACT = 3;
+const SEGMENTS = 4;
+const FIELDS = 5;
 const LIST_KINDS = ['prefix', 'exact', 'segments'] as const;
 const SLASH = 0x2f;
 
 export class PathIndex {
-  readonly #nodes: Int32Array;
-  /** Labels of all nodes. */
-  readonly #labels: Uint16Array;
-  /** First character of each node's label; children of one node are neighbours and ascend by it. */
-  readonly #firstUnits: Uint16Array;
-  readonly #lists: Int32Array;
+  /** Holds the ranges that `find` names. */
+  readonly data: Int32Array;
 
   constructor(keys: readonly PathKey[]) {
     const sorted = keys.toSorted(compareKeys);
-    const values: string[] = [];
-    /** Where the keys of each value start in `sorted`. */
-    const starts: number[] = [];
-    for (const [index, { value }] of sorted.entries()) {
-      if (index > 0 && sorted[index - 1]?.value === value) continue;
-      values.push(value);
-      starts.push(index);
-    }
-    const shape = buildShape(values);
-    this.#nodes = new Int32Array(shape.length * NODE_FIELDS);
-    this.#labels = new Uint16Array(shape.reduce((sum, { end, depth }) => sum + end - depth, 0));
-    this.#firstUnits = new Uint16Array(shape.length);
-    this.#lists = new Int32Array(keys.length);
-    const filled = { labels: 0, lists: 0 };
-    for (const [node, { first, terminal, depth, end, firstChild, childCount }] of shape.entries()) {
-      const at = node * NODE_FIELDS;
-      this.#nodes[at + FIRST_CHILD] = firstChild;
-      this.#nodes[at + CHILD_COUNT] = childCount;
-      filled.labels += this.#writeLabel(node, (values[first] ?? '').slice(depth, end), filled.labels);
-      const own = terminal ? sorted.slice(starts[first], starts[first + 1] ?? sorted.length) : [];
-      filled.lists += this.#writeLists(at, own, filled.lists);
-    }
-  }
-
-  #writeLabel(node: number, label: string, start: number): number {
-    this.#firstUnits[node] = label === '' ? 0 : label.charCodeAt(0);
-    this.#nodes[node * NODE_FIELDS + LABEL_START] = start;
-    this.#nodes[node * NODE_FIELDS + LABEL_LENGTH] = label.length;
-    for (let index = 0; index < label.length; index += 1) this.#labels[start + index] = label.charCodeAt(index);
-    return label.length;
-  }
-
-  /** `own` is sorted by kind and entry. */
-  #writeLists(at: number, own: readonly PathKey[], start: number): number {
-    let next = 0;
-    for (const [offset, kind] of LIST_KINDS.entries()) {
-      this.#nodes[at + PREFIX + offset] = start + next;
-      for (; own[next]?.kind === kind; next += 1) this.#lists[start + next] = own[next]?.entry ?? 0;
-    }
-    this.#nodes[at + LISTS_END] = start + next;
-    return next;
-  }
-
-  /** Every entry whose value is a prefix of `path` by its kind's rule. */
-  visit(path: string, visitor: RangeVisitor): void {
-    const nodes = this.#nodes;
-    let node = nodes.length === 0 ? -1 : 0;
-    let position = 0;
-    while (node >= 0) {
-      const at = node * NODE_FIELDS;
-      position = this.#matchLabel(at, path, position);
-      if (position < 0) return;
-      const atEnd = position === path.length;
-      this.#visitList(at + PREFIX, visitor);
-      if (atEnd) this.#visitList(at + EXACT, visitor);
-      if (atEnd || path.charCodeAt(position) === SLASH) this.#visitList(at + SEGMENTS, visitor);
-      node = atEnd ? -1 : this.#childFor(at, path.charCodeAt(position));
-    }
-  }
-
-  /** Every value that has entries. */
-  values(): string[] {
-    const values: string[] = [];
-    const pending: { readonly node: number; readonly before: string }[] =
-      this.#nodes.length === 0 ? [] : [{ node: 0, before: '' }];
+    const data: number[] = [];
+    const pending: Subtree[] = keys.length === 0 ? [] : [{ low: 0, high: keys.length, depth: 0, place: null }];
     for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-      const at = next.node * NODE_FIELDS;
-      const start = this.#nodes[at + LABEL_START] ?? 0;
-      const label = this.#labels.subarray(start, start + (this.#nodes[at + LABEL_LENGTH] ?? 0));
-      const value = next.before + String.fromCharCode(...label);
-      if (this.#nodes[at + PREFIX] !== this.#nodes[at + LISTS_END]) values.push(value);
-      const firstChild = this.#nodes[at + FIRST_CHILD] ?? 0;
-      const childCount = this.#nodes[at + CHILD_COUNT] ?? 0;
-      for (let child = 0; child < childCount; child += 1) pending.push({ node: firstChild + child, before: value });
+      if (next.place !== null) data[next.place] = data.length;
+      pending.push(...writeNode(data, sorted, next).toReversed());
     }
-    return values;
+    this.data = Int32Array.from(data);
   }
 
-  /** The position behind the label, or -1 when the path does not go on with it. */
-  #matchLabel(at: number, path: string, from: number): number {
-    const start = this.#nodes[at + LABEL_START] ?? 0;
-    const length = this.#nodes[at + LABEL_LENGTH] ?? 0;
-    if (from + length > path.length) return -1;
+  /**
+   * Every entry whose value is a prefix of `path` by its kind's rule, as ranges of `data`: start, end,
+   * start, end … Entries in a range ascend.
+   */
+  find(path: string): readonly number[] {
+    const ranges: number[] = [];
+    const data = this.data;
+    let at = data.length === 0 ? -1 : 0;
+    let position = 0;
+    while (at >= 0) {
+      const childCount = data[at + CHILD_COUNT] ?? 0;
+      const prefix = at + FIELDS + elementsFor(childCount) + childCount;
+      const exact = prefix + (data[at + PREFIX] ?? 0);
+      const segments = exact + (data[at + EXACT] ?? 0);
+      const label = segments + (data[at + SEGMENTS] ?? 0);
+      const labelLength = data[at + LABEL_LENGTH] ?? 0;
+      if (!this.#hasText(label, labelLength, path, position)) return ranges;
+      position += labelLength;
+      const atEnd = position === path.length;
+      if (exact > prefix) ranges.push(prefix, exact);
+      if (segments > exact && atEnd) ranges.push(exact, segments);
+      if (label > segments && (atEnd || path.charCodeAt(position) === SLASH)) ranges.push(segments, label);
+      at = atEnd ? -1 : this.#childFor(at, childCount, path.charCodeAt(position));
+    }
+    return ranges;
+  }
+
+  /** What it was made of, in no particular order. */
+  keys(): PathKey[] {
+    const keys: PathKey[] = [];
+    const pending = this.data.length === 0 ? [] : [{ at: 0, before: '' }];
+    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+      const { at, before } = next;
+      const childCount = this.data[at + CHILD_COUNT] ?? 0;
+      const places = at + FIELDS + elementsFor(childCount);
+      const lists: PathKey[] = [];
+      let end = places + childCount;
+      for (const [offset, kind] of LIST_KINDS.entries()) {
+        const start = end;
+        end += this.data[at + PREFIX + offset] ?? 0;
+        for (const entry of this.data.subarray(start, end)) lists.push({ kind, value: '', entry });
+      }
+      let value = before;
+      const labelLength = this.data[at + LABEL_LENGTH] ?? 0;
+      for (let index = 0; index < labelLength; index += 1) value += String.fromCharCode(this.#unitAt(end, index));
+      for (const { kind, entry } of lists) keys.push({ kind, value, entry });
+      for (const place of this.data.subarray(places, places + childCount)) pending.push({ at: place, before: value });
+    }
+    return keys;
+  }
+
+  #hasText(start: number, length: number, path: string, from: number): boolean {
+    if (from + length > path.length) return false;
     for (let index = 0; index < length; index += 1) {
-      if (this.#labels[start + index] !== path.charCodeAt(from + index)) return -1;
+      if (this.#unitAt(start, index) !== path.charCodeAt(from + index)) return false;
     }
-    return from + length;
+    return true;
   }
 
-  #visitList(field: number, visitor: RangeVisitor): void {
-    const start = this.#nodes[field] ?? 0;
-    const end = this.#nodes[field + 1] ?? 0;
-    if (end > start) visitor(this.#lists, start, end);
-  }
-
-  #childFor(at: number, unit: number): number {
-    let low = this.#nodes[at + FIRST_CHILD] ?? 0;
-    let high = low + (this.#nodes[at + CHILD_COUNT] ?? 0);
+  #childFor(at: number, count: number, unit: number): number {
+    const units = at + FIELDS;
+    let low = 0;
+    let high = count;
     while (low < high) {
       const middle = (low + high) >> 1;
-      const found = this.#firstUnits[middle] ?? 0;
-      if (found === unit) return middle;
+      const found = this.#unitAt(units, middle);
+      if (found === unit) return this.data[units + elementsFor(count) + middle] ?? -1;
       if (found < unit) low = middle + 1;
       else high = middle;
     }
     return -1;
   }
+
+  /** One character of packed text. */
+  #unitAt(start: number, index: number): number {
+    const two = this.data[start + (index >> 1)] ?? 0;
+    return (index & 1) === 0 ? two & 0xffff : two >>> 16;
+  }
 }
 
-type ShapeNode = {
-  /** Position of the first value below this node; its characters from `depth` to `end` are the label. */
-  readonly first: number;
+/** Keys `low` to before `high` of the sorted ones, which share their first `depth` characters. */
+type Subtree = {
+  readonly low: number;
+  readonly high: number;
   readonly depth: number;
-  readonly end: number;
-  /** That value ends here. */
-  readonly terminal: boolean;
-  readonly firstChild: number;
-  readonly childCount: number;
+  /** Where its position is to be written; null: the root. */
+  readonly place: number | null;
 };
 
-/** Breadth first, so that the children of a node are neighbours. `values` are distinct and ascend. */
-function buildShape(values: readonly string[]): readonly ShapeNode[] {
-  const shape: ShapeNode[] = [];
-  const ranges: { readonly low: number; readonly high: number; readonly depth: number }[] = [];
-  if (values.length > 0) ranges.push({ low: 0, high: values.length, depth: 0 });
-  for (let node = 0; node < ranges.length; node += 1) {
-    const { low, high, depth } = ranges[node] ?? { low: 0, high: 0, depth: 0 };
-    // The first and the last of a sorted range share what all of it shares.
-    const value = values[low] ?? '';
-    const end = commonLength(value, values[high - 1] ?? '');
-    const terminal = value.length === end;
-    const firstChild = ranges.length;
-    let start = terminal ? low + 1 : low;
-    while (start < high) {
-      const unit = (values[start] ?? '').charCodeAt(end);
-      let stop = start + 1;
-      while (stop < high && (values[stop] ?? '').charCodeAt(end) === unit) stop += 1;
-      ranges.push({ low: start, high: stop, depth: end });
-      start = stop;
-    }
-    shape.push({ first: low, depth, end, terminal, firstChild, childCount: ranges.length - firstChild });
+/** Appends the node and returns what lies below it. */
+function writeNode(data: number[], sorted: readonly PathKey[], { low, high, depth }: Subtree): readonly Subtree[] {
+  const valueAt = (index: number): string => sorted[index]?.value ?? '';
+  // The first and the last of a sorted range share what all of it shares.
+  const value = valueAt(low);
+  const end = commonLength(value, valueAt(high - 1));
+  let own = low;
+  while (own < high && valueAt(own).length === end) own += 1;
+  const entries = sorted.slice(low, own);
+  const bounds: number[] = [];
+  for (let index = own; index < high; index += 1) {
+    if (index === own || valueAt(index - 1).charCodeAt(end) !== valueAt(index).charCodeAt(end)) bounds.push(index);
   }
-  return shape;
+  const lengths = LIST_KINDS.map((kind) => entries.filter((key) => key.kind === kind).length);
+  data.push(end - depth, bounds.length, ...lengths);
+  pushText(data, bounds.map((index) => valueAt(index).charAt(end)).join(''));
+  const places = data.length;
+  for (const _ of bounds) data.push(0);
+  for (const { entry } of entries) data.push(entry);
+  pushText(data, value.slice(depth, end));
+  return bounds.map((start, child) => ({
+    low: start,
+    high: bounds[child + 1] ?? high,
+    depth: end,
+    place: places + child,
+  }));
+}
+
+function elementsFor(characters: number): number {
+  return (characters + 1) >> 1;
+}
+
+function pushText(data: number[], text: string): void {
+  for (let index = 0; index < text.length; index += 2) {
+    const second = index + 1 < text.length ? text.charCodeAt(index + 1) : 0;
+    data.push(text.charCodeAt(index) | (second << 16));
+  }
 }
 
 function commonLength(a: string, b: string): number {
@@ -193,6 +180,7 @@ function commonLength(a: string, b: string): number {
   return length;
 }
 
+/** By value, kind and entry. */
 function compareKeys(a: PathKey, b: PathKey): number {
   if (a.value !== b.value) return a.value < b.value ? -1 : 1;
   return a.kind === b.kind ? a.entry - b.entry : LIST_KINDS.indexOf(a.kind) - LIST_KINDS.indexOf(b.kind);

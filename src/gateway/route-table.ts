@@ -33,12 +33,18 @@ type EntryTests = Pick<CompiledMatch, 'method' | 'headers' | 'query'> & {
   readonly below: number;
 };
 
-/** Receives ranges of entries of a table. */
-export type TableVisitor = (table: RouteTable, list: Int32Array, start: number, end: number) => void;
+/** Entries of a table in rank order: from `start`, which the matcher moves on, to before `end` in `list`, less `base`. */
+export type EntryRange = {
+  readonly table: RouteTable;
+  readonly list: Int32Array;
+  readonly base: number;
+  start: number;
+  readonly end: number;
+};
 
 export interface SearchableTable {
-  /** Ranges of entries that may match this path; every entry that does is in exactly one of them. */
-  visit(path: string, visitor: TableVisitor): void;
+  /** Adds ranges of entries that may match this path; every entry that does is in exactly one of them. */
+  find(path: string, found: EntryRange[]): void;
 }
 
 export class RouteTable implements SearchableTable {
@@ -70,17 +76,32 @@ export class RouteTable implements SearchableTable {
       options.packed && indexed ? packedRoutes(routes, options.shapes ?? new ShapePool()) : plainRoutes(routes);
   }
 
-  /** Ranges of entries that may match this path; every entry that does is in exactly one of them. */
-  visit(path: string, visitor: TableVisitor): void {
-    if (this.#all.length > 0) visitor(this, this.#all, 0, this.#all.length);
-    this.#index?.visit(path, (list, start, end) => visitor(this, list, start, end));
-    this.#foldedIndex?.visit(path.toLowerCase(), (list, start, end) => visitor(this, list, start, end));
+  find(path: string, found: EntryRange[]): void {
+    if (this.#all.length > 0) found.push({ table: this, list: this.#all, base: 0, start: 0, end: this.#all.length });
+    if (this.#index !== null) this.#findIn(this.#index, path, found);
+    if (this.#foldedIndex !== null) this.#findIn(this.#foldedIndex, path.toLowerCase(), found);
   }
 
-  /** What its entries' paths start with, those that ignore case in lower case; null: not indexed, any path may match. */
-  pathValues(): { readonly plain: readonly string[]; readonly folded: readonly string[] } | null {
-    if (this.#all.length > 0) return null;
-    return { plain: this.#index?.values() ?? [], folded: this.#foldedIndex?.values() ?? [] };
+  #findIn(index: PathIndex, path: string, found: EntryRange[]): void {
+    const ranges = index.find(path);
+    for (let at = 0; at < ranges.length; at += 2) {
+      found.push({ table: this, list: index.data, base: 0, start: ranges[at] ?? 0, end: ranges[at + 1] ?? 0 });
+    }
+  }
+
+  /** Without an index, any path may match any entry. */
+  isIndexed(): boolean {
+    return this.#all.length === 0;
+  }
+
+  /** What its index was made of. */
+  pathKeys(): readonly PathKey[] {
+    return this.#index?.keys() ?? [];
+  }
+
+  /** The same of paths that ignore case, in lower case. */
+  foldedPathKeys(): readonly PathKey[] {
+    return this.#foldedIndex?.keys() ?? [];
   }
 
   /** Whether the tests that the index has not answered hold. */

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createMatcher, judgeCandidates } from '../../src/gateway/matcher.ts';
 import { PathIndex } from '../../src/gateway/path-index.ts';
 import { queryValue } from '../../src/gateway/predicates.ts';
-import { RouteTable } from '../../src/gateway/route-table.ts';
+import { RouteTable, type EntryRange } from '../../src/gateway/route-table.ts';
 import type { CompiledRoute } from '../../src/program/route-program.ts';
 import { arbitraryRequest, arbitraryRoutes } from './compiled-route-arbitrary.ts';
 
@@ -38,14 +38,12 @@ describe('RouteTable', () => {
     );
   });
 
-  it('visits only entries whose path value is a prefix, whatever the number of routes', () => {
+  it('finds only entries whose path value is a prefix, whatever the number of routes', () => {
     const routes: CompiledRoute[] = Array.from({ length: 5000 }, (_, index) => route(`/svc-${index}/`, index));
     const table = new RouteTable(routes, { packed: false });
-    let visited = 0;
-    table.visit('/svc-42/a/b', (_, __, start, end) => {
-      visited += end - start;
-    });
-    expect(visited).toBe(1);
+    const found: EntryRange[] = [];
+    table.find('/svc-42/a/b', found);
+    expect(found.map(({ start, end }) => end - start)).toEqual([1]);
   });
 });
 
@@ -66,8 +64,10 @@ describe('PathIndex', () => {
     fc.assert(
       fc.property(fc.array(key, { maxLength: 30 }), value, (keys, path) => {
         const index = new PathIndex(keys.map((each, entry) => ({ ...each, entry })));
-        const found: number[] = [];
-        index.visit(path, (list, start, end) => found.push(...list.subarray(start, end)));
+        const ranges = index.find(path);
+        const found = ranges.flatMap((start, at) =>
+          at % 2 === 0 ? [...index.data.subarray(start, ranges[at + 1])] : [],
+        );
         const expected = keys.flatMap(({ kind, value }, entry) => {
           const rest = path.startsWith(value) ? path.slice(value.length) : null;
           const holds =
@@ -81,7 +81,7 @@ describe('PathIndex', () => {
   });
 
   it('finds nothing when empty', () => {
-    new PathIndex([]).visit('/a', () => expect.unreachable());
+    expect(new PathIndex([]).find('/a')).toEqual([]);
   });
 });
 
