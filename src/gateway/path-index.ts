@@ -18,7 +18,8 @@ export type PathKey = {
 
 /**
  * A node: these fields, the first characters of its children, ascending, the children's positions,
- * the entries of the three lists, its label. Text is packed, two characters to an element.
+ * the entries of the three lists, and its label, which is what every value below goes on with after the
+ * character that led here. Text is packed, two characters to an element.
  */
 const LABEL_LENGTH = 0;
 const CHILD_COUNT = 1;
@@ -61,13 +62,15 @@ export class PathIndex {
       const segments = exact + (data[at + EXACT] ?? 0);
       const label = segments + (data[at + SEGMENTS] ?? 0);
       const labelLength = data[at + LABEL_LENGTH] ?? 0;
-      if (!this.#hasText(label, labelLength, path, position)) return ranges;
+      if (labelLength > 0 && !hasText(data, label, labelLength, path, position)) return ranges;
       position += labelLength;
       const atEnd = position === path.length;
       if (exact > prefix) ranges.push(prefix, exact);
       if (segments > exact && atEnd) ranges.push(exact, segments);
       if (label > segments && (atEnd || path.charCodeAt(position) === SLASH)) ranges.push(segments, label);
-      at = atEnd ? -1 : this.#childFor(at, childCount, path.charCodeAt(position));
+      if (atEnd || childCount === 0) return ranges;
+      at = childFor(data, at, childCount, path.charCodeAt(position));
+      position += 1;
     }
     return ranges;
   }
@@ -89,43 +92,49 @@ export class PathIndex {
       }
       let value = before;
       const labelLength = this.data[at + LABEL_LENGTH] ?? 0;
-      for (let index = 0; index < labelLength; index += 1) value += String.fromCharCode(this.#unitAt(end, index));
+      for (let index = 0; index < labelLength; index += 1) value += String.fromCharCode(unitAt(this.data, end, index));
       for (const { kind, entry } of lists) keys.push({ kind, value, entry });
-      for (const place of this.data.subarray(places, places + childCount)) pending.push({ at: place, before: value });
+      for (let child = 0; child < childCount; child += 1) {
+        const led = String.fromCharCode(unitAt(this.data, at + FIELDS, child));
+        pending.push({ at: this.data[places + child] ?? 0, before: value + led });
+      }
     }
     return keys;
   }
-
-  #hasText(start: number, length: number, path: string, from: number): boolean {
-    if (from + length > path.length) return false;
-    for (let index = 0; index < length; index += 1) {
-      if (this.#unitAt(start, index) !== path.charCodeAt(from + index)) return false;
-    }
-    return true;
-  }
-
-  #childFor(at: number, count: number, unit: number): number {
-    const units = at + FIELDS;
-    let low = 0;
-    let high = count;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      const found = this.#unitAt(units, middle);
-      if (found === unit) return this.data[units + elementsFor(count) + middle] ?? -1;
-      if (found < unit) low = middle + 1;
-      else high = middle;
-    }
-    return -1;
-  }
-
-  /** One character of packed text. */
-  #unitAt(start: number, index: number): number {
-    const two = this.data[start + (index >> 1)] ?? 0;
-    return (index & 1) === 0 ? two & 0xffff : two >>> 16;
-  }
 }
 
-/** Keys `low` to before `high` of the sorted ones, which share their first `depth` characters. */
+function hasText(data: Int32Array, start: number, length: number, path: string, from: number): boolean {
+  if (from + length > path.length) return false;
+  for (let index = 0; index < length; index += 1) {
+    if (unitAt(data, start, index) !== path.charCodeAt(from + index)) return false;
+  }
+  return true;
+}
+
+/** Position of the child that begins with this character, or -1. */
+function childFor(data: Int32Array, at: number, count: number, unit: number): number {
+  const units = at + FIELDS;
+  let low = 0;
+  let high = count;
+  // Children are often a run, as digits are; where they are not, the first guess is as good as another.
+  let guess = unit - unitAt(data, units, 0);
+  while (low < high) {
+    if (guess < low || guess >= high) guess = (low + high) >> 1;
+    const found = unitAt(data, units, guess);
+    if (found === unit) return data[units + elementsFor(count) + guess] ?? -1;
+    if (found < unit) low = guess + 1;
+    else high = guess;
+  }
+  return -1;
+}
+
+/** One character of packed text. */
+function unitAt(data: Int32Array, start: number, index: number): number {
+  const two = data[start + (index >> 1)] ?? 0;
+  return (index & 1) === 0 ? two & 0xffff : two >>> 16;
+}
+
+/** Keys `low` to before `high` of the sorted ones, which share the `depth` characters that lead to them. */
 type Subtree = {
   readonly low: number;
   readonly high: number;
@@ -157,7 +166,7 @@ function writeNode(data: number[], sorted: readonly PathKey[], { low, high, dept
   return bounds.map((start, child) => ({
     low: start,
     high: bounds[child + 1] ?? high,
-    depth: end,
+    depth: end + 1,
     place: places + child,
   }));
 }
