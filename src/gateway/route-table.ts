@@ -51,33 +51,33 @@ export class RouteTable implements SearchableTable {
   /** Entries are positions in rank order; each stands for one match of one route. */
   readonly size: number;
   readonly #routes: RouteList;
-  readonly #routeOf: Int32Array;
-  readonly #matchOf: Uint16Array;
+  /** Per entry the position of its route and of its match there. */
+  readonly #owners: Int32Array;
   readonly #tests: readonly (EntryTests | null)[];
   readonly #servesInsecure: Uint8Array;
   readonly #index: PathIndex | null;
   readonly #foldedIndex: PathIndex | null;
-  readonly #all: Int32Array;
+  /** Every entry, when there is no index. */
+  readonly #all: Int32Array | null;
 
   constructor(routes: readonly CompiledRoute[], options: RouteTableOptions) {
     const entries = rankedEntries(routes);
     this.size = entries.length;
     const indexed = entries.length > UNINDEXED;
-    this.#routeOf = Int32Array.from(entries, ({ route }) => route);
-    this.#matchOf = Uint16Array.from(entries, ({ match }) => match);
+    this.#owners = Int32Array.from(entries.flatMap(({ route, match }) => [route, match]));
     const compiled = entries.map(({ route, compiled }) => ({ compiled, owner: routes[route] }));
     this.#servesInsecure = Uint8Array.from(compiled, ({ owner }) => (owner?.insecure === 'serve' ? 1 : 0));
     this.#tests = compiled.map(({ compiled, owner }) => testsOf(compiled, owner?.below, indexed));
     const keys = indexed ? entries.map(({ compiled }, entry) => keyOf(compiled.path, entry)) : [];
     this.#index = indexOf(keys.filter(({ folded }) => !folded));
     this.#foldedIndex = indexOf(keys.filter(({ folded }) => folded));
-    this.#all = indexed ? new Int32Array(0) : Int32Array.from(entries, (_, entry) => entry);
+    this.#all = indexed ? null : Int32Array.from(entries, (_, entry) => entry);
     this.#routes =
       options.packed && indexed ? packedRoutes(routes, options.shapes ?? new ShapePool()) : plainRoutes(routes);
   }
 
   find(path: string, found: EntryRange[]): void {
-    if (this.#all.length > 0) found.push({ table: this, list: this.#all, base: 0, start: 0, end: this.#all.length });
+    if (this.#all !== null) found.push({ table: this, list: this.#all, base: 0, start: 0, end: this.#all.length });
     if (this.#index !== null) this.#findIn(this.#index, path, found);
     if (this.#foldedIndex !== null) this.#findIn(this.#foldedIndex, path.toLowerCase(), found);
   }
@@ -91,7 +91,7 @@ export class RouteTable implements SearchableTable {
 
   /** Without an index, any path may match any entry. */
   isIndexed(): boolean {
-    return this.#all.length === 0;
+    return this.#all === null;
   }
 
   /** What its index was made of. */
@@ -120,8 +120,8 @@ export class RouteTable implements SearchableTable {
   }
 
   at(entry: number): MatchedRoute {
-    const route = this.#routes.at(this.#routeOf[entry] ?? 0);
-    const match = route.matches[this.#matchOf[entry] ?? 0];
+    const route = this.#routes.at(this.#owners[2 * entry] ?? 0);
+    const match = route.matches[this.#owners[2 * entry + 1] ?? 0];
     if (match === undefined) throw new Error('A table was asked for a match that its route does not have.');
     return { route, match };
   }
