@@ -83,7 +83,8 @@ export class SnapshotCache implements ProgramSource {
 
   /** Loads parts of the live version ahead of need, within a bound. For `waitUntil`; never throws. */
   async prefetch(): Promise<void> {
-    await this.#live?.view.prefetch();
+    const view = this.#live?.view;
+    await view?.prefetch(() => this.#live?.view === view);
   }
 
   status(): SnapshotStatus {
@@ -160,13 +161,23 @@ export class SnapshotCache implements ProgramSource {
       return;
     }
     const view = await createStoredView(this.#reader, pointer, this.#shards);
-    await view.warm(before?.view.hosts() ?? []);
+    try {
+      await view.warm(before?.view.hosts() ?? []);
+    } catch (error) {
+      // What was loaded stays for the next attempt, but what refused versions before it had loaded does not.
+      this.#keepShards(this.#live?.view, view);
+      throw error;
+    }
     // Another refresh may have been faster and gone further.
     if (this.#live !== before && this.#live !== null && !supersedes(pointer, this.#live.pointer)) return;
     this.#live = { pointer, view };
-    this.#shards.keepOnly(view.shardHashes());
+    this.#keepShards(view);
     this.#rejected = null;
     this.#options.log('program-loaded', { version: pointer.version, sequence: pointer.sequence });
+  }
+
+  #keepShards(...views: readonly (StoredView | undefined)[]): void {
+    this.#shards.keepOnly(new Set(views.flatMap((view) => [...(view?.shardHashes() ?? [])])));
   }
 
   /** One line per distinct reason: a store that stays broken is asked again at every refresh. */

@@ -15,6 +15,7 @@ import {
 } from '../program/domain-lookup.ts';
 import { indexKey } from '../program/keys.ts';
 import type { SnapshotReader } from '../program/program-store.ts';
+import { ProgramRejected } from '../program/rejected.ts';
 import type { CompiledDomain } from '../program/route-program.ts';
 import type { Pointer, StoredIndex, StoredIndexPart, TableShards } from '../program/stored-form.ts';
 import { createMatcher } from './matcher.ts';
@@ -100,17 +101,28 @@ export class StoredView implements ProgramView {
     return new Set(this.#index.shards.filter((hash) => hash !== null));
   }
 
-  /** Loads shards nobody asked for yet, one after the other, up to a bound. Failures are left to the request that needs them. */
-  async prefetch(): Promise<void> {
+  /**
+   * Loads shards nobody asked for yet, one after the other, up to a bound and while this version is
+   * the live one. Failures are left to the request that needs the shard.
+   */
+  async prefetch(isLive: () => boolean): Promise<void> {
     let size = 0;
     for (const hash of this.shardHashes()) {
       if (size >= PREFETCH_LIMIT) return;
-      await sleep(PREFETCH_PAUSE_MS);
-      try {
-        size += (await this.#shards.load(hash, this.#packed)).size;
-      } catch {
-        return;
+      let shard = this.#shards.get(hash);
+      if (shard === undefined) {
+        await sleep(PREFETCH_PAUSE_MS);
+        // What it loads after the switch, nobody would forget until the next one.
+        if (!isLive()) return;
+        try {
+          shard = await this.#shards.load(hash, this.#packed);
+        } catch (error) {
+          // A value that is wrong says nothing about the others; a store that fails is left alone.
+          if (error instanceof ProgramRejected) continue;
+          return;
+        }
       }
+      size += shard.size;
     }
   }
 

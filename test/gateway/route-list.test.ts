@@ -31,6 +31,10 @@ const ROUTE: CompiledRoute = {
   timeouts: { requestMs: 3000, idleMs: 0 },
 };
 
+function withBody(id: string, length: number): CompiledRoute {
+  return { ...ROUTE, id, action: { kind: 'respond', status: 200, body: 'x'.repeat(length) } };
+}
+
 describe('packedRoutes', () => {
   it('gives back what was packed', () => {
     fc.assert(
@@ -56,13 +60,8 @@ describe('packedRoutes', () => {
   });
 
   it('bounds what stays parsed by its size, not by its number', () => {
-    const large = (id: string): CompiledRoute => ({
-      ...ROUTE,
-      id,
-      action: { kind: 'respond', status: 200, body: 'x'.repeat(100_000) },
-    });
     const list = packedRoutes(
-      Array.from({ length: 100 }, (_, index) => large(`route/${index}`)),
+      Array.from({ length: 100 }, (_, index) => withBody(`route/${index}`, 100_000)),
       new ShapePool(),
     );
     const first = list.at(0);
@@ -74,11 +73,7 @@ describe('packedRoutes', () => {
 
   it('keeps a thousand routes of common size parsed', () => {
     const list = packedRoutes(
-      Array.from({ length: 1000 }, (_, index) => ({
-        ...ROUTE,
-        id: `route/${index}`,
-        action: { kind: 'respond', status: 200, body: 'x'.repeat(1000) },
-      })),
+      Array.from({ length: 1000 }, (_, index) => withBody(`route/${index}`, 1000)),
       new ShapePool(),
     );
     const first = list.at(0);

@@ -65,9 +65,8 @@ describe('PathIndex', () => {
       fc.property(fc.array(key, { maxLength: 30 }), value, (keys, path) => {
         const index = new PathIndex(keys.map((each, entry) => ({ ...each, entry })));
         const ranges = index.find(path);
-        const found = ranges.flatMap((start, at) =>
-          at % 2 === 0 ? [...index.data.subarray(start, ranges[at + 1])] : [],
-        );
+        const found: number[] = [];
+        for (let at = 0; at < ranges.length; at += 2) found.push(...index.data.subarray(ranges[at], ranges[at + 1]));
         const expected = keys.flatMap(({ kind, value }, entry) => {
           const rest = path.startsWith(value) ? path.slice(value.length) : null;
           const holds =

@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { compileModel } from '../../src/compile/compile-model.ts';
 import { GatewayError } from '../../src/diagnostics/errors.ts';
 import { createMemoryView, type ProgramView } from '../../src/gateway/program-view.ts';
@@ -9,7 +9,7 @@ import { createStoredView } from '../../src/gateway/stored-view.ts';
 import { DEFAULT_SETTINGS } from '../../src/model/settings.ts';
 import { encodedValues, encodeProgram } from '../../src/program/encode.ts';
 import type { SnapshotReader } from '../../src/program/program-store.ts';
-import type { RouteProgram } from '../../src/program/route-program.ts';
+import type { CompiledRoute, RouteProgram } from '../../src/program/route-program.ts';
 import type { Pointer } from '../../src/program/stored-form.ts';
 import { arbitraryFacts, arbitraryModel } from '../oracle/model-arbitrary.ts';
 import { aDomain, aRoute } from './gateway-fixture.ts';
@@ -231,6 +231,135 @@ describe('SnapshotCache', () => {
     await cache.reload();
     expect(store.reads.slice(before).map((key) => key.replace(/-.*/, ''))).toEqual(['current', 'index']);
     expect(await routeOf(await request(), 'a.test', '/a')).not.toBeNull();
+  });
+});
+
+/** As many shards as names: one table of each is as large as a shard. */
+function largeProgram(names: readonly string[], path = '/a'): RouteProgram {
+  const small = program(Object.fromEntries(names.map((name) => [name, path])));
+  const padding = 'x'.repeat(60_000);
+  const pad = (route: CompiledRoute): CompiledRoute => ({
+    ...route,
+    action: { kind: 'respond', status: 200, body: padding },
+  });
+  return {
+    ...small,
+    tables: Object.fromEntries(Object.entries(small.tables).map(([id, routes]) => [id, routes.map(pad)])),
+  };
+}
+
+const NAMES = Array.from({ length: 40 }, (_, index) => `host${index}`);
+
+function shardReads({ reads }: FakeStore): string[] {
+  return reads.filter((key) => key.startsWith('shard-'));
+}
+
+function shardsIn({ values }: FakeStore): string[] {
+  return [...values.keys()].filter((key) => key.startsWith('shard-'));
+}
+
+describe('prefetch', () => {
+  it('loads every shard once', async () => {
+    const { store, cache } = harness();
+    await store.publish(largeProgram(NAMES));
+    await cache.reload();
+    await cache.prefetch();
+    expect(shardsIn(store).length).toBeGreaterThan(4);
+    expect(shardReads(store).toSorted()).toEqual(shardsIn(store).toSorted());
+  });
+
+  it('does not wait for shards that are there', async () => {
+    const { store, cache } = harness();
+    await store.publish(largeProgram(NAMES));
+    await cache.reload();
+    await cache.prefetch();
+    const pauses = vi.spyOn(globalThis, 'setTimeout');
+    try {
+      await cache.prefetch();
+      expect(pauses).not.toHaveBeenCalled();
+    } finally {
+      pauses.mockRestore();
+    }
+    expect(shardReads(store)).toHaveLength(shardsIn(store).length);
+  });
+
+  it('ends when its version is replaced', async () => {
+    const { store, cache } = harness();
+    await store.publish(largeProgram(NAMES));
+    await cache.reload();
+    const old = new Set(shardsIn(store));
+    const prefetched = cache.prefetch();
+    await store.publish(largeProgram(NAMES, '/b'));
+    await cache.reload();
+    await prefetched;
+    expect(old.size).toBeGreaterThan(4);
+    // The one that was being read when the version was replaced.
+    expect(shardReads(store).filter((key) => old.has(key)).length).toBeLessThanOrEqual(1);
+  });
+
+  it('goes on behind a damaged shard, and ends when the store fails', async () => {
+    const { store, cache } = harness();
+    await store.publish(largeProgram(NAMES));
+    await cache.reload();
+    const [damaged = ''] = shardsIn(store);
+    store.values.set(damaged, '{}');
+    await cache.prefetch();
+    expect(shardReads(store).toSorted()).toEqual(shardsIn(store).toSorted());
+    await store.publish(largeProgram(NAMES, '/b'));
+    await cache.reload();
+    const before = shardReads(store).length;
+    store.down = true;
+    await cache.prefetch();
+    expect(shardReads(store)).toHaveLength(before + 1);
+  });
+});
+
+describe('shards in memory', () => {
+  it('are those of the live version and of the last one refused', async () => {
+    const { store, cache, request } = harness();
+    await store.publish(largeProgram(NAMES));
+    const view = await request();
+    for (const name of NAMES) await routeOf(view, `${name}.test`, '/a');
+    const refuse = async (path: string): Promise<readonly string[]> => {
+      const known = new Set(shardsIn(store));
+      await store.publish(largeProgram(NAMES, path));
+      const own = shardsIn(store).filter((key) => !known.has(key));
+      const damaged = own.at(-1) ?? '';
+      const text = store.values.get(damaged) ?? '';
+      store.values.set(damaged, '{}');
+      await cache.reload();
+      expect(cache.status().rejected).toContain('hash-mismatch');
+      store.values.set(damaged, text);
+      return own;
+    };
+    const readsOf = (keys: readonly string[]): number => store.reads.filter((key) => keys.includes(key)).length;
+    const first = await refuse('/b');
+    const second = await refuse('/c');
+    const readOfFirst = readsOf(first);
+    expect(readOfFirst).toBeGreaterThan(1);
+    await store.publish(largeProgram(NAMES, '/b'));
+    await cache.reload();
+    // Not remembered from when it was refused, since another was refused after it.
+    expect(readsOf(first) - readOfFirst).toBe(first.length);
+    expect(readsOf(second)).toBeGreaterThan(1);
+  });
+
+  it('what a refused version has loaded is not read again when it is repaired', async () => {
+    const { store, cache, request } = harness();
+    await store.publish(largeProgram(NAMES));
+    const view = await request();
+    for (const name of NAMES) await routeOf(view, `${name}.test`, '/a');
+    const known = new Set(shardsIn(store));
+    await store.publish(largeProgram(NAMES, '/b'));
+    const own = shardsIn(store).filter((key) => !known.has(key));
+    const damaged = own.at(-1) ?? '';
+    const text = store.values.get(damaged) ?? '';
+    store.values.set(damaged, '{}');
+    await cache.reload();
+    store.values.set(damaged, text);
+    await cache.reload();
+    expect(cache.status().rejected).toBeNull();
+    expect(store.reads.filter((key) => own.includes(key))).toHaveLength(own.length + 1);
   });
 });
 
