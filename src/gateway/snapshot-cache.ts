@@ -177,7 +177,9 @@ export class SnapshotCache implements ProgramSource {
   }
 
   #keepShards(...views: readonly (StoredView | undefined)[]): void {
-    this.#shards.keepOnly(new Set(views.flatMap((view) => [...(view?.shardHashes() ?? [])])));
+    const kept = new Set<string>();
+    for (const view of views) for (const hash of view?.shardHashes() ?? []) kept.add(hash);
+    this.#shards.keepOnly(kept);
   }
 
   /** One line per distinct reason: a store that stays broken is asked again at every refresh. */
