@@ -28,7 +28,7 @@ export function joinParts(parts: readonly RouteTable[]): readonly SearchableTabl
 
 class JoinedIndex implements SearchableTable {
   readonly #parts: readonly RouteTable[];
-  /** Entry `e` of part `p` is `p * #stride + e`. */
+  /** Entry `e` of part `p` is `p * #stride + e`. Fits 32 bits: parts are shards, and even two thousand of a million entries do. */
   readonly #index: PathIndex;
   readonly #stride: number;
 
