@@ -23,17 +23,21 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'explain/': ['compile/', 'gateway/', 'policies/', 'program/', 'diagnostics/', 'model/'],
   'objects/': ['policies/', 'diagnostics/'],
   'stores/': ['program/', 'diagnostics/'],
-  'dev/': ['compile/', 'program/', 'stores/', 'diagnostics/', 'model/'],
+  'follow/': ['program/', 'diagnostics/'],
+  'dev/': ['follow/', 'compile/', 'program/', 'stores/', 'diagnostics/', 'model/'],
+  'serve/': ['follow/', 'program/', 'stores/', 'diagnostics/'],
   'commands/': [
     'compile/',
     'config/',
     'dev/',
     'diagnostics/',
     'explain/',
+    'follow/',
     'model/',
     'policies/',
     'program/',
     'resources/',
+    'serve/',
     'stores/',
   ],
 };
@@ -124,7 +128,7 @@ function isAllowed(from: string, target: string): boolean {
   if (rule === undefined) return false;
   const own = rule.endsWith('/') && target.startsWith(rule);
   const exception =
-    target === 'compile/build-program.ts' && (rule === 'dev/' || rule === 'commands/' || rule === 'explain/');
+    target === 'compile/build-program.ts' && ['dev/', 'follow/', 'serve/', 'commands/', 'explain/'].includes(rule);
   const viaIndex = target === 'index.ts' && rule === 'commands/';
   return own || exception || viaIndex || (ALLOWED[rule] ?? []).some((prefix) => target.startsWith(prefix));
 }

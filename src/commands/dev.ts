@@ -1,6 +1,6 @@
 /** `portolan dev`: the gateway on this machine, with the sources as they are now. */
 import { renderFindings } from '../diagnostics/render.ts';
-import { SourcesUnusable } from '../dev/sources-unusable.ts';
+import { SourcesUnusable } from '../follow/sources-unusable.ts';
 import type { DevEvent, DevServer } from '../dev/dev-server.ts';
 import { BuildCache } from '../compile/build-program.ts';
 import { ManifestCache } from '../resources/manifests.ts';
@@ -37,7 +37,7 @@ With --json: one JSON object a line, {event: "ready" | "published" | "failed" | 
     // Loaded here: miniflare is heavy, and every other command starts without it.
     const { startDevServer } = await import('../dev/dev-server.ts');
     const { localStateFolder } = await import('../dev/local-store.ts');
-    const { loadWorkerCode } = await import('../dev/worker-code.ts');
+    const { loadWorkerCode } = await import('./worker-code.ts');
     let server: DevServer | undefined;
     server = await startDevServer({
       port: parsePort('dev', options.port ?? terminal.env['PORT'] ?? DEFAULT_PORT),

@@ -1,8 +1,7 @@
 /** `portolan publish`: sources → a store that a gateway reads. */
-import { buildProgram, type BuildResult } from '../compile/build-program.ts';
-import { countFindings, type Finding } from '../diagnostics/finding.ts';
-import { plural } from '../diagnostics/render.ts';
-import type { AcceptedResources } from '../program/accepted.ts';
+import { buildProgram } from '../compile/build-program.ts';
+import { countFindings } from '../diagnostics/finding.ts';
+import { reasonNotToPublish } from '../follow/reason-not-to-publish.ts';
 import { encodeProgram } from '../program/encode.ts';
 import { loadSources, publishProgram } from '../program/publish.ts';
 import type { StoreTarget } from '../stores/store-target.ts';
@@ -46,7 +45,11 @@ status, code, message, source}], resources, routes, findings, counts}.`,
       const previous = await loadSources(store, signKey === null ? {} : { verifyKey: signKey });
       const unresolved = target.kind === 'local' ? 'echo' : 'refuse';
       const result = buildProgram(input, { ...buildOptions(chosen), unresolved, previous, now });
-      const reason = reasonNotToPublish(result, previous, options.strict === true);
+      const isRefusedByStrict =
+        options.strict === true && exitCodeFor(countFindings(result.findings), true) !== EXIT_OK;
+      const reason = isRefusedByStrict
+        ? 'there are errors or warnings (--strict)'
+        : reasonNotToPublish(result, previous);
       if (reason !== null) return tellOutcome(context, target, result, { reason, report: null, poke: null });
       const report = await publishProgram(store, await encodeProgram(result.program), {
         now,
@@ -70,29 +73,4 @@ function withTarget(options: InputOptions, target: StoreTarget): InputOptions {
     throw usageError('publish', '--to cloudflare does not go with --target self-hosted.');
   }
   return { ...options, target: 'cloudflare' };
-}
-
-/**
- * Why publishing would do harm, or null. A broken resource is no reason: it refuses or its last good
- * version stays. But a source that cannot be read at all would take its routes away, and broader, less
- * protected ones would answer in their place.
- */
-function reasonNotToPublish(result: BuildResult, previous: AcceptedResources, strict: boolean): string | null {
-  const { findings } = result;
-  if (strict && exitCodeFor(countFindings(findings), true) !== EXIT_OK)
-    return 'there are errors or warnings (--strict)';
-  const config = findings.find(({ code }) => code === 'config-not-loaded');
-  if (config !== undefined) return `${config.source?.file ?? 'the configuration'} could not be loaded`;
-  const unread = findings.find((finding) => isUnreadSource(finding));
-  const gone = Object.keys(previous).filter((key) => !Object.hasOwn(result.accepted, key));
-  if (unread === undefined || gone.length === 0) return null;
-  return (
-    `${unread.source?.file ?? 'a source'} could not be read, and ${plural(gone.length, 'published resource')} ` +
-    `may be what it held (${gone.slice(0, 3).join(', ')}${gone.length > 3 ? ', …' : ''})`
-  );
-}
-
-/** An error about a text of which not even the name of its object could be made out. */
-function isUnreadSource({ severity, source }: Finding): boolean {
-  return severity === 'error' && source?.kind === 'File';
 }

@@ -5,20 +5,17 @@
  * first request a person sends is answered by the routes they wrote.
  */
 import * as net from 'node:net';
-import { buildProgram, type BuildInput, type BuildOptions, type BuildResult } from '../compile/build-program.ts';
+import type { BuildInput, BuildOptions, BuildResult } from '../compile/build-program.ts';
 import { UserError } from '../diagnostics/errors.ts';
-import type { AcceptedResources } from '../program/accepted.ts';
-import { EncodeCache } from '../program/encode-cache.ts';
-import { encodeProgram } from '../program/encode.ts';
-import { loadSources, publishProgram, type ProgramStore, type PublishReport } from '../program/publish.ts';
+import { followSources, type SourceFollower } from '../follow/follow-sources.ts';
+import { SourcePublisher } from '../follow/source-publisher.ts';
+import type { ProgramStore, PublishReport } from '../program/publish.ts';
 import type { CompiledUpstream } from '../program/route-program.ts';
 import { EchoPool } from './echo-pool.ts';
 import { MAX_DIRECT_BINDINGS, startGatewayRuntime, type GatewayRuntime } from './gateway-runtime.ts';
 import { listeningPort } from './listening-port.ts';
 import { kvStore, openLocalStore } from './local-store.ts';
 import { startRelay, type RelayServer } from './relay-server.ts';
-import { SourcesUnusable } from './sources-unusable.ts';
-import { watchPaths, type Watcher } from './watch.ts';
 
 /** What one reading of the sources gives. */
 export type LoadedSources = { readonly input: BuildInput; readonly watch: readonly string[] };
@@ -70,22 +67,16 @@ class DevRun {
   readonly #options: DevOptions;
   readonly #echoes = new EchoPool();
   readonly #backends = new Map<string, URL>();
+  readonly #publisher: SourcePublisher;
   #upstreams: ReadonlyMap<string, CompiledUpstream> = new Map();
-  #accepted: AcceptedResources = {};
-  readonly #encodeCache = new EncodeCache();
-  readonly #sourcesCache = new EncodeCache();
   #relay: RelayServer | undefined;
   #runtime: GatewayRuntime | undefined;
-  #store: ProgramStore | undefined;
-  #watcher: Watcher | undefined;
-  #watched = '';
-  /** Rebuilds run one after the other; a change during one asks for exactly one more. */
-  #running: Promise<void> | undefined;
-  #again = false;
-  #closed = false;
+  #follower: SourceFollower | undefined;
 
   constructor(options: DevOptions) {
+    const { build, echo } = options;
     this.#options = options;
+    this.#publisher = new SourcePublisher({ build: { ...build, unresolved: echo ? 'echo' : build.unresolved } });
   }
 
   async start(): Promise<DevServer> {
@@ -94,7 +85,7 @@ class DevRun {
     const local = await openLocalStore(stateFolder);
     let first: BuildResult;
     try {
-      this.#accepted = await loadSources(local.store);
+      await this.#publisher.recall(local.store);
       first = await this.#publish(local.store, sources.input);
     } finally {
       await local.close();
@@ -111,8 +102,13 @@ class DevRun {
       ),
       onLog: (line) => onEvent({ type: 'log', line }),
     });
-    this.#store = await kvStore(this.#runtime.miniflare);
-    this.#watch(sources.watch);
+    const store = await kvStore(this.#runtime.miniflare);
+    this.#follower = followSources({
+      watch: sources.watch,
+      load: this.#options.load,
+      onLoaded: async ({ input }) => void (await this.#publish(store, input)),
+      onFailed: (message) => onEvent({ type: 'failed', message }),
+    });
     return {
       url: `http://127.0.0.1:${port}`,
       first,
@@ -122,9 +118,7 @@ class DevRun {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    this.#watcher?.close();
-    await this.#running;
+    await this.#follower?.close();
     await this.#runtime?.close();
     await this.#relay?.close();
     await this.#echoes.close();
@@ -132,57 +126,14 @@ class DevRun {
 
   async #publish(store: ProgramStore, input: BuildInput): Promise<BuildResult> {
     const started = performance.now();
-    const now = new Date().toISOString();
-    const { build, echo } = this.#options;
-    const unresolved = echo ? 'echo' : build.unresolved;
-    const result = buildProgram(input, { ...build, unresolved, previous: this.#accepted, now });
-    const report = await publishProgram(store, await encodeProgram(result.program, { cache: this.#encodeCache }), {
-      now,
-      sources: result.accepted,
-      sourcesCache: this.#sourcesCache,
-      // Only at start: listing keys through a busy runtime would make every change slower to go live.
-      prune: this.#runtime === undefined,
-    });
-    this.#accepted = result.accepted;
+    const result = this.#publisher.build(input);
+    // Pruned at start only: listing keys through a busy runtime would make every change slower to go live.
+    const report = await this.#publisher.publish(store, result, this.#runtime === undefined);
     this.#upstreams = new Map(result.program.upstreams.map((upstream) => [upstream.id, upstream]));
     // A backend must listen before a request can be routed to it; the program is not loaded before reload().
     if (this.#runtime !== undefined) await this.#runtime.reload();
     this.#options.onEvent({ type: 'published', result, report, tookMs: performance.now() - started });
     return result;
-  }
-
-  #watch(paths: readonly string[]): void {
-    const key = paths.toSorted().join('\n');
-    if (key === this.#watched || this.#closed) return;
-    this.#watched = key;
-    this.#watcher?.close();
-    this.#watcher = watchPaths(paths, { onChange: () => this.#rebuildSoon() });
-  }
-
-  #rebuildSoon(): void {
-    if (this.#running !== undefined) {
-      this.#again = true;
-      return;
-    }
-    this.#running = this.#rebuild().finally(() => {
-      this.#running = undefined;
-      if (!this.#again || this.#closed) return;
-      this.#again = false;
-      this.#rebuildSoon();
-    });
-  }
-
-  async #rebuild(): Promise<void> {
-    try {
-      const sources = await this.#options.load();
-      if (this.#store !== undefined) await this.#publish(this.#store, sources.input);
-      this.#watch(sources.watch);
-    } catch (error) {
-      // Whatever is wrong with the input, the program that serves stays.
-      if (error instanceof SourcesUnusable) this.#watch(error.watch);
-      const message = error instanceof UserError ? error.message : String(error instanceof Error ? error.stack : error);
-      this.#options.onEvent({ type: 'failed', message });
-    }
   }
 
   async #addressOf(upstreamId: string): Promise<URL | null> {

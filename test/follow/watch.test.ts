@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { watchPaths, type Watcher } from '../../src/dev/watch.ts';
+import { watchPaths, type Watcher } from '../../src/follow/watch.ts';
 
 let root: string;
 let watcher: Watcher;
