@@ -16,6 +16,10 @@ export type WorkerdOptions = {
   readonly folder: string;
   /** Folder of KV values, bound as `ROUTES`. */
   readonly kvFolder?: string;
+  /** Address of a KV server, bound as `ROUTES` instead of a folder. */
+  readonly kvAddress?: string;
+  /** Opens a second port that leads to the entrypoint `Control`. Default false. */
+  readonly control?: boolean;
   /** Durable Object class by binding name. */
   readonly objects?: Readonly<Record<string, string>>;
   /** Address (`127.0.0.1:9000`) by service binding name. */
@@ -26,6 +30,8 @@ export type WorkerdOptions = {
 
 export type WorkerdProcess = {
   readonly port: number;
+  /** 0 without `control`. */
+  readonly controlPort: number;
   readonly pid: number;
   close(): Promise<void>;
 };
@@ -33,15 +39,17 @@ export type WorkerdProcess = {
 export async function startWorkerd(options: WorkerdOptions): Promise<WorkerdProcess> {
   fs.mkdirSync(path.join(options.folder, 'objects'), { recursive: true });
   const port = await freePort();
+  const controlPort = options.control === true ? await freePort() : 0;
   const configFile = path.join(options.folder, 'config.capnp');
   fs.writeFileSync(path.join(options.folder, 'worker.js'), options.code);
-  fs.writeFileSync(configFile, renderConfig(options, port));
+  fs.writeFileSync(configFile, renderConfig(options, port, controlPort));
   const log = fs.openSync(path.join(options.folder, 'workerd.log'), 'a');
   const child = spawn(workerdBinary(), ['serve', configFile], { stdio: ['ignore', log, log] });
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   await waitForPort(port, child, path.join(options.folder, 'workerd.log'));
   return {
     port,
+    controlPort,
     pid: child.pid ?? 0,
     close: async () => {
       child.kill('SIGTERM');
@@ -59,10 +67,10 @@ export function workerdBinary(): string {
   return (require('workerd') as { default: string }).default;
 }
 
-function renderConfig(options: WorkerdOptions, port: number): string {
-  const { folder, kvFolder, objects = {}, backends, text = {}, v8Flags = [] } = options;
+function renderConfig(options: WorkerdOptions, port: number, controlPort: number): string {
+  const { folder, kvFolder, kvAddress, objects = {}, backends, text = {}, v8Flags = [] } = options;
   const bindings = [
-    ...(kvFolder === undefined ? [] : ['(name = "ROUTES", kvNamespace = "kv")']),
+    ...(kvFolder === undefined && kvAddress === undefined ? [] : ['(name = "ROUTES", kvNamespace = "kv")']),
     ...Object.entries(objects).map(
       ([name, className]) => `(name = "${name}", durableObjectNamespace = "${className}")`,
     ),
@@ -73,6 +81,7 @@ function renderConfig(options: WorkerdOptions, port: number): string {
     '(name = "main", worker = .main)',
     `(name = "objects", disk = (path = ${JSON.stringify(path.join(folder, 'objects'))}, writable = true))`,
     ...(kvFolder === undefined ? [] : [`(name = "kv", disk = (path = ${JSON.stringify(kvFolder)}, writable = true))`]),
+    ...(kvAddress === undefined ? [] : [`(name = "kv", external = (address = "${kvAddress}", http = ()))`]),
     ...Object.entries(backends).map(
       ([name, address]) => `(name = "${name}", external = (address = "${address}", http = ()))`,
     ),
@@ -80,10 +89,18 @@ function renderConfig(options: WorkerdOptions, port: number): string {
   const namespaces = Object.values(objects).map(
     (name) => `(className = "${name}", uniqueKey = "${name}", enableSql = true)`,
   );
+  const sockets = [
+    `(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")`,
+    ...(controlPort === 0
+      ? []
+      : [
+          `(name = "control", address = "127.0.0.1:${controlPort}", http = (), service = (name = "main", entrypoint = "Control"))`,
+        ]),
+  ];
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [${services.join(',\n    ')}],
-  sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")],
+  sockets = [${sockets.join(',\n    ')}],
   v8Flags = [${v8Flags.map((flag) => JSON.stringify(flag)).join(', ')}]
 );
 const main :Workerd.Worker = (
