@@ -1,0 +1,55 @@
+/**
+ * `npm run faults [-- F8 F9 …] [--short]`: runs the fault scenarios one after the other and prints one
+ * JSON line for each. Exit code 1 when one of them did not hold.
+ */
+import { parseArgs } from 'node:util';
+import { Stage, type Figures, type Scenario } from './scenario.ts';
+
+type Entry = { readonly load: () => Promise<{ readonly run: Scenario }>; readonly limitSeconds: number };
+
+const SCENARIOS: Readonly<Record<string, Entry>> = {
+  F8: { load: () => import('./f08-kv-gone-warm.ts'), limitSeconds: 60 },
+  F9: { load: () => import('./f09-kv-gone-cold.ts'), limitSeconds: 60 },
+};
+
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { short: { type: 'boolean' } } });
+const names = positionals.length > 0 ? positionals.map((name) => name.toUpperCase()) : Object.keys(SCENARIOS);
+const unknown = names.find((name) => !Object.hasOwn(SCENARIOS, name));
+if (unknown !== undefined) {
+  console.error(`There is no fault "${unknown}"; faults are ${Object.keys(SCENARIOS).join(', ')}.`);
+  process.exit(2);
+}
+
+let isAllHeld = true;
+for (const name of names) {
+  const figures = await runLimited(name);
+  isAllHeld &&= figures.ok;
+  console.log(JSON.stringify(figures));
+}
+await Stage.endAll();
+// What a scenario that was given up still awaits must not hold the process.
+process.exit(isAllHeld ? 0 : 1);
+
+async function runLimited(name: string): Promise<Figures> {
+  const entry = SCENARIOS[name];
+  if (entry === undefined) throw new Error(`There is no fault ${name}.`);
+  const { limitSeconds } = entry;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const tooLong = new Promise<Figures>((resolve) => {
+    timer = setTimeout(() => resolve(failed(name, `not done after ${limitSeconds} s`)), limitSeconds * 1000);
+  });
+  const started = performance.now();
+  try {
+    const { run } = await entry.load();
+    const figures = await Promise.race([run({ scale: values.short === true ? 'short' : 'full' }), tooLong]);
+    return { ...figures, seconds: Math.round((performance.now() - started) / 100) / 10 };
+  } catch (error) {
+    return failed(name, error instanceof Error ? (error.stack ?? error.message) : String(error));
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function failed(fault: string, why: string): Figures {
+  return { fault, ok: false, broken: [why] };
+}
