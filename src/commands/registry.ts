@@ -8,6 +8,7 @@ import { explainCommand } from './explain.ts';
 import { initCommand } from './init.ts';
 import { publishCommand } from './publish.ts';
 import { routesCommand } from './routes.ts';
+import { serveCommand } from './serve.ts';
 import { testCommand } from './test.ts';
 
 export const COMMANDS: readonly Command[] = [
@@ -18,6 +19,7 @@ export const COMMANDS: readonly Command[] = [
   testCommand,
   compileCommand,
   devCommand,
+  serveCommand,
   publishCommand,
   echoCommand,
 ];

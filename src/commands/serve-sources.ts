@@ -1,0 +1,84 @@
+/** `serve` with sources: compiled and published into the state folder at start, and again at every change. */
+import { BuildCache } from '../compile/build-program.ts';
+import type { BuildResult } from '../compile/build-program.ts';
+import { UserError } from '../diagnostics/errors.ts';
+import { countFindings, type Finding } from '../diagnostics/finding.ts';
+import { followSources, type SourceFollower } from '../follow/follow-sources.ts';
+import { reasonNotToPublish } from '../follow/reason-not-to-publish.ts';
+import { SourcePublisher } from '../follow/source-publisher.ts';
+import type { ProgramStore, PublishReport } from '../program/publish.ts';
+import { ManifestCache } from '../resources/manifests.ts';
+import type { ServeLog } from '../serve/serve-log.ts';
+import { buildOptions } from './build-from-options.ts';
+import type { Terminal } from './command.ts';
+import type { InputOptions } from './input-options.ts';
+import { readSignKey } from './sign-key.ts';
+import { loadInput, type LoadedInput } from './sources.ts';
+
+export type ServedSources = {
+  /** Throws UserError when the sources as a whole are no program to serve. */
+  readonly prepare: (store: ProgramStore) => Promise<void>;
+  /** `onPublished` is called after every later publish. */
+  readonly follow: (store: ProgramStore, onPublished: () => Promise<unknown>) => SourceFollower;
+};
+
+export type ServedSourcesOptions = {
+  readonly options: InputOptions;
+  readonly terminal: Pick<Terminal, 'cwd' | 'stdin' | 'env'>;
+  /** Of the first build, to be read by a person. */
+  readonly onFirstFindings: (findings: readonly Finding[]) => void;
+  readonly log: ServeLog;
+};
+
+export function servedSources({ options, terminal, onFirstFindings, log }: ServedSourcesOptions): ServedSources {
+  const signKey = readSignKey(terminal.env['PORTOLAN_SIGN_KEY']);
+  const publisher = new SourcePublisher({
+    build: { ...buildOptions(options), cache: new BuildCache() },
+    ...(signKey !== null && { signKey }),
+  });
+  const manifests = new ManifestCache();
+  const load = (): Promise<LoadedInput> => loadInput(options, terminal, manifests);
+  let watch: readonly string[] = [];
+
+  async function publish(store: ProgramStore, { input }: LoadedInput): Promise<BuildResult> {
+    const result = publisher.build(input);
+    const reason = reasonNotToPublish(result, publisher.accepted);
+    if (reason !== null) throw new UserError(`nothing was published: ${reason}`);
+    const report = await publisher.publish(store, result, true);
+    log(report.skipped === 'empty' ? 'warning' : 'info', 'published', publishedFields(result, report));
+    return result;
+  }
+
+  return {
+    prepare: async (store) => {
+      await publisher.recall(store);
+      const loaded = await load();
+      const result = await publish(store, loaded);
+      onFirstFindings(result.findings);
+      ({ watch } = loaded);
+    },
+    follow: (store, onPublished) =>
+      followSources({
+        watch,
+        load,
+        onLoaded: async (loaded) => {
+          const result = await publish(store, loaded);
+          logFindings(result.findings, log);
+          await onPublished();
+        },
+        onFailed: (message) => log('error', 'not-published', { message }),
+      }),
+  };
+}
+
+function publishedFields({ counts, findings }: BuildResult, report: PublishReport): Readonly<Record<string, unknown>> {
+  const { version, skipped, written } = report;
+  return { version, skipped, written: written.length, routes: counts.routes, findings: countFindings(findings) };
+}
+
+/** Information was printed at start; what changes later and matters is a line each. */
+function logFindings(findings: readonly Finding[], log: ServeLog): void {
+  for (const { severity, code, message, source, path, hint } of findings) {
+    if (severity !== 'info') log(severity, 'finding', { code, message, source, path, hint });
+  }
+}

@@ -1,0 +1,68 @@
+/** One edge process: the public listener's descriptor, a private control socket, and the program it serves. */
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import type { ServeLog } from './serve-log.ts';
+import { relayRuntimeLine } from './serve-log.ts';
+import { askSocket } from './unix-socket.ts';
+import { WorkerdProcess } from './workerd-process.ts';
+
+export type EdgeOptions = {
+  readonly configFile: string;
+  readonly runFolder: string;
+  /** Unique among all processes of this node's life. */
+  readonly name: string;
+  /** Descriptor of the listening socket. */
+  readonly listener: number;
+  readonly log: ServeLog;
+};
+
+/** A process that has not answered by then will not. */
+const START_TIMEOUT_MS = 20_000;
+const POLL_MS = 10;
+/** Loading a large program takes a while on a busy machine. */
+const RELOAD_TIMEOUT_MS = 30_000;
+
+export class EdgeProcess {
+  readonly process: WorkerdProcess;
+  readonly #socket: string;
+
+  constructor({ configFile, runFolder, name, listener, log }: EdgeOptions) {
+    const socketName = `${name}.sock`;
+    this.#socket = path.join(runFolder, socketName);
+    this.process = new WorkerdProcess({
+      configFile,
+      args: ['--socket-fd', 'http=3', '--socket-addr', `control=unix:${socketName}`],
+      workingFolder: runFolder,
+      listener,
+      onLine: (line) => relayRuntimeLine(line, log),
+    });
+    // The runtime leaves the file behind.
+    void this.process.ended.then(() => fs.rmSync(this.#socket, { force: true }));
+  }
+
+  /** Waits until the process answers and has loaded what there is. Returns the version it serves; null: none. */
+  async ready(): Promise<string | null> {
+    const deadline = Date.now() + START_TIMEOUT_MS;
+    for (;;) {
+      try {
+        return await this.reload();
+      } catch (error) {
+        if (this.process.hasEnded) throw new Error('the process ended while it started', { cause: error });
+        if (Date.now() > deadline) throw new Error(`no answer within ${START_TIMEOUT_MS} ms`, { cause: error });
+        await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      }
+    }
+  }
+
+  /** Makes the process look at the pointer now. Returns the version it serves afterwards. */
+  async reload(): Promise<string | null> {
+    const answer = await askSocket(this.#socket, { method: 'POST', path: '/reload' }, RELOAD_TIMEOUT_MS);
+    if (answer.status !== 200) throw new Error(`the process answered ${answer.status} to a reload`);
+    return versionOf(JSON.parse(answer.body));
+  }
+}
+
+function versionOf(answer: unknown): string | null {
+  if (typeof answer !== 'object' || answer === null || !('version' in answer)) return null;
+  return typeof answer.version === 'string' ? answer.version : null;
+}

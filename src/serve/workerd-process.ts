@@ -1,0 +1,85 @@
+/** One workerd as a child process: its log lines, its end, and how it is asked to end. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { createInterface } from 'node:readline';
+
+export type WorkerdOptions = {
+  readonly configFile: string;
+  /** Further arguments, for example the addresses of sockets. */
+  readonly args: readonly string[];
+  /** Unix socket addresses of the configuration are relative to it. */
+  readonly workingFolder: string;
+  /** Handed on as descriptor 3. */
+  readonly listener?: number;
+  /** One line of output. */
+  readonly onLine: (line: string) => void;
+};
+
+/** How a process ended: its exit code, or the signal that ended it. */
+export type Ended = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
+
+export class WorkerdProcess {
+  readonly #child: ChildProcess;
+  readonly startedAt = Date.now();
+  readonly ended: Promise<Ended>;
+  #hasEnded = false;
+
+  constructor({ configFile, args, workingFolder, listener, onLine }: WorkerdOptions) {
+    const child = spawn(workerdBinary(), ['serve', configFile, ...args], {
+      cwd: workingFolder,
+      stdio: ['ignore', 'pipe', 'pipe', ...(listener === undefined ? [] : [listener])],
+      // A group of its own: Ctrl-C in a terminal goes to the whole group, and workerd would drop its requests.
+      detached: true,
+    });
+    this.#child = child;
+    for (const stream of [child.stdout, child.stderr]) {
+      if (stream !== null) createInterface({ input: stream }).on('line', onLine);
+    }
+    this.ended = new Promise((resolve) => {
+      const finish = (ended: Ended): void => {
+        this.#hasEnded = true;
+        resolve(ended);
+      };
+      child.once('exit', (code, signal) => finish({ code, signal }));
+      child.once('error', (error) => {
+        onLine(error.message);
+        finish({ code: null, signal: null });
+      });
+    });
+  }
+
+  /** null: it could not be started. */
+  get pid(): number | null {
+    return this.#child.pid ?? null;
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** Lets requests in flight finish for `drainMs`, then kills. Resolves when the process is gone; false: it had to be killed. */
+  async stop(drainMs: number): Promise<boolean> {
+    if (this.#hasEnded) return true;
+    let inTime = true;
+    const deadline = setTimeout(() => {
+      inTime = false;
+      this.kill();
+    }, drainMs);
+    this.#child.kill('SIGTERM');
+    await this.ended;
+    clearTimeout(deadline);
+    return inTime;
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
+}
+
+function workerdBinary(): string {
+  const loaded: unknown = createRequire(import.meta.url)('workerd');
+  if (typeof loaded === 'object' && loaded !== null && 'default' in loaded && typeof loaded.default === 'string') {
+    return loaded.default;
+  }
+  throw new Error('The package workerd does not say where its binary lies.');
+}
