@@ -8,8 +8,9 @@ import { startFaultKv } from './fault-kv.ts';
 import { startBareGateway } from './gateway-process.ts';
 import { publish } from './programs.ts';
 import { askMany, label, type Outcome } from './raw-client.ts';
-import { countBy, Expectations, sleep, Stage, until, type FaultOptions, type Figures } from './scenario.ts';
+import { countBy, Expectations, Stage, until, type FaultOptions, type Figures } from './scenario.ts';
 import { buildVersions } from './versions.ts';
+import { warmUp } from './warm-up.ts';
 
 const ROUTES = 300;
 
@@ -30,13 +31,7 @@ export function run({ scale }: FaultOptions): Promise<Figures> {
       askMany(count, 8, (index) => ({ port, ...versions.target(index % ROUTES) }));
     const held = new Expectations();
 
-    // One request starts the loading; what it does not need is loaded ahead.
-    await load(gateway.port, 1);
-    await until(async () => {
-      const before = kv.reads.filter((key) => key !== 'current').length;
-      await sleep(300);
-      return before > 0 && before === kv.reads.filter((key) => key !== 'current').length;
-    }, 10_000);
+    await warmUp(gateway, kv, versions);
 
     await kv.stop();
     const during: Outcome[] = [];

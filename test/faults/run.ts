@@ -8,8 +8,13 @@ import { Stage, type Figures, type Scenario } from './scenario.ts';
 type Entry = { readonly load: () => Promise<{ readonly run: Scenario }>; readonly limitSeconds: number };
 
 const SCENARIOS: Readonly<Record<string, Entry>> = {
+  F1: { load: () => import('./f01-backend-killed.ts'), limitSeconds: 60 },
+  F2: { load: () => import('./f02-backend-cut.ts'), limitSeconds: 60 },
+  F3: { load: () => import('./f03-black-hole.ts'), limitSeconds: 60 },
   F8: { load: () => import('./f08-kv-gone-warm.ts'), limitSeconds: 60 },
   F9: { load: () => import('./f09-kv-gone-cold.ts'), limitSeconds: 60 },
+  F10: { load: () => import('./f10-kv-slow.ts'), limitSeconds: 120 },
+  F11: { load: () => import('./f11-kv-stale.ts'), limitSeconds: 90 },
 };
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { short: { type: 'boolean' } } });
