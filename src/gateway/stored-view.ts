@@ -145,7 +145,7 @@ export class StoredView implements ProgramView {
     const selected = this.#select(host);
     if (selected === null || selected === undefined) return null;
     const hashes = [...new Set(selected.parts.map(({ shard }) => shard))];
-    const loaded = await Promise.all(hashes.map((shard) => this.#shards.load(shard, this.#packed)));
+    const loaded = await all(hashes.map((shard) => this.#shards.load(shard, this.#packed)));
     return this.#remember(host, selected, new Map(zip(hashes, loaded)));
   }
 
@@ -205,6 +205,15 @@ export class StoredView implements ProgramView {
       return loaded;
     });
   }
+}
+
+/**
+ * As Promise.all, but a failure waits for the others too: they belong to this request, and once it is
+ * over the runtime may leave them unsettled for ever, with whoever joined them.
+ */
+async function all<Value>(works: readonly Promise<Value>[]): Promise<readonly Value[]> {
+  await Promise.allSettled(works);
+  return Promise.all(works);
 }
 
 function zip<A, B>(left: readonly A[], right: readonly B[]): [A, B][] {

@@ -27,7 +27,7 @@ export type Built = { readonly result: BuildResult; readonly encoded: EncodedPro
 export async function buildRoutes(routes: readonly RouteFacts[], cache = new BuildCache()): Promise<Built> {
   const findings: Finding[] = [];
   const report = (finding: Finding): unknown => findings.push(finding);
-  const text = routes.map((route, index) => JSON.stringify(mappingOf(route, index))).join('\n---\n');
+  const text = manifestOf(routes);
   const objects = parseManifests([{ file: 'faults.yaml', text }], report);
   const config = parseConfig({ gateway: { exposeConfigVersion: true } }, report, 'routes.config.ts');
   const result = buildProgram(
@@ -37,6 +37,11 @@ export async function buildRoutes(routes: readonly RouteFacts[], cache = new Bui
   const bad = result.findings.find(({ severity }) => severity !== 'info');
   if (bad !== undefined) throw new Error(`The input has findings: ${bad.code}: ${bad.message}`);
   return { result, encoded: await encodeProgram(result.program) };
+}
+
+/** The Mappings as one YAML stream. */
+export function manifestOf(routes: readonly RouteFacts[]): string {
+  return routes.map((route, index) => JSON.stringify(mappingOf(route, index))).join('\n---\n');
 }
 
 function mappingOf({ prefix, backend, hostname, timeoutMs, idleTimeoutMs, weight, says }: RouteFacts, index: number) {

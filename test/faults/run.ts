@@ -15,6 +15,7 @@ const SCENARIOS: Readonly<Record<string, Entry>> = {
   F9: { load: () => import('./f09-kv-gone-cold.ts'), limitSeconds: 60 },
   F10: { load: () => import('./f10-kv-slow.ts'), limitSeconds: 120 },
   F11: { load: () => import('./f11-kv-stale.ts'), limitSeconds: 90 },
+  F12: { load: () => import('./f12-publisher-killed.ts'), limitSeconds: 120 },
 };
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { short: { type: 'boolean' } } });

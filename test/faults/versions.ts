@@ -28,16 +28,9 @@ export function saidBy(version: number, route: number): string {
   return `route-${route}-text-${Math.floor((version + route) / 2)}`;
 }
 
-export async function buildVersions({ backend, versions, routes }: VersionsOptions): Promise<Versions> {
-  const factsOf = (version: number): RouteFacts[] =>
-    Array.from({ length: routes }, (_, route) => ({
-      prefix: prefixOf(route),
-      hostname: hostnameOf(route),
-      backend,
-      says: saidBy(version, route),
-    }));
+export async function buildVersions({ versions, ...options }: VersionsOptions): Promise<Versions> {
   const built: Built[] = [];
-  for (let version = 0; version < versions; version += 1) built.push(await buildRoutes(factsOf(version)));
+  for (let version = 0; version < versions; version += 1) built.push(await buildVersion(options, version));
   const positions = new Map(built.map(({ encoded }, position) => [encoded.version, position]));
   const versionOf = ({ headers }: Outcome): number | null =>
     positions.get(headers.get('x-portolan-config-version') ?? '') ?? null;
@@ -50,6 +43,23 @@ export async function buildVersions({ backend, versions, routes }: VersionsOptio
       return version !== null && outcome.headers.get('x-program') === saidBy(version, route);
     },
   };
+}
+
+export function buildVersion(options: Pick<VersionsOptions, 'backend' | 'routes'>, version: number): Promise<Built> {
+  return buildRoutes(versionFacts(options, version));
+}
+
+/** The routes of one version, for who writes them to files. */
+export function versionFacts(
+  { backend, routes }: Pick<VersionsOptions, 'backend' | 'routes'>,
+  version: number,
+): readonly RouteFacts[] {
+  return Array.from({ length: routes }, (_, route) => ({
+    prefix: prefixOf(route),
+    hostname: hostnameOf(route),
+    backend,
+    says: saidBy(version, route),
+  }));
 }
 
 function hostnameOf(route: number): string {
