@@ -1,5 +1,5 @@
 /** `portolan publish`: sources → a store that a gateway reads. */
-import { buildProgram } from '../compile/build-program.ts';
+import { buildProgram, type BuildInput } from '../compile/build-program.ts';
 import { countFindings } from '../diagnostics/finding.ts';
 import { reasonNotToPublish } from '../follow/reason-not-to-publish.ts';
 import { encodeProgram } from '../program/encode.ts';
@@ -30,7 +30,10 @@ status, code, message, source}], resources, routes, findings, counts}.`,
   options: {
     ...INPUT_OPTIONS,
     to: { type: 'string', value: 'PLACE', help: 'local, dir:PATH or cloudflare' },
-    'allow-empty': { type: 'boolean', help: 'publish although there is no route at all' },
+    'allow-empty': {
+      type: 'boolean',
+      help: 'publish although -f brings no resource, or there is no route at all',
+    },
   },
   async run(context) {
     const { options, terminal } = context;
@@ -45,16 +48,17 @@ status, code, message, source}], resources, routes, findings, counts}.`,
       const previous = await loadSources(store, signKey === null ? {} : { verifyKey: signKey });
       const unresolved = target.kind === 'local' ? 'echo' : 'refuse';
       const result = buildProgram(input, { ...buildOptions(chosen), unresolved, previous, now });
+      const allowEmpty = options['allow-empty'] === true;
       const isRefusedByStrict =
         options.strict === true && exitCodeFor(countFindings(result.findings), true) !== EXIT_OK;
       const reason = isRefusedByStrict
         ? 'there are errors or warnings (--strict)'
-        : reasonNotToPublish(result, previous);
+        : (reasonNotToPublish(result, previous) ?? (allowEmpty ? null : reasonOfNoManifest(chosen, input)));
       if (reason !== null) return tellOutcome(context, target, result, { reason, report: null, poke: null });
       const report = await publishProgram(store, await encodeProgram(result.program), {
         now,
         sources: result.accepted,
-        allowEmpty: options['allow-empty'] === true,
+        allowEmpty,
         ...(signKey !== null && { signKey }),
       });
       const poke = report.skipped === null ? await opened.announce() : null;
@@ -64,6 +68,13 @@ status, code, message, source}], resources, routes, findings, counts}.`,
     }
   },
 });
+
+/** Whoever names manifests has some: a `kubectl` that failed in a pipe must not take their routes away. */
+function reasonOfNoManifest({ file = [] }: InputOptions, { objects, config }: BuildInput): string | null {
+  // Without routes of the configuration either, the publisher stops by itself.
+  if (file.length === 0 || objects.length > 0 || (config?.routes ?? []).length === 0) return null;
+  return 'what -f names holds no Kubernetes object; --allow-empty publishes the configuration alone';
+}
 
 const EMPTY = 'there is no route in the sources; --allow-empty publishes that all the same';
 

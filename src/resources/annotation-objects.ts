@@ -4,27 +4,28 @@
  */
 import { finding, type Report, type SourceRef } from '../diagnostics/finding.ts';
 import type { KubernetesObject } from './ambassador/types.ts';
+import { CONFIG_ANNOTATION, fileSource, recoverFlat } from './document-identity.ts';
 import { readYaml } from './yaml-document.ts';
 import { isDeeperThan, isRecord } from './record.ts';
 import { splitDocuments } from './split-documents.ts';
 
-const ANNOTATION = 'getambassador.io/config';
-const PATH = `metadata.annotations["${ANNOTATION}"]`;
+const PATH = `metadata.annotations["${CONFIG_ANNOTATION}"]`;
 const MAX_DEPTH = 64;
 
 /** Findings and sources carry the line of the annotation: the text has no lines of its own in the file. */
 export function objectsOfAnnotation(carrier: KubernetesObject, report: Report): readonly KubernetesObject[] {
-  const text = carrier.metadata.annotations[ANNOTATION];
+  const text = carrier.metadata.annotations[CONFIG_ANNOTATION];
   if (text === undefined || !carriesResources(carrier)) return [];
   const line = carrier.locate(PATH);
   return splitDocuments(text).flatMap((part, index) => {
     const { value, problems } = readYaml(part.text, 1);
     const problem = problems[0]?.message ?? mistakeOf(value);
     if (problem === null) return isRecord(value) ? (unfold(value, carrier, line) ?? []) : [];
-    const source = { ...carrier.source, line };
+    const whose = `${carrier.kind} ${carrier.metadata.namespace ?? 'default'}/${carrier.metadata.name}`;
+    const message = `Document ${index + 1} of the annotation of ${whose} is not used: ${problem}.`;
     report(
-      finding('error', 'annotation-invalid', `Document ${index + 1} of this annotation is not used: ${problem}.`, {
-        source: isRecord(value) ? ownSource(value, carrier, line) : source,
+      finding('error', 'annotation-invalid', message, {
+        source: sourceOfUnused(isRecord(value) ? value : recoverFlat(part.text), carrier, line),
         path: PATH,
         hint: 'Correct it, or write the resource as an object of its own.',
       }),
@@ -35,7 +36,7 @@ export function objectsOfAnnotation(carrier: KubernetesObject, report: Report): 
 
 /** Whether the annotation is there, and on a kind where it counts. */
 export function carriesResources({ kind, metadata }: Pick<KubernetesObject, 'kind' | 'metadata'>): boolean {
-  return (kind === 'Service' || kind === 'Ingress') && metadata.annotations[ANNOTATION] !== undefined;
+  return (kind === 'Service' || kind === 'Ingress') && metadata.annotations[CONFIG_ANNOTATION] !== undefined;
 }
 
 function mistakeOf(value: unknown): string | null {
@@ -87,6 +88,18 @@ function unfold(
     source,
     locate: () => line,
   };
+}
+
+/** The resource itself, so that its last good version can be kept; the file when nobody knows which it was. */
+function sourceOfUnused(
+  value: Readonly<Record<string, unknown>> | null,
+  carrier: KubernetesObject,
+  line: number | null,
+): SourceRef {
+  const metadata = value !== null && isRecord(value['metadata']) ? value['metadata'] : {};
+  const isNamed =
+    value !== null && textOf(value['kind']) !== null && textOf(value['name'] ?? metadata['name']) !== null;
+  return isNamed ? ownSource(value, carrier, line) : fileSource(carrier.source.file ?? carrier.metadata.name, line);
 }
 
 function ownSource(

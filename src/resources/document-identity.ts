@@ -11,18 +11,40 @@ export function identifySource(value: unknown, file: string, line: number): Sour
   return { kind, namespace: typeof namespace === 'string' ? namespace : 'default', name, file, line };
 }
 
+/** Nobody's in particular: whatever the text held may be missing now. */
+export function fileSource(file: string, line: number | null): SourceRef {
+  return { kind: 'File', namespace: null, name: file, file, line };
+}
+
+/** A Service or an Ingress may carry resources of its own kinds as the text of this annotation. */
+export const CONFIG_ANNOTATION = 'getambassador.io/config';
+
+/** A list holds many objects: the first one's name would hide that the others are missing too. */
+const LIST_ITEMS = /^[ \t{]*["']?items["']?[ \t]*:[ \t\r]*(\[|$)/m;
+
 /**
  * The object that a broken text most likely describes, so that its last good version can be kept. Where
- * kind or name cannot be made out, the finding is about the file.
+ * kind or name cannot be made out, or the text may hold several objects, the finding is about the file.
  */
 export function recoverSource(text: string, file: string, line: number): SourceRef {
   const start = text.slice(0, 20_000);
-  const kind = capture(start, /^[ \t{]*["']?kind["']?[ \t]*:[ \t]*["']?([A-Za-z]+)/m);
+  const kind = kindText(start);
   const metadata = metadataText(start);
   const name = metadata === null ? null : memberText(metadata, 'name');
-  if (kind === null || metadata === null || name === null)
-    return { kind: 'File', namespace: null, name: file, file, line };
+  const several = LIST_ITEMS.test(start) || text.includes(CONFIG_ANNOTATION);
+  if (kind === null || metadata === null || name === null || several) return fileSource(file, line);
   return { kind, namespace: memberText(metadata, 'namespace') ?? 'default', name, file, line };
+}
+
+/** The same for a document of an annotation, whose name stands at the top level; null when it is not there. */
+export function recoverFlat(text: string): { readonly kind: string; readonly name: string } | null {
+  const kind = kindText(text);
+  const name = capture(text, /^["']?name["']?[ \t]*:[ \t]*["']?([\w.-]+)/m);
+  return kind === null || name === null ? null : { kind, name };
+}
+
+function kindText(text: string): string | null {
+  return capture(text, /^[ \t{]*["']?kind["']?[ \t]*:[ \t]*["']?([A-Za-z]+)/m);
 }
 
 function capture(text: string, expression: RegExp): string | null {

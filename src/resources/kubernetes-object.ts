@@ -2,6 +2,7 @@
 import { nearest } from '../diagnostics/nearest.ts';
 import { finding, type Report, type SourceRef } from '../diagnostics/finding.ts';
 import type { KubernetesObject } from './ambassador/types.ts';
+import { fileSource } from './document-identity.ts';
 import { memberPath, parseFieldPath, type FieldPath } from './field-path.ts';
 import type { ReadDocument } from './read-document.ts';
 import { isDeeperThan, isRecord } from './record.ts';
@@ -29,14 +30,10 @@ export function toObject(value: unknown, place: ObjectPlace): KubernetesObject |
   const line = document.lineOf(path);
   if (!isRecord(value)) {
     const found = Array.isArray(value) ? 'a list' : 'a single value';
-    rejectDocument(
-      report,
-      { kind: 'File', namespace: null, name: file, file, line },
-      {
-        message: `A Kubernetes object is a mapping with \`apiVersion\`, \`kind\` and \`metadata\`, but this document is ${found}.`,
-        hint: 'Remove the document, or indent it under the fields it belongs to.',
-      },
-    );
+    rejectDocument(report, fileSource(file, line), {
+      message: `A Kubernetes object is a mapping with \`apiVersion\`, \`kind\` and \`metadata\`, but this document is ${found}.`,
+      hint: 'Remove the document, or indent it under the fields it belongs to.',
+    });
     return null;
   }
   const { apiVersion, kind } = value;
@@ -51,7 +48,8 @@ export function toObject(value: unknown, place: ObjectPlace): KubernetesObject |
   };
   const mistake = objectMistake(value, name);
   if (mistake !== null || typeof apiVersion !== 'string' || typeof kind !== 'string') {
-    rejectDocument(report, source, mistake ?? missingHead);
+    // Without a name nobody can say which resource is missing now.
+    rejectDocument(report, name === null ? fileSource(file, line) : source, mistake ?? missingHead);
     return null;
   }
   const own = isOwnGroup(apiVersion);
@@ -92,9 +90,12 @@ function objectMistake(value: Readonly<Record<string, unknown>>, name: string | 
   }
   if (!own) return null;
   if (name === null) {
+    const { metadata } = value;
+    const written = isRecord(metadata) ? (metadata['name'] ?? '') : '';
+    const fault = written === '' ? 'has no `metadata.name`' : 'has a `metadata.name` that is not text';
     return {
-      message: 'The object has no `metadata.name`, so it cannot be told apart from others.',
-      hint: 'Give it a name.',
+      message: `This ${String(kind)} ${fault}, so it cannot be told apart from others.`,
+      hint: written === '' ? 'Give it a name.' : 'Put the name in quotes.',
     };
   }
   if (spec !== undefined && spec !== null && !isRecord(spec)) {

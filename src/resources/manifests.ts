@@ -3,6 +3,7 @@
  * finding names the object as far as it can be made out.
  */
 import { finding, type Finding, type Report, type SourceRef } from '../diagnostics/finding.ts';
+import { plural } from '../diagnostics/render.ts';
 import { objectsOfAnnotation } from './annotation-objects.ts';
 import { identifySource, recoverSource } from './document-identity.ts';
 import { toObject } from './kubernetes-object.ts';
@@ -147,12 +148,13 @@ function problemsAt(path: FieldPath, { document, claimed }: PartContext): readon
 function problemFinding(problems: readonly DocumentProblem[], source: SourceRef, part: DocumentPart): Finding {
   const [first] = problems;
   const code = first?.code ?? 'yaml-invalid';
-  const more = problems.length > 1 ? ` (and ${problems.length - 1} more mistakes)` : '';
+  const more = problems.length > 1 ? ` (and ${plural(problems.length - 1, 'more mistake')})` : '';
   const line = first?.line ?? part.line;
   const whose = source.kind === 'File' ? 'This document' : `${source.kind} ${source.name}`;
+  const mistake = /^\s*[{[]/.test(part.text) ? 'is neither valid JSON nor YAML' : 'is not valid YAML';
   const message =
     code === 'yaml-invalid'
-      ? `${whose} is not valid YAML: ${first?.message ?? ''}${more}. Nothing of this document is used; the others are.`
+      ? `${whose} ${mistake}: ${first?.message ?? ''}${more}. Nothing of this document is used; the others are.`
       : `${first?.message ?? ''}${more}, so it is not clear which value counts. ${whose} is not used.`;
   const hint =
     code === 'yaml-invalid'

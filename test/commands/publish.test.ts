@@ -17,7 +17,29 @@ const GOOD = mapping('shop', 'hostname: "*", prefix: /shop/, service: "shop:8080
 const BROKEN = mapping('shop', 'hostname: "*", prefix: /shop/, service: "http://:80"');
 const OTHER = mapping('other', 'hostname: "*", prefix: /other/, service: other');
 
+/** As `kubectl get -o json` prints it: the items come before the kind of the list. */
+function listItem(name: string): object {
+  return {
+    apiVersion: 'getambassador.io/v3alpha1',
+    kind: 'Mapping',
+    metadata: { name, namespace: 'default' },
+    spec: { hostname: '*', prefix: `/${name}/`, service: name },
+  };
+}
+
+function inAnnotation(text: string): string {
+  return `apiVersion: v1
+kind: Service
+metadata:
+  name: quote
+  annotations:
+    getambassador.io/config: |
+${text.replaceAll(/^/gm, '      ')}
+`;
+}
+
 type Answer = {
+  readonly routes: number;
   readonly published: boolean;
   readonly reason: string | null;
   readonly written: string[];
@@ -108,6 +130,44 @@ describe('portolan publish --to dir', () => {
     expect((await publish(`${GOOD}---\n${OTHER}---\n]]] not yaml\n`)).code).toBe(3);
   });
 
+  const list = JSON.stringify({ apiVersion: 'v1', items: ['shop', 'other'].map(listItem), kind: 'List' }, null, 4);
+
+  it('publishes nothing when a list of kubectl is cut off: more than the first object is missing', async () => {
+    expect((await publish(list)).code).toBe(0);
+    const cut = await publish(list.slice(0, (list.length * 2) / 3));
+    expect([cut.code, cut.answer.published, cut.answer.reason]).toEqual([
+      1,
+      false,
+      expect.stringContaining('2 published resources'),
+    ]);
+  });
+
+  it.each([
+    ['a resource loses its name', `${OTHER}---\n${GOOD.replace('name: shop', 'nam: shop')}`],
+    ['the annotation it stood in is broken', `${OTHER}---\n${inAnnotation('kind: [')}`],
+    [
+      'the document of that annotation is broken',
+      `${OTHER}---\n${inAnnotation(GOOD).replace('name: quote', 'name: [quote')}`,
+    ],
+  ])('publishes nothing when %s and it is missing', async (_, text) => {
+    await publish(`${GOOD}---\n${OTHER}`);
+    const { code, answer } = await publish(text);
+    expect([code, answer.published, answer.reason]).toEqual([
+      1,
+      false,
+      expect.stringContaining('Mapping/default/shop'),
+    ]);
+  });
+
+  it('keeps the last good version of a resource in an annotation whose text broke', async () => {
+    const flat =
+      'apiVersion: getambassador.io/v3alpha1\nkind: Mapping\nname: shop\nhostname: "*"\nprefix: /shop/\nservice: shop\n';
+    const first = await publish(inAnnotation(flat));
+    const second = await publish(inAnnotation(flat.replace('/shop/', '[/shop/')));
+    expect(first.answer).toMatchObject({ published: true, refusals: [] });
+    expect(second.answer).toMatchObject({ published: true, refusals: [], routes: first.answer.routes });
+  });
+
   it('publishes nothing when the configuration cannot be loaded', async () => {
     folder.write('routes.config.ts', 'export default {');
     const { code, answer } = await publish(GOOD);
@@ -125,6 +185,18 @@ describe('portolan publish --to dir', () => {
       sequence: 1,
     });
     expect((await publish('# nothing\n', ['--allow-empty'])).answer).toMatchObject({ published: true, sequence: 2 });
+  });
+
+  it('counts manifests as empty although the configuration has a route', async () => {
+    folder.write(
+      'routes.config.ts',
+      RESOLVING_CONFIG.replace('{', "{ routes: [{ name: 'home', path: '/home', respond: { status: 200 } }],"),
+    );
+    await publish(GOOD);
+    const nothing = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [] });
+    const empty = await publish(nothing);
+    expect([empty.code, empty.answer.reason]).toEqual([1, expect.stringContaining('--allow-empty')]);
+    expect((await publish(nothing, ['--allow-empty'])).answer).toMatchObject({ published: true, routes: 1 });
   });
 
   it('publishes nothing with --strict when there is a warning', async () => {

@@ -119,6 +119,20 @@ describe('mistakes in a text', () => {
       'h',
     ],
     ['no name', 'kind: Host\nspec: [\n', 'File', null, 'a.yaml'],
+    [
+      'of a list, none',
+      JSON.stringify({ items: [item('a')], kind: 'List' }, null, 2).slice(0, -1),
+      'File',
+      null,
+      'a.yaml',
+    ],
+    [
+      'of what carries others, none',
+      service('kind: Mapping\nname: x').replace('name: quote', 'name: [quote'),
+      'File',
+      null,
+      'a.yaml',
+    ],
   ])('recovers the identity: %s', (_, text, kind, namespace, name) => {
     expect(parse(text).findings).toMatchObject([{ code: 'yaml-invalid', source: { kind, namespace, name } }]);
   });
@@ -169,7 +183,8 @@ describe('mistakes in a text', () => {
     ['a single value', 'hello\n', 'File', 'a.yaml'],
     ['no kind', 'apiVersion: v1\nmetadata: { name: x }\n', 'File', 'x'],
     ['no apiVersion', 'kind: Mapping\nmetadata: { name: x }\n', 'Mapping', 'x'],
-    ['no name', 'apiVersion: getambassador.io/v2\nkind: Mapping\n', 'Mapping', 'a.yaml'],
+    ['no name', 'apiVersion: getambassador.io/v2\nkind: Mapping\n', 'File', 'a.yaml'],
+    ['a number as name', 'apiVersion: getambassador.io/v2\nkind: Mapping\nmetadata: { name: 1 }\n', 'File', 'a.yaml'],
     ['spec is a list', 'apiVersion: getambassador.io/v2\nkind: Host\nmetadata: { name: x }\nspec: []\n', 'Host', 'x'],
   ])('rejects %s', (_, text, kind, name) => {
     expect(parse(text).objects).toEqual([]);
@@ -274,12 +289,17 @@ describe('annotations', () => {
 
   it('reports a broken document and keeps the other', () => {
     const parsed = parse(
-      service('---\nkind: [\n---\nkind: Mapping\nname: x\n---\napiVersion: ambassador/v2\nkind: Mapping\nname: y'),
+      service(
+        '---\nkind: [\n---\nkind: Mapping\nname: x\n---\napiVersion: ambassador/v2\nkind: Mapping\nname: y\n---\napiVersion: ambassador/v2\nkind: Mapping\n---\nkind: Host\nname: z\nspec: [',
+      ),
     );
     expect(names(parsed)).toEqual(['quote', 'y']);
+    const unknown = { kind: 'File', name: 'a.yaml', line: 8 };
     expect(parsed.findings).toMatchObject([
-      { code: 'annotation-invalid', source: { kind: 'Service', name: 'quote', line: 8 } },
-      { code: 'annotation-invalid', source: { kind: 'Mapping', name: 'x' } },
+      { code: 'annotation-invalid', source: unknown, message: expect.stringContaining('Service shop/quote') },
+      { code: 'annotation-invalid', source: { kind: 'Mapping', namespace: 'shop', name: 'x', line: 8 } },
+      { code: 'annotation-invalid', source: unknown },
+      { code: 'annotation-invalid', source: { kind: 'Host', namespace: 'shop', name: 'z', line: 8 } },
     ]);
   });
 });
