@@ -1,6 +1,6 @@
 /**
  * A small closed-loop HTTP/1.1 load generator on raw sockets: C connections, each sends its next
- * request when the last answer is complete. Bounded by a number of requests, so that runs compare.
+ * request when the last answer is complete. A lost request is not repeated. Bounded by a number of requests, so that runs compare.
  */
 import * as net from 'node:net';
 
@@ -22,7 +22,7 @@ export type LoadResult = {
   readonly p99: number;
   /** Answers by status. */
   readonly statuses: Readonly<Record<string, number>>;
-  /** Connections lost before an answer was complete. */
+  /** Requests whose connection ended before their answer was complete, or could not be made. */
   readonly lost: number;
 };
 
@@ -46,16 +46,22 @@ export async function generateLoad(options: LoadOptions): Promise<LoadResult> {
   };
 }
 
-function runConnection(options: LoadOptions, tally: Tally): Promise<void> {
+/** One client: as long as requests are left, a connection that the other side ended is followed by another. */
+async function runConnection(options: LoadOptions, tally: Tally): Promise<void> {
+  while (tally.next < options.requests) await useConnection(options, tally);
+}
+
+/** Until the requests are used up or the connection ends. */
+function useConnection(options: LoadOptions, tally: Tally): Promise<void> {
   return new Promise((resolve) => {
     const socket = net.connect(options.port, '127.0.0.1');
     socket.setNoDelay(true);
     let buffered: Buffer = Buffer.alloc(0);
     let sentAt = 0;
     let waiting = false;
+    let isConnected = false;
     const send = (): void => {
       if (tally.next >= options.requests) {
-        waiting = false;
         socket.end();
         return;
       }
@@ -65,17 +71,28 @@ function runConnection(options: LoadOptions, tally: Tally): Promise<void> {
       sentAt = performance.now();
       socket.write(options.request(index));
     };
-    socket.on('connect', send);
+    socket.on('connect', () => {
+      isConnected = true;
+      send();
+    });
     socket.on('data', (chunk) => {
       buffered = buffered.length === 0 ? chunk : Buffer.concat([buffered, chunk]);
       const answer = parseAnswer(buffered);
       if (answer === null) return;
       buffered = buffered.subarray(answer.length);
+      waiting = false;
       tally.latencies.push(performance.now() - sentAt);
       tally.statuses[answer.status] = (tally.statuses[answer.status] ?? 0) + 1;
-      send();
+      if (answer.closes) socket.end();
+      else send();
     });
-    socket.on('error', () => undefined);
+    socket.on('error', () => {
+      // A connection that was never made is a request that was never answered.
+      if (!isConnected) {
+        tally.next += 1;
+        tally.lost += 1;
+      }
+    });
     socket.on('close', () => {
       if (waiting) tally.lost += 1;
       resolve();
@@ -83,26 +100,34 @@ function runConnection(options: LoadOptions, tally: Tally): Promise<void> {
   });
 }
 
-/** Length and status of the complete answer at the start of the buffer; null: not complete yet. */
-export function parseAnswer(buffer: Buffer): { readonly length: number; readonly status: string } | null {
+type ParsedAnswer = {
+  readonly length: number;
+  readonly status: string;
+  /** The other side announced that it ends the connection. */
+  readonly closes: boolean;
+};
+
+/** The complete answer at the start of the buffer; null: not complete yet. */
+export function parseAnswer(buffer: Buffer): ParsedAnswer | null {
   const headEnd = buffer.indexOf('\r\n\r\n');
   if (headEnd < 0) return null;
   const head = buffer.toString('latin1', 0, headEnd);
   const status = head.slice(9, 12);
+  const closes = /\r\nconnection: *close/i.test(head);
   const bodyStart = headEnd + 4;
   const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1];
   if (length !== undefined) {
     const end = bodyStart + Number(length);
-    return buffer.length >= end ? { length: end, status } : null;
+    return buffer.length >= end ? { length: end, status, closes } : null;
   }
-  if (!/\r\ntransfer-encoding: *chunked/i.test(head)) return { length: bodyStart, status };
+  if (!/\r\ntransfer-encoding: *chunked/i.test(head)) return { length: bodyStart, status, closes };
   let position = bodyStart;
   for (;;) {
     const lineEnd = buffer.indexOf('\r\n', position);
     if (lineEnd < 0) return null;
     const size = Number.parseInt(buffer.toString('latin1', position, lineEnd), 16);
     position = lineEnd + 2 + size + 2;
-    if (size === 0) return buffer.length >= position ? { length: position, status } : null;
+    if (size === 0) return buffer.length >= position ? { length: position, status, closes } : null;
     if (buffer.length < position) return null;
   }
 }
