@@ -5,7 +5,7 @@ import type { BuildInput } from '../compile/build-program.ts';
 import { readConfigFile } from '../config/load.ts';
 import type { PortolanConfig } from '../config/portolan-config.ts';
 import { UserError } from '../diagnostics/errors.ts';
-import type { Finding } from '../diagnostics/finding.ts';
+import { finding, type Finding } from '../diagnostics/finding.ts';
 import { parseManifests, type ManifestCache } from '../resources/manifests.ts';
 import { EXIT_USAGE, type Terminal } from './command.ts';
 import type { InputOptions } from './input-options.ts';
@@ -44,6 +44,7 @@ export async function loadInput(
   const findings: Finding[] = [];
   const report = (finding: Finding): void => void findings.push(finding);
   const objects = parseManifests(await readSourceFiles(paths, terminal, report), report, cache);
+  if (paths.length > 0 && objects.length === 0 && findings.length === 0) report(nothingRead);
   const { config, dependencies } = await loadConfig(configFile, terminal.cwd, report);
   return {
     input: { objects, config, initialFindings: findings },
@@ -51,6 +52,16 @@ export async function loadInput(
     configUnusable: configFile !== null && config === null,
   };
 }
+
+/** A command in a pipe that failed leaves nothing behind, and no error. */
+const nothingRead = finding(
+  'warning',
+  'source-empty',
+  'What -f names holds no Kubernetes object, so it adds no route.',
+  {
+    hint: 'Was the right file named, and did the command that prints it succeed?',
+  },
+);
 
 /** null: no configuration. A named file that does not exist is an error of its reader. */
 async function findConfig(option: string | undefined, cwd: string): Promise<string | null> {

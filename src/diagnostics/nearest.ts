@@ -2,20 +2,23 @@
  * The known name that a misspelt one most likely meant, or null when none is close.
  *
  * Damerau–Levenshtein distance (swapped neighbours count once), case ignored. At most a third of
- * the word may differ, so that `xyz` is never "corrected" to something unrelated.
+ * the word may differ, so that `xyz` is never "corrected" to something unrelated. A word of five letters
+ * or more that begins a name counts as near, however long the rest: `timeout` for `timeout_ms`.
  */
 export function nearest(word: string, candidates: Iterable<string>): string | null {
   const wanted = word.toLowerCase();
   let best: string | null = null;
   let bestDistance = Math.max(1, Math.floor(wanted.length / 3)) + 1;
+  let beginning: string | null = null;
   for (const candidate of candidates) {
+    if (wanted.length >= 5 && candidate.toLowerCase().startsWith(`${wanted}_`)) beginning ??= candidate;
     const distance = editDistance(wanted, candidate.toLowerCase(), bestDistance);
     if (distance < bestDistance) {
       best = candidate;
       bestDistance = distance;
     }
   }
-  return best;
+  return best ?? beginning;
 }
 
 /** Optimal string alignment distance; gives up with `limit` once it cannot be below. */

@@ -2,6 +2,7 @@
  * Which kinds are known. Everything else of our API groups is most likely a misspelling, and everything
  * outside them is somebody else's.
  */
+import { nearest } from '../diagnostics/nearest.ts';
 
 /** What a kind means to the compiler. `unenforced`: recognised, see ambassador/coverage.ts. */
 export type KindRole = 'Mapping' | 'Host' | 'Listener' | 'Module' | 'unenforced';
@@ -86,6 +87,13 @@ export function classifyKind(apiVersion: string, kind: string): KindClass {
   }
   const legacy = version === 'v1' || version === 'v2';
   return { known: 'resource', role: carried ?? 'unenforced', kind: present, group, legacy };
+}
+
+/** The apiVersion that was most likely meant when a kind of ours stands in a group that nearly is ours; else null. */
+export function nearestApiVersion(apiVersion: string, kind: string): string | null {
+  const { group, version } = splitApiVersion(apiVersion);
+  const near = group === 'ambassador' ? 'getambassador.io' : nearest(group, kindsByGroup.keys());
+  return near !== null && kindsByGroup.get(near)?.includes(kind) === true ? `${near}/${version}` : null;
 }
 
 /** Whether mistakes in such an object are ours to report. */

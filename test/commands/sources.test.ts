@@ -50,6 +50,23 @@ describe('loadInput', () => {
     expect(input.initialFindings).toMatchObject([{ severity: 'error', source: { file: 'a.yaml' } }]);
   });
 
+  it.each(['', '# nothing\n', '{ "apiVersion": "v1", "kind": "List", "items": [] }'])(
+    'says that %j holds nothing',
+    async (text) => {
+      const { input } = await loadInput({ file: ['-'] }, { cwd, stdin: stdin(text) });
+      expect(input.initialFindings).toMatchObject([{ severity: 'warning', code: 'source-empty' }]);
+    },
+  );
+
+  it('says it once of an empty folder, and not of one source of several', async () => {
+    writeFileSync(join(cwd, 'a.yaml'), MAPPING);
+    const empty = mkdtempSync(join(cwd, 'empty-'));
+    const codes = async (file: string[]) =>
+      (await loadInput({ file }, { cwd, stdin: stdin() })).input.initialFindings?.map(({ code }) => code);
+    expect(await codes([empty])).toEqual(['source-empty']);
+    expect(await codes(['a.yaml', '-'])).toEqual([]);
+  });
+
   it.each([
     [{}, 2, /nothing to read: give manifests with -f PATH/],
     [{ config: 'none' }, 2, /nothing to read/],

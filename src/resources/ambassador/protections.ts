@@ -3,7 +3,8 @@
  * not be served as if they did not exist: a route that one of them could cover refuses. Where it is
  * not certain, it counts as covered.
  */
-import type { Report } from '../../diagnostics/finding.ts';
+import { finding, type Report } from '../../diagnostics/finding.ts';
+import { nearest } from '../../diagnostics/nearest.ts';
 import type { RefuseAction } from '../../model/route-model.ts';
 import { compareCodePoints } from '../../model/rank.ts';
 import { isRecord, record, text, type ModuleDefaults } from './module-defaults.ts';
@@ -70,6 +71,7 @@ export function linkProtections(
         if (options.allowUnenforced.has(protection.kind)) reportServedWithout(protection, report);
         else reportRefused(protection, report);
       }
+      for (const name of options.allowUnenforced) if (!allowable.includes(name)) reportNotAllowable(name, report);
     },
   };
 }
@@ -184,6 +186,24 @@ function moduleProtections(module: Located, config: Readonly<Record<string, unkn
       covers: () => true,
       count: 0,
     }));
+}
+
+/** What `--allow-unenforced` can name. */
+const allowable: readonly string[] = [
+  'AuthService',
+  'FilterPolicy',
+  'WebApplicationFirewallPolicy',
+  'EnvoyFilterPolicy',
+  'RateLimitService',
+  ...protectiveModuleKeys.map((key) => `Module.${key}`),
+];
+
+function reportNotAllowable(name: string, report: Report): void {
+  const near = nearest(name, allowable);
+  const message = `\`${name}\` is nothing that makes routes refuse, so --allow-unenforced has no effect with it.`;
+  const hint =
+    near === null ? `Possible are ${allowable.map((kind) => `\`${kind}\``).join(', ')}.` : `Did you mean \`${near}\`?`;
+  report(finding('warning', 'allow-unenforced-unknown', message, { hint }));
 }
 
 function reportRefused({ resource, path, kind, count }: Protection, report: Report): void {

@@ -5,7 +5,7 @@
 import { finding, type Report } from '../../diagnostics/finding.ts';
 import { nearest } from '../../diagnostics/nearest.ts';
 import { plural } from '../../diagnostics/render.ts';
-import { carriedVersions, classifyKind, splitApiVersion, type KindRole } from '../resource-kinds.ts';
+import { carriedVersions, classifyKind, nearestApiVersion, splitApiVersion, type KindRole } from '../resource-kinds.ts';
 import { carriesResources } from '../annotation-objects.ts';
 import { matchesId } from './ambassador-id.ts';
 import type { AmbassadorOptions, KubernetesObject } from './types.ts';
@@ -33,7 +33,7 @@ export function selectObjects(
       case 'foreign':
         if (isAmbassadorIngress(object, ingressClasses)) counts.add('ingress', object);
         // What its annotation holds are objects of their own in this list.
-        else if (!carriesResources(object)) counts.add('foreign', object);
+        else if (!carriesResources(object) && !reportNearGroup(object, report)) counts.add('foreign', object);
         break;
       case 'gateway-api':
         counts.add('gateway-api', object);
@@ -88,6 +88,17 @@ function reportUnknownKind(object: KubernetesObject, group: string, kinds: reado
       },
     ),
   );
+}
+
+/** A misspelt group would take the route away with no more than a word about somebody else's object. */
+function reportNearGroup({ apiVersion, kind, source }: KubernetesObject, report: Report): boolean {
+  const near = nearestApiVersion(apiVersion, kind);
+  if (near === null) return false;
+  const message = `\`${splitApiVersion(apiVersion).group}\` is no group with a ${kind} for the gateway, so this object is not used.`;
+  report(
+    finding('warning', 'kind-unknown', message, { source, path: 'apiVersion', hint: `Did you mean \`${near}\`?` }),
+  );
+  return true;
 }
 
 function reportVersion(object: KubernetesObject, group: string, report: Report): void {

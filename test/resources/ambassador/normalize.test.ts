@@ -108,6 +108,25 @@ describe('which objects count', () => {
     ]);
   });
 
+  it.each([
+    ['getambasador.io/v2', 'Mapping', 'getambassador.io/v2'],
+    ['ambassador/v3alpha1', 'Host', 'getambassador.io/v3alpha1'],
+  ])('takes the group of %s %s for a misspelt one', (apiVersion, kind, meant) => {
+    expect(normalize(`apiVersion: ${apiVersion}\nkind: ${kind}\nmetadata: { name: a }\n`).findings).toMatchObject([
+      { severity: 'warning', code: 'kind-unknown', path: 'apiVersion', hint: `Did you mean \`${meant}\`?` },
+    ]);
+  });
+
+  it.each([
+    ['getambasador.io/v2', 'Deployment'],
+    ['gateway.envoyproxy.io/v1', 'Filter'],
+    ['networking.istio.io/v1', 'EnvoyFilter'],
+  ])('leaves %s %s to others', (apiVersion, kind) => {
+    expect(normalize(`apiVersion: ${apiVersion}\nkind: ${kind}\nmetadata: { name: a }\n`).findings).toMatchObject([
+      { severity: 'info', code: 'kind-ignored' },
+    ]);
+  });
+
   it('says that Gateway API and Ingress are not built', () => {
     const { findings } = normalize(
       [

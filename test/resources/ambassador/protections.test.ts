@@ -182,3 +182,28 @@ describe('other protections', () => {
     expect(open.routes.map(({ action }) => action.kind)).toEqual(['forward', 'redirect']);
   });
 });
+
+describe('allowUnenforced', () => {
+  it.each([
+    ['FilterPolcy', 'Did you mean `FilterPolicy`?'],
+    ['Module.ip_alow', 'Did you mean `Module.ip_allow`?'],
+    ['Filter', expect.stringContaining('`AuthService`')],
+  ])('says that %s names nothing that protects', (name, hint) => {
+    const { names, findings } = refused(policy([{ filters }]), paths, [name]);
+    expect(names).not.toEqual([]);
+    expect(findings).toContainEqual(
+      expect.objectContaining({ severity: 'warning', code: 'allow-unenforced-unknown', source: null, hint }),
+    );
+  });
+
+  it('is silent about a kind that protects, there or not', () => {
+    const all = [
+      'FilterPolicy',
+      'AuthService',
+      'EnvoyFilterPolicy',
+      'WebApplicationFirewallPolicy',
+      'RateLimitService',
+    ];
+    expect(refused([], paths, [...all, 'Module.buffer']).findings).toEqual([]);
+  });
+});
