@@ -30,7 +30,10 @@ import {
 const format = oneOf(STORED_FORMAT);
 const hash = matching(/^[0-9a-f]{64}$/, 'SHA-256');
 const version = matching(/^[0-9a-f]{12}$/, 'version');
-const isoTime = matching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/, 'time');
+/** A date too: nothing can be later than the 91st month, neither for a reader nor for the next publish. */
+const isoTime = refine(matching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/, 'time'), (time, path) =>
+  Number.isNaN(Date.parse(time)) ? `${path} is no time` : null,
+);
 const valueKey = matching(/^(shard|index)-[0-9a-f]{64}$/, 'key of a value');
 const resources = integer(0);
 const json = anything<Json>();

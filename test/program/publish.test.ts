@@ -192,6 +192,16 @@ describe('publishProgram', () => {
     expect((await loadProgram(store))?.program).toEqual(programOf(small));
   });
 
+  it('heals a pointer whose time is no date', async () => {
+    const store = new MemoryStore();
+    await publish(store, small);
+    const text = store.values.get('current')?.value ?? '';
+    store.values.set('current', { value: text.replace('2026-11-01', '2026-91-01'), writtenAt: null });
+    const report = await publish(store, changed);
+    expect(report).toMatchObject({ skipped: null, sequence: 2 });
+    expect((await loadProgram(store))?.program).toEqual(programOf(changed));
+  });
+
   it('gives pointers growing times even when the clock goes back', async () => {
     const store = new MemoryStore();
     await publish(store, small);
