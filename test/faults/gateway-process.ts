@@ -16,6 +16,7 @@ export type FaultGateway = {
   reload(): Promise<string | null>;
   /** The live program and why the newest candidate was refused. */
   status(): Promise<GatewayStatus>;
+  /** May be called again. */
   close(): Promise<void>;
 };
 
@@ -53,6 +54,7 @@ export async function startBareGateway(options: BareGatewayOptions): Promise<Fau
       ...(options.verifyKey !== undefined && { VERIFY_KEY: JSON.stringify(options.verifyKey) }),
     },
   });
+  let closing: Promise<void> | null = null;
   const control = `http://127.0.0.1:${workerd.controlPort}`;
   return {
     port: workerd.port,
@@ -62,6 +64,6 @@ export async function startBareGateway(options: BareGatewayOptions): Promise<Fau
       return ((await answer.json()) as { version: string | null }).version;
     },
     status: async () => (await (await fetch(`${control}/status`)).json()) as GatewayStatus,
-    close: () => workerd.close(),
+    close: () => (closing ??= workerd.close()),
   };
 }

@@ -16,6 +16,9 @@ const SCENARIOS: Readonly<Record<string, Entry>> = {
   F10: { load: () => import('./f10-kv-slow.ts'), limitSeconds: 120 },
   F11: { load: () => import('./f11-kv-stale.ts'), limitSeconds: 90 },
   F12: { load: () => import('./f12-publisher-killed.ts'), limitSeconds: 120 },
+  F13: { load: () => import('./f13-corrupt-values.ts'), limitSeconds: 180 },
+  F14: { load: () => import('./f14-forged-pointer.ts'), limitSeconds: 90 },
+  F23: { load: () => import('./f23-slow-clients.ts'), limitSeconds: 90 },
 };
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { short: { type: 'boolean' } } });

@@ -62,7 +62,16 @@ export class Stage {
 
   async #end(): Promise<void> {
     Stage.#open.delete(this);
-    for (const closing of this.#closings.splice(0).toReversed()) await closing();
+    const failures: unknown[] = [];
+    for (const closing of this.#closings.splice(0).toReversed()) {
+      // One that fails must not leave the others running.
+      try {
+        await closing();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw new AggregateError(failures, 'Not everything could be ended.');
   }
 
   add<Thing extends { close(): unknown }>(thing: Thing): Thing {
