@@ -12,7 +12,7 @@
  * Prints its port; ends when its standard input ends.
  */
 import * as http from 'node:http';
-import * as net from 'node:net';
+import type * as net from 'node:net';
 
 const name = process.argv[2] ?? 'backend';
 const HALF = 60_000;

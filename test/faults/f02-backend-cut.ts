@@ -67,10 +67,7 @@ export function run({ scale }: FaultOptions): Promise<Figures> {
 
 /** `hasBody` resolves when the first bytes of the body are there. */
 function begin(port: number, path: string): { readonly outcome: Promise<Outcome>; readonly hasBody: Promise<unknown> } {
-  let started = (): void => undefined;
-  const firstBytes = new Promise<void>((resolve) => {
-    started = resolve;
-  });
-  const outcome = ask({ port, path, onBody: started });
-  return { outcome, hasBody: Promise.race([firstBytes, outcome]) };
+  const firstBytes = Promise.withResolvers<void>();
+  const outcome = ask({ port, path, onBody: firstBytes.resolve });
+  return { outcome, hasBody: Promise.race([firstBytes.promise, outcome]) };
 }

@@ -89,10 +89,7 @@ async function throwAtEachStep(
   const random = seededRandom(seed);
   for (let step = 0; step < steps; step += 1) {
     const store = before.copy();
-    const die = (): never => {
-      throw new Error('died');
-    };
-    const dying = dyingStore(store, { afterWrites: step, order: (values) => shuffle(values, random), die });
+    const dying = dyingStore(store, { afterWrites: step, order: (values) => shuffle(values, random), die: throwDeath });
     const died = await publishNext(dying, place.versions).then(
       () => false,
       () => true,
@@ -163,9 +160,7 @@ async function succeedsAfterwards({ gateway, kv, versions, held }: Place, folder
   const dying = dyingStore(store, {
     afterWrites: 3,
     order: (values) => values,
-    die: () => {
-      throw new Error('died');
-    },
+    die: throwDeath,
   });
   await publishNext(dying, versions).catch(() => undefined);
   const version = await publishNext(store, versions);
@@ -182,6 +177,10 @@ async function publishNext(store: ProgramStore, versions: Versions): Promise<str
   const [, next] = versions.built;
   if (next === undefined) throw new Error('There must be two versions.');
   return publish(store, next);
+}
+
+function throwDeath(): never {
+  throw new Error('The publisher died.');
 }
 
 function neverDies(): never {

@@ -9,7 +9,7 @@ import { startFaultKv } from './fault-kv.ts';
 import { startBareGateway } from './gateway-process.ts';
 import { openFiles, residentKb } from './process-facts.ts';
 import { buildRoutes, publish } from './programs.ts';
-import { ask, askMany, label, type Outcome } from './raw-client.ts';
+import { ask, askMany, label, timesOf, type Outcome } from './raw-client.ts';
 import { countBy, Expectations, percentile, sleep, Stage, until, type FaultOptions, type Figures } from './scenario.ts';
 import { openSlowClients, type SlowClients } from './slow-clients.ts';
 
@@ -91,12 +91,11 @@ export function run({ scale }: FaultOptions): Promise<Figures> {
     const isFreed = await until(() => !(openFiles(pid) > before.files + 32), 10_000);
     held.expect(isFreed, 'the gateway holds no connection of clients that are gone');
     held.equal(countBy((await load(200)).map(label)), { 200: 200 }, 'requests afterwards');
-    const times = (outcomes: readonly Outcome[]): number[] => outcomes.map(({ ms }) => ms);
     return held.figures('F23', {
       ...counts,
       requests: during.length,
-      p99Ms: percentile(times(during), 0.99),
-      controlP99Ms: percentile(times(control), 0.99),
+      p99Ms: percentile(timesOf(during), 0.99),
+      controlP99Ms: percentile(timesOf(control), 0.99),
       kbPerIdleConnection: Math.round(((idleKb - before.kb) / counts.idle) * 10) / 10,
       peakRssMb: Math.round(peakKb / 1024),
       rssBeforeMb: Math.round(before.kb / 1024),

@@ -3,7 +3,7 @@
  * `/<url-encoded key>?urlencoded=true`, 200 with the value, 404 for none, anything else is an error.
  */
 import * as http from 'node:http';
-import * as net from 'node:net';
+import type * as net from 'node:net';
 import type { SnapshotReader } from '../../src/program/program-store.ts';
 
 /** What happens to one read instead of the plain answer. */

@@ -19,7 +19,6 @@ export type ForgeryInput = {
 export async function forgePointers(input: ForgeryInput): Promise<readonly Forgery[]> {
   const { evil, genuine, signKey, publicKey, otherKey } = input;
   const [header = '', tag = ''] = (genuine.signature ?? '').split('..');
-  const put = (pointer: UnsignedPointer, signature?: string): string => JSON.stringify({ ...pointer, signature });
   const { signature: _signature, ...plain } = genuine;
   const { sequence } = genuine;
   const later = { ...plain, sequence: sequence + 9, time: '2126-01-01T00:00:00.000Z' };
@@ -44,6 +43,10 @@ export async function forgePointers(input: ForgeryInput): Promise<readonly Forge
     // Whoever reads the first of two members of one name would verify one thing and serve another.
     { name: 'member-twice', text: twice(genuine, evil) },
   ];
+}
+
+function put(pointer: UnsignedPointer, signature?: string): string {
+  return JSON.stringify({ ...pointer, signature });
 }
 
 function twice(genuine: Pointer, evil: UnsignedPointer): string {

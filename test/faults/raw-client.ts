@@ -149,3 +149,8 @@ export function label({ status, ending }: Outcome): string {
   if (status === null) return ending;
   return ending === 'complete' ? String(status) : `${status} ${ending}`;
 }
+
+/** Milliseconds from connecting to the end of the answer. */
+export function timesOf(outcomes: readonly Outcome[]): readonly number[] {
+  return outcomes.map(({ ms }) => ms);
+}
