@@ -46,13 +46,14 @@ export function run({ scale }: FaultOptions): Promise<Figures> {
     // Every read waits for the release below, so that a request which waits for one cannot be answered.
     const release = Promise.withResolvers<null>();
     kv.setFault(() => release.promise);
-    held.expect(
-      await until(async () => {
-        await ask({ port: gateway.port, ...versions.target(0) });
-        return kv.pending() > 0;
-      }, 5_000),
-      'the gateway asks the store in the background',
-    );
+    const asking: Outcome[] = [];
+    const isAsked = await until(async () => {
+      asking.push(await ask({ port: gateway.port, ...versions.target(0), withinMs: 3_000 }));
+      return kv.pending() > 0;
+    }, 5_000);
+    held.expect(isAsked, 'the gateway asks the store in the background');
+    // One of them began the look at the store.
+    held.equal(failures(asking.slice(-1), versions), 0, 'the request that begins a look at the store, waiting for it');
     const during = await load();
     held.expect(kv.pending() > 0, 'the read still waits when the last request was answered');
     held.equal(failures(during, versions), 0, 'errors or mixtures while a read waited');

@@ -18,7 +18,8 @@ export type Versions = {
   isOfOneVersion(outcome: Outcome, route: number): boolean;
 };
 
-const HOSTNAMES = 4;
+/** Many, so that one host needs a few shards of several. */
+const HOSTNAMES = 30;
 
 /**
  * What a route says changes with every second version, for odd and even routes in turn, so that
