@@ -3,12 +3,10 @@
  * of three weighted backends gone, only that backend's share fails, and nothing hangs.
  */
 import { startBackend, type BackendProcess } from './backend-process.ts';
-import { MemoryStore } from '../program/memory-store.ts';
-import { startFaultKv } from './fault-kv.ts';
-import { startBareGateway } from './gateway-process.ts';
-import { buildRoutes, publish } from './programs.ts';
+import { buildRoutes } from './programs.ts';
 import { ask, askMany, label, type Outcome } from './raw-client.ts';
 import { countBy, Expectations, percentile, Stage, until, type FaultOptions, type Figures } from './scenario.ts';
+import { startStand } from './stand.ts';
 
 const TAKEN = 20;
 /** Six standard deviations of a third of the requests: chance never fails this. */
@@ -25,11 +23,7 @@ export function run({ scale }: FaultOptions): Promise<Figures> {
       ...backends.map(({ address }, at) => ({ prefix: '/shared/', backend: address, weight: at === 0 ? 34 : 33 })),
       { prefix: '/lone/', backend: lone.address },
     ]);
-    const store = new MemoryStore();
-    await publish(store, built);
-    const kv = stage.add(await startFaultKv(store));
-    const { program } = built.result;
-    const { port } = stage.add(await startBareGateway({ folder: stage.folder(), kvAddress: kv.address, program }));
+    const { port } = (await startStand(stage, built)).gateway;
     const held = new Expectations();
     const load = (): Promise<readonly Outcome[]> => askMany(requests, 8, () => ({ port, path: '/shared/x' }));
 

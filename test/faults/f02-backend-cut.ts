@@ -4,12 +4,10 @@
  * connection, so there no client on either side can tell; its figure is information.
  */
 import { startBackend } from './backend-process.ts';
-import { MemoryStore } from '../program/memory-store.ts';
-import { startFaultKv } from './fault-kv.ts';
-import { startBareGateway } from './gateway-process.ts';
-import { buildRoutes, publish } from './programs.ts';
+import { buildRoutes } from './programs.ts';
 import { ask, label, type Outcome } from './raw-client.ts';
 import { countBy, Expectations, Stage, type FaultOptions, type Figures } from './scenario.ts';
+import { startStand } from './stand.ts';
 
 const FRAMED = ['length', 'chunked', 'short', 'encoded', 'encoded-chunked'];
 /** Watched over in three ways: total time, silence of the body, and no limit at all. */
@@ -26,11 +24,7 @@ export function run({ scale }: FaultOptions): Promise<Figures> {
     let backend = await startBackend('f2');
     stage.add({ close: () => backend.close() });
     const built = await buildRoutes(ROUTES.map((route) => ({ ...route, backend: backend.address })));
-    const store = new MemoryStore();
-    await publish(store, built);
-    const kv = stage.add(await startFaultKv(store));
-    const { program } = built.result;
-    const { port } = stage.add(await startBareGateway({ folder: stage.folder(), kvAddress: kv.address, program }));
+    const { port } = (await startStand(stage, built)).gateway;
     const held = new Expectations();
 
     for (const { prefix } of ROUTES) {

@@ -4,12 +4,10 @@
  * way is let go, and other backends do not notice.
  */
 import { startBackend, type BackendProcess } from './backend-process.ts';
-import { MemoryStore } from '../program/memory-store.ts';
-import { startFaultKv } from './fault-kv.ts';
-import { startBareGateway } from './gateway-process.ts';
-import { buildRoutes, publish } from './programs.ts';
+import { buildRoutes } from './programs.ts';
 import { ask, askMany, label, type Outcome } from './raw-client.ts';
 import { countBy, Expectations, percentile, Stage, until, type FaultOptions, type Figures } from './scenario.ts';
+import { startStand } from './stand.ts';
 
 const TIMEOUT_MS = 500;
 
@@ -25,11 +23,7 @@ export function run({ scale }: FaultOptions): Promise<Figures> {
       { prefix: '/frozen/', backend: frozen.address, timeoutMs: TIMEOUT_MS },
       { prefix: '/living/', backend: living.address },
     ]);
-    const store = new MemoryStore();
-    await publish(store, built);
-    const kv = stage.add(await startFaultKv(store));
-    const { program } = built.result;
-    const { port } = stage.add(await startBareGateway({ folder: stage.folder(), kvAddress: kv.address, program }));
+    const { port } = (await startStand(stage, built)).gateway;
     const held = new Expectations();
     held.equal(label(await ask({ port, path: '/hole/x' })), '200', 'control: the same backend, when it answers');
     held.equal(label(await ask({ port, path: '/frozen/x' })), '200', 'control: the other one before it is stopped');

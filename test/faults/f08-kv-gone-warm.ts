@@ -10,7 +10,7 @@ import { publish } from './programs.ts';
 import { askMany, label, type Outcome } from './raw-client.ts';
 import { countBy, Expectations, Stage, until, type FaultOptions, type Figures } from './scenario.ts';
 import { buildVersions } from './versions.ts';
-import { warmUp } from './warm-up.ts';
+import { warmUp } from './stand.ts';
 
 const ROUTES = 300;
 

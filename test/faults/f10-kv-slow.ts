@@ -3,9 +3,7 @@
  * version all the time. No request waits for it, none fails, and the new version arrives in the end.
  */
 import { startBackend } from './backend-process.ts';
-import { MemoryStore } from '../program/memory-store.ts';
-import { startFaultKv, type KvAnswer } from './fault-kv.ts';
-import { startBareGateway } from './gateway-process.ts';
+import type { KvAnswer } from './fault-kv.ts';
 import { publish } from './programs.ts';
 import { ask, askMany, label, timesOf, type Outcome } from './raw-client.ts';
 import {
@@ -19,7 +17,7 @@ import {
   type Figures,
 } from './scenario.ts';
 import { buildVersions, type Versions } from './versions.ts';
-import { warmUp } from './warm-up.ts';
+import { startStand, warmUp } from './stand.ts';
 
 const ROUTES = 160;
 const REQUESTS = 320;
@@ -32,11 +30,7 @@ export function run({ scale }: FaultOptions): Promise<Figures> {
     const versions = await buildVersions({ backend: backend.address, versions: seeds.length + 2, routes: ROUTES });
     const [first] = versions.built;
     if (first === undefined) throw new Error('There must be a version.');
-    const store = new MemoryStore();
-    await publish(store, first);
-    const kv = stage.add(await startFaultKv(store));
-    const options = { folder: stage.folder(), kvAddress: kv.address, program: first.result.program };
-    const gateway = stage.add(await startBareGateway(options));
+    const { store, kv, gateway, startGateway } = await startStand(stage, first);
     await warmUp(gateway, kv, versions);
     const load = (): Promise<readonly Outcome[]> =>
       askMany(REQUESTS, 8, (index) => ({ port: gateway.port, ...versions.target(index % ROUTES) }));
@@ -58,7 +52,7 @@ export function run({ scale }: FaultOptions): Promise<Figures> {
     held.expect(kv.pending() > 0, 'the read still waits when the last request was answered');
     held.equal(failures(during, versions), 0, 'errors or mixtures while a read waited');
     // Control: a gateway without a program does wait for the store.
-    const cold = stage.add(await startBareGateway(options));
+    const cold = await startGateway();
     const waiting = await ask({ port: cold.port, ...versions.target(0), withinMs: 500 });
     held.equal(label(waiting), 'hanging', 'control: a cold gateway, whose request needs the store');
     release.resolve(null);

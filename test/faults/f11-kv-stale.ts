@@ -4,14 +4,11 @@
  * no later request is served by an older version than an earlier one.
  */
 import { startBackend } from './backend-process.ts';
-import { MemoryStore } from '../program/memory-store.ts';
-import { startFaultKv } from './fault-kv.ts';
-import { startBareGateway } from './gateway-process.ts';
 import { publish } from './programs.ts';
 import { ask, label, type Outcome } from './raw-client.ts';
 import { Expectations, seededRandom, Stage, until, type FaultOptions, type Figures } from './scenario.ts';
 import { buildVersions, type Versions } from './versions.ts';
-import { warmUp } from './warm-up.ts';
+import { startStand, warmUp } from './stand.ts';
 
 const ROUTES = 300;
 const PARALLEL = 8;
@@ -57,14 +54,8 @@ async function runSeed(stage: Stage, { seed, versions, tally, held }: SeedRun): 
   const random = seededRandom(seed);
   const [first, ...later] = versions.built;
   if (first === undefined) throw new Error('There must be a version.');
-  const store = new MemoryStore();
-  await publish(store, first);
+  const { store, kv, gateway } = await startStand(stage, first, { refreshMs: 5 });
   const past = [store.copy()];
-  const kv = stage.add(await startFaultKv(store));
-  const { program } = first.result;
-  const gateway = stage.add(
-    await startBareGateway({ folder: stage.folder(), kvAddress: kv.address, program, refreshMs: 5 }),
-  );
   await warmUp(gateway, kv, versions);
   kv.setFault(async (key) => {
     const lag = Math.floor(random() * LAG);

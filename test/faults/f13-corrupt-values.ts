@@ -3,17 +3,14 @@
  * 25 MB, nothing. No damaged content is ever served; hosts that worked go on; the next publish heals.
  */
 import { encodeProgram } from '../../src/program/encode.ts';
-import { MemoryStore } from '../program/memory-store.ts';
 import { startBackend } from './backend-process.ts';
 import { CORRUPTIONS, HUGE_BYTES } from './corruptions.ts';
 import { healsByPublish, judgeCold, judgeWarm, judgeWhole, publishSeries, type Published } from './corrupt-reads.ts';
-import { startFaultKv } from './fault-kv.ts';
-import { startBareGateway } from './gateway-process.ts';
 import { buildRoutes, publish, type Built } from './programs.ts';
 import { askMany, label } from './raw-client.ts';
 import { Expectations, seededRandom, Stage, type FaultOptions, type Figures } from './scenario.ts';
 import { buildVersions, saidBy } from './versions.ts';
-import { warmUp } from './warm-up.ts';
+import { startStand, warmUp } from './stand.ts';
 
 const SEEDS = [131, 132, 133, 134, 135];
 const SMALL = { routes: 24, filler: 1 };
@@ -142,14 +139,8 @@ async function corruptThroughWorkerd(
   const versions = await buildVersions({ backend: backend.address, versions: 2, routes: ROUTES });
   const [first] = versions.built;
   if (first === undefined) throw new Error('There must be a version.');
-  const store = new MemoryStore();
-  store.now = null;
-  await publish(store, first);
-  const kv = stage.add(await startFaultKv(store));
-  const { program } = first.result;
   // Only what is asked for below is read: no look of its own comes between.
-  const options = { folder: stage.folder(), kvAddress: kv.address, program, refreshMs: 600_000 };
-  const gateway = stage.add(await startBareGateway(options));
+  const { store, kv, gateway } = await startStand(stage, first, { refreshMs: 600_000 });
   await warmUp(gateway, kv, versions);
   const tally: RealTally = { tried: 0, accepted: 0, lost: 0 };
   let live = 0;

@@ -19,7 +19,7 @@ import { publish } from './programs.ts';
 import { ask, label } from './raw-client.ts';
 import { Expectations, seededRandom, Stage, type FaultOptions, type Figures } from './scenario.ts';
 import { buildVersions, type Versions } from './versions.ts';
-import { warmUp } from './warm-up.ts';
+import { warmUp } from './stand.ts';
 
 const ROUTES = 20;
 /** Positions among the built versions. */

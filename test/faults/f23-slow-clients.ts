@@ -3,14 +3,12 @@
  * Requests of others go on without an error; what takes longer than its route allows is cut; and once
  * they are gone the gateway holds nothing of theirs.
  */
-import { MemoryStore } from '../program/memory-store.ts';
 import { startBackend } from './backend-process.ts';
-import { startFaultKv } from './fault-kv.ts';
-import { startBareGateway } from './gateway-process.ts';
 import { openFiles, residentKb } from './process-facts.ts';
-import { buildRoutes, publish } from './programs.ts';
+import { buildRoutes } from './programs.ts';
 import { ask, askMany, label, timesOf, type Outcome } from './raw-client.ts';
 import { countBy, Expectations, percentile, sleep, Stage, until, type FaultOptions, type Figures } from './scenario.ts';
+import { startStand } from './stand.ts';
 import { openSlowClients, type SlowClients } from './slow-clients.ts';
 
 const TIMEOUT_MS = 3_000;
@@ -31,11 +29,7 @@ export function run({ scale }: FaultOptions): Promise<Figures> {
       { prefix: '/silent/', backend: backend.address, timeoutMs: 60_000, idleTimeoutMs: TIMEOUT_MS },
       { prefix: '/fine/', backend: backend.address },
     ]);
-    const store = new MemoryStore();
-    await publish(store, built);
-    const kv = stage.add(await startFaultKv(store));
-    const { program } = built.result;
-    const { port, pid } = stage.add(await startBareGateway({ folder: stage.folder(), kvAddress: kv.address, program }));
+    const { port, pid } = (await startStand(stage, built)).gateway;
     const held = new Expectations();
     const load = (count: number): Promise<readonly Outcome[]> => askMany(count, 8, () => ({ port, path: '/fine/x' }));
     const control = await load(2_000);
