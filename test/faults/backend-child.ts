@@ -5,6 +5,7 @@
  *   /hang              takes the request, never answers
  *   /half/KIND         answers, stops in the middle of the body and waits; KIND: length, chunked,
  *                      short, encoded, unframed
+ *   /delay/MS          200 with its name after so long
  *   /large/BYTES       a whole body of so many bytes
  *   /upload            200 with the number of body bytes, when they are all there
  *   /connections       how many connections are open beside the asking one, and requests waiting
@@ -54,6 +55,10 @@ const server = http.createServer((request, response) => {
   }
   if (action === 'connections') {
     response.end(JSON.stringify({ connections: sockets.size - 1, waiting: waiting.size - 1 }));
+    return;
+  }
+  if (action === 'delay') {
+    setTimeout(() => response.end(name), Number(detail));
     return;
   }
   let bytes = 0;

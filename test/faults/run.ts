@@ -18,7 +18,9 @@ const SCENARIOS: Readonly<Record<string, Entry>> = {
   F12: { load: () => import('./f12-publisher-killed.ts'), limitSeconds: 120 },
   F13: { load: () => import('./f13-corrupt-values.ts'), limitSeconds: 180 },
   F14: { load: () => import('./f14-forged-pointer.ts'), limitSeconds: 90 },
+  F15: { load: () => import('./f15-swaps-under-load.ts'), limitSeconds: 180 },
   F23: { load: () => import('./f23-slow-clients.ts'), limitSeconds: 90 },
+  F25: { load: () => import('./f25-graceful-stop.ts'), limitSeconds: 60 },
 };
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { short: { type: 'boolean' } } });
