@@ -21,6 +21,7 @@ const SCENARIOS: Readonly<Record<string, Entry>> = {
   F15: { load: () => import('./f15-swaps-under-load.ts'), limitSeconds: 180 },
   F23: { load: () => import('./f23-slow-clients.ts'), limitSeconds: 90 },
   F25: { load: () => import('./f25-graceful-stop.ts'), limitSeconds: 60 },
+  F25B: { load: () => import('./f25b-rolling-restart.ts'), limitSeconds: 60 },
 };
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { short: { type: 'boolean' } } });
