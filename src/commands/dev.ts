@@ -40,7 +40,10 @@ With --json: one JSON object a line, {event: "ready" | "published" | "failed" | 
     const { loadWorkerCode } = await import('./worker-code.ts');
     let server: DevServer | undefined;
     server = await startDevServer({
-      port: parsePort('dev', options.port ?? terminal.env['PORT'] ?? DEFAULT_PORT),
+      port:
+        options.port === undefined
+          ? parsePort('dev', terminal.env['PORT'] ?? DEFAULT_PORT, 'PORT')
+          : parsePort('dev', options.port),
       stateFolder: options.state ?? localStateFolder(terminal.cwd),
       workerCode: await loadWorkerCode(),
       echo: options['no-echo'] !== true,

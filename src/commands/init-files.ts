@@ -11,7 +11,8 @@ export default defineConfig({
     //   template: 'https://{service}.{namespace}.example.com',
     //   ingress: { url: 'https://ingress.example.com', mode: 'client-host' },
     main: {
-      // \`portolan dev\` answers for services that nothing above resolves with a backend that echoes the request.
+      // \`portolan dev\` answers for every service here with a backend that echoes the request, whatever the
+      // lines above say. Without it, only for those that they do not resolve.
       echoInDev: true,
     },
   },

@@ -67,10 +67,10 @@ export function usageError(verb: string, message: string): UserError {
   return new UserError(`${message} See \`portolan help ${verb}\`.`, EXIT_USAGE);
 }
 
-/** A port number; 0 means any free port. */
-export function parsePort(verb: string, text: string): number {
+/** A port number; 0 means any free port. `name` is where the text was written. */
+export function parsePort(verb: string, text: string, name = '--port'): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(port <= 65_535)) throw usageError(verb, `--port must be a number from 0 to 65535; got "${text}".`);
+  if (!(port <= 65_535)) throw usageError(verb, `${name} must be a number from 0 to 65535; got "${text}".`);
   return port;
 }
 
