@@ -11,7 +11,7 @@ import type { ProgramView } from './program-view.ts';
 import { readRequest } from './read-request.ts';
 import { selectRoute } from './security.ts';
 import { forwardRequest, type Backends } from './upstream/forward.ts';
-import type { WaitUntil } from './upstream/guard-body.ts';
+import type { WaitUntil } from './upstream/pipe.ts';
 import { redirectLocation, secureLocation } from './upstream/redirect.ts';
 
 /** Where the live program comes from; see snapshot-cache.ts. */

@@ -3,7 +3,7 @@ import type { RequestFacts } from '../policies/contract.ts';
 import type { OutgoingHeaderLog } from '../policies/outgoing-headers.ts';
 import type { LoadedRoute } from './chain.ts';
 import type { ProgramView } from './program-view.ts';
-import type { WaitUntil } from './upstream/guard-body.ts';
+import type { WaitUntil } from './upstream/pipe.ts';
 import type { HeaderChange } from './upstream/header-mutations.ts';
 import type { TemplateContext } from './upstream/header-template.ts';
 

@@ -7,42 +7,48 @@ const DEFAULT_IDLE_MS = 300_000;
 export type Deadline = {
   /** Aborts the upstream request and its body; null: no limit. */
   readonly signal: AbortSignal | null;
-  /** Milliseconds in all; Infinity: no limit. */
-  readonly totalMs: number;
-  /** Longest silence of the body to watch for; null: not watched. */
+  /** Longest silence of the body to watch for, in milliseconds; null: not watched. */
   readonly idleMs: number | null;
   /** Ends the exchange as if time were up. */
   expire(): void;
   /** Whether it was time that ended the exchange. */
   hasExpired(): boolean;
+  /** The total begins anew. Only for an exchange that was started as `upload`. */
+  restart(): void;
   /** Lets the exchange go on for ever (an upgraded connection). */
   clear(): void;
 };
 
 /**
- * `AbortSignal.timeout` costs no script per request, so it is used wherever the clock need not be
- * touched again. A controller of our own is needed to stop the clock (upgrades) or to cut silence.
+ * `upload`: a request body that may take long; its sender restarts the clock.
+ * `upgrade`: the clock stops when the connection is handed over.
  */
-export function startDeadline(timeouts: CompiledRoute['timeouts'], isUpgrade: boolean): Deadline {
+export type ExchangeKind = 'plain' | 'upload' | 'upgrade';
+
+/**
+ * `AbortSignal.timeout` costs no script per request, so it is used wherever the clock need not be
+ * touched again. A controller of our own is needed to stop or restart the clock or to cut silence.
+ */
+export function startDeadline(timeouts: CompiledRoute['timeouts'], kind: ExchangeKind): Deadline {
   const totalMs = Math.min(...[timeouts.requestMs, timeouts.attemptMs ?? 0].filter((ms) => ms > 0));
-  const idleMs = isUpgrade ? null : watchedIdle(timeouts.idleMs, totalMs);
-  if (idleMs === null && !isUpgrade) {
+  const idleMs = kind === 'upgrade' ? null : watchedIdle(timeouts.idleMs, totalMs);
+  if (idleMs === null && (kind === 'plain' || totalMs === Infinity)) {
     const signal = totalMs === Infinity ? null : AbortSignal.timeout(totalMs);
-    return { signal, totalMs, idleMs, expire: nothing, hasExpired: () => signal?.aborted ?? false, clear: nothing };
+    const hasExpired = (): boolean => signal?.aborted ?? false;
+    return { signal, idleMs, expire: nothing, hasExpired, restart: nothing, clear: nothing };
   }
   const controller = new AbortController();
   const expire = (): void => controller.abort();
-  const timer = totalMs === Infinity ? undefined : setTimeout(expire, totalMs);
-  return {
-    signal: controller.signal,
-    totalMs,
-    idleMs,
-    expire,
-    hasExpired: () => controller.signal.aborted,
-    clear: () => {
-      if (timer !== undefined) clearTimeout(timer);
-    },
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const clear = (): void => {
+    if (timer !== undefined) clearTimeout(timer);
   };
+  const restart = (): void => {
+    clear();
+    if (totalMs !== Infinity) timer = setTimeout(expire, totalMs);
+  };
+  restart();
+  return { signal: controller.signal, idleMs, expire, hasExpired: () => controller.signal.aborted, restart, clear };
 }
 
 /** Only what is shorter than the default and would come before the total: every watched chunk passes through script. */
@@ -51,5 +57,5 @@ function watchedIdle(idleMs: number, totalMs: number): number | null {
 }
 
 function nothing(): void {
-  // Nothing to stop: the platform's own timer ends with the request.
+  // Nothing to do: the platform's own timer ends with the request, or there is none.
 }

@@ -9,7 +9,7 @@ import { GatewayError } from '../../diagnostics/errors.ts';
 import type { GatewaySettings } from '../../model/route-model.ts';
 import type { CompiledRoute, UpstreamTransport } from '../../program/route-program.ts';
 import { startDeadline, type Deadline } from './deadline.ts';
-import { guardBody, type WaitUntil } from './guard-body.ts';
+import { guardBody } from './guard-body.ts';
 import type { TemplateContext } from './header-template.ts';
 import {
   chooseBackend,
@@ -18,7 +18,9 @@ import {
   type PreparedBackend,
   type PreparedForward,
 } from './plan-forward.ts';
+import { contentLength, SHORT_BODY, type WaitUntil } from './pipe.ts';
 import { wantedUpgrade } from './upgrade.ts';
+import { watchUpload, type Upload } from './watch-upload.ts';
 
 export interface UpstreamFetcher {
   fetch(input: Request | string, init?: RequestInit): Promise<Response>;
@@ -55,12 +57,13 @@ export type ForwardInput = {
 export type Forwarded = { readonly response: Response; readonly backend: PreparedBackend };
 
 /**
- * Throws GatewayError: 403 `upgrade-not-allowed`, 500 `no-backend`, 503 `upstream-unbound`, 503
+ * Throws GatewayError: 403 `upgrade-not-allowed`, 411 `length-required`, 500 `no-backend`, 503 `upstream-unbound`, 503
  * `upstream-unreachable`, 504 `upstream-timeout`, 400 `rewrite-unsafe`.
  */
 export async function forwardRequest(input: ForwardInput): Promise<Forwarded> {
   const { raw, route, context, settings } = input;
   const upgrade = wantedUpgrade(raw.headers, route);
+  refuseUnsendable(raw);
   const backend = chooseBackend(input.forward, input.draw);
   const { upstream, via } = backend.backend;
   const way = input.backends.fetcher(upstream, via);
@@ -75,29 +78,75 @@ export async function forwardRequest(input: ForwardInput): Promise<Forwarded> {
   writeUpstreamHeaders(headers, target, backend, { context, settings, timeouts: route.timeouts });
   if (way.relayId !== undefined) headers.set(RELAY_HEADER, way.relayId);
   if (upgrade !== null) headers.set('upgrade', upgrade);
-  const deadline = startDeadline(route.timeouts, upgrade !== null);
-  let response: Response;
+  const upload = longUpload(raw);
+  const deadline = startDeadline(route.timeouts, upgrade !== null ? 'upgrade' : upload === null ? 'plain' : 'upload');
+  const { signal } = deadline;
+  const isWatched = upload !== null && signal !== null;
+  const body = isWatched ? watchUpload({ ...upload, signal }, deadline, input.waitUntil) : raw.body;
   try {
-    response = await send(way.fetcher, raw, { url: target.url, headers, signal: deadline.signal });
+    const response = await send(way.fetcher, raw, { url: target.url, headers, body, deadline });
+    if (upgrade !== null) deadline.clear();
+    return { response: await guardBody(response, deadline, input.waitUntil), backend };
   } catch (error) {
     throw upstreamError(error, deadline);
   }
-  if (upgrade !== null) deadline.clear();
-  return { response: guardBody(response, deadline, input.waitUntil), backend };
 }
 
-type RequestParts = { readonly url: string; readonly headers: Headers; readonly signal: AbortSignal | null };
+/** The runtime sends these methods without their body when its length is unknown: half a request is worse than none. */
+function refuseUnsendable({ method, headers, body }: Request): void {
+  if (body === null || (method !== 'GET' && method !== 'HEAD') || headers.has('content-length')) return;
+  throw new GatewayError(411, 'length-required', `A ${method} request with a body needs a Content-Length.`);
+}
+
+/** The request's body when it may take long to arrive; null: it has none, or a short one. */
+function longUpload({ method, headers, body }: Request): Omit<Upload, 'signal'> | null {
+  if (body === null || method === 'GET' || method === 'HEAD') return null;
+  const length = contentLength(headers);
+  return length !== null && length <= SHORT_BODY ? null : { body, length };
+}
+
+type RequestParts = {
+  readonly url: string;
+  readonly headers: Headers;
+  readonly body: ReadableStream<Uint8Array> | null;
+  readonly deadline: Deadline;
+};
+
+/** `manual`: the body stays encoded as it came even when it is read here. */
+const UNTOUCHED = { redirect: 'manual', encodeResponseBody: 'manual' } as const;
 
 /** URL and dictionary go to `fetch` as they are: a Request built here would be copied by it once more. */
-function send(fetcher: UpstreamFetcher, raw: Request, { url, headers, signal }: RequestParts): Promise<Response> {
-  const { method, body } = raw;
-  if (body === null) return fetcher.fetch(url, { method, headers, redirect: 'manual', signal });
+async function send(fetcher: UpstreamFetcher, raw: Request, parts: RequestParts): Promise<Response> {
+  const { method } = raw;
+  const { url, headers, body, deadline } = parts;
+  const { signal } = deadline;
+  if (body === null) {
+    const once = (): Promise<Response> => fetcher.fetch(url, { ...UNTOUCHED, method, headers, signal });
+    if (!SAFE_METHODS.has(method) || headers.has('upgrade')) return once();
+    try {
+      return await once();
+    } catch (error) {
+      if (!isConnectionLost(error) || deadline.hasExpired()) throw error;
+      return once();
+    }
+  }
   // A dictionary with a body is refused for these two; a request as the source carries it over.
   if (method === 'GET' || method === 'HEAD') {
-    return fetcher.fetch(new Request(new Request(url, raw), { headers, redirect: 'manual', signal }));
+    return fetcher.fetch(new Request(new Request(url, raw), { ...UNTOUCHED, headers, signal }));
   }
-  const init = { method, headers, body, redirect: 'manual', signal, duplex: 'half' } as const;
+  const init = { ...UNTOUCHED, method, headers, body, signal, duplex: 'half' } as const;
   return fetcher.fetch(url, init);
+}
+
+/** RFC 9110 §9.2.1: sending them twice asks for nothing more than sending them once. */
+const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+/**
+ * The connection ended before a response head. Mostly that is a kept connection which the upstream
+ * closed just when the request was put on it, and a new one serves.
+ */
+function isConnectionLost(error: unknown): boolean {
+  return error instanceof Error && Reflect.get(error, 'retryable') === true;
 }
 
 function upstreamError(error: unknown, deadline: Deadline): GatewayError {

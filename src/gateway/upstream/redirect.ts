@@ -10,7 +10,7 @@ type RedirectFacts = Pick<RequestFacts, 'scheme' | 'authority' | 'path' | 'query
 /** Throws GatewayError 400 `rewrite-unsafe`. */
 export function redirectLocation(action: CompiledRedirect, facts: RedirectFacts, settings: PathSettings): string {
   const scheme = action.scheme ?? facts.scheme;
-  const authority = action.authority ?? authorityFor(scheme, facts);
+  const authority = action.authority ?? authorityFor(scheme, facts, action.port);
   const { path, query } = rewriteTarget(action.path, facts, settings);
   return encodeForHeader(`${scheme}://${authority}${path}${query === null ? '' : `?${query}`}`);
 }
@@ -22,7 +22,11 @@ export function secureLocation(facts: RedirectFacts): string {
 }
 
 /** The request's own authority; a default port is dropped when the scheme it belongs to is (Envoy's rule). */
-function authorityFor(scheme: 'http' | 'https', facts: RedirectFacts): string {
+function authorityFor(scheme: 'http' | 'https', facts: RedirectFacts, port?: number): string {
+  if (port !== undefined) {
+    const host = facts.authority.replace(/:\d+$/, '');
+    return port === (scheme === 'http' ? 80 : 443) ? host : `${host}:${port}`;
+  }
   if (scheme === facts.scheme) return facts.authority;
   return facts.authority.replace(facts.scheme === 'http' ? /:80$/ : /:443$/, '');
 }
