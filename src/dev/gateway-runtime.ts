@@ -57,6 +57,8 @@ export async function startGatewayRuntime(options: GatewayRuntimeOptions): Promi
         config: {
           name: GATEWAY,
           compatibilityDate: COMPATIBILITY_DATE,
+          // Tells the Worker that a client has gone.
+          compatibilityFlags: ['enable_request_signal'],
           manifest: {
             mainModule: 'worker.js',
             modules: { 'worker.js': { type: 'esm', contents: options.workerCode } },

@@ -3,6 +3,8 @@ import { capnpList, capnpText } from './capnp-text.ts';
 import type { UpstreamService } from './upstream-service.ts';
 
 const COMPATIBILITY_DATE = '2026-11-01';
+/** Tells the Worker that a client has gone. */
+const COMPATIBILITY_FLAGS: readonly string[] = ['enable_request_signal'];
 /** Host name of the RPC connection between an edge process and the objects process; names nothing outside. */
 const RPC_HOST = 'limiter';
 
@@ -115,6 +117,7 @@ function render({ services, sockets, v8Flags, worker }: Parts): string {
   const fields = [
     `modules = [(name = "${WORKER_FILE}", esModule = embed "${WORKER_FILE}")]`,
     `compatibilityDate = "${COMPATIBILITY_DATE}"`,
+    `compatibilityFlags = [${COMPATIBILITY_FLAGS.map(capnpText).join(', ')}]`,
     `bindings = ${capnpList(worker.bindings)}`,
     ...(worker.storage ?? []),
   ];

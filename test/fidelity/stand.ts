@@ -5,10 +5,10 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { bundleWorker } from '../../scripts/bundle-worker.ts';
 import { buildProgram, type BuildResult } from '../../src/compile/build-program.ts';
-import { parseConfig } from '../../src/config/parse.ts';
 import type { Finding } from '../../src/diagnostics/finding.ts';
 import { bindingName } from '../../src/program/binding-name.ts';
 import { encodeProgram } from '../../src/program/encode.ts';
+import type { RouteProgram } from '../../src/program/route-program.ts';
 import { publishProgram } from '../../src/program/publish.ts';
 import { parseManifests } from '../../src/resources/manifests.ts';
 import { openStateFolder } from '../../src/stores/state-folder.ts';
@@ -34,7 +34,7 @@ export type Stand = {
   readonly backend: RawBackend;
   readonly port: number;
   readonly pid: number;
-  /** A new connection of a client. `halfOpen`: our FIN does not close it. */
+  /** A new connection of a client. Its FIN does not close it. */
   connect(): Promise<Wire>;
   /** What workerd has written so far. */
   log(): string;
@@ -45,14 +45,18 @@ export type Spec = Readonly<Record<string, unknown>> & { readonly prefix: string
 
 export const HOST = 'gateway.test';
 
-/** `specs`: Mappings; `service` is the backend unless written. Throws when one is not served as written. */
+/**
+ * `specs`: Mappings; `service` is the backend unless written. `edit` is for what no resource can say yet.
+ * Throws when a Mapping is not served as written.
+ */
 export async function startStand(
   specs: readonly Spec[],
-  gatewaySettings: Readonly<Record<string, unknown>> = {},
+  edit: (program: RouteProgram) => RouteProgram = (program) => program,
 ): Promise<Stand> {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'portolan-fidelity-'));
   const backend = await startRawBackend();
-  const { program, accepted } = build(specs, gatewaySettings, `127.0.0.1:${backend.port}`);
+  const { program: built, accepted } = build(specs, `127.0.0.1:${backend.port}`);
+  const program = edit(built);
   await publishProgram(await openStateFolder(folder), await encodeProgram(program), {
     now: new Date().toISOString(),
     sources: accepted,
@@ -84,7 +88,7 @@ export async function startStand(
   };
 }
 
-function build(specs: readonly Spec[], gateway: Readonly<Record<string, unknown>>, address: string): BuildResult {
+function build(specs: readonly Spec[], address: string): BuildResult {
   const findings: Finding[] = [];
   const report = (finding: Finding): unknown => findings.push(finding);
   const text = specs
@@ -97,9 +101,8 @@ function build(specs: readonly Spec[], gateway: Readonly<Record<string, unknown>
     .map((object) => JSON.stringify(object))
     .join('\n---\n');
   const objects = parseManifests([{ file: 'fidelity.yaml', text }], report);
-  const config = parseConfig({ gateway }, report, 'routes.config.ts');
   const built = buildProgram(
-    { objects, config, initialFindings: findings },
+    { objects, config: null, initialFindings: findings },
     { target: 'self-hosted', unresolved: 'refuse', now: '2026-01-01T00:00:00.000Z' },
   );
   const bad = built.findings.find(({ severity }) => severity !== 'info');

@@ -53,8 +53,13 @@ export class Wire {
     const bytes = typeof data === 'string' ? Buffer.from(data, 'latin1') : data;
     if (this.socket.destroyed || this.socket.write(bytes)) return;
     await new Promise<void>((resolve) => {
-      this.socket.once('drain', resolve);
-      this.socket.once('close', () => resolve());
+      const go = (): void => {
+        this.socket.off('drain', go);
+        this.socket.off('close', go);
+        resolve();
+      };
+      this.socket.once('drain', go);
+      this.socket.once('close', go);
     });
   }
 

@@ -86,7 +86,8 @@ export async function forwardRequest(input: ForwardInput): Promise<Forwarded> {
   try {
     const response = await send(way.fetcher, raw, { url: target.url, headers, body, deadline });
     if (upgrade !== null) deadline.clear();
-    return { response: await guardBody(response, deadline, input.waitUntil), backend };
+    const context = { deadline, client: raw.signal, waitUntil: input.waitUntil };
+    return { response: await guardBody(response, context), backend };
   } catch (error) {
     throw upstreamError(error, deadline);
   }

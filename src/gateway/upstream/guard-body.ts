@@ -4,22 +4,35 @@
  * Once a response is handed over, the runtime streams its body by itself and ends the request's
  * script, timers included: an upstream that stalls half-way would hold the connection for ever. So a
  * body is piped natively through a stream that the request waits for. A short one of known length is
- * read before the answer leaves, which costs a tenth of a pipe: mostly it came with its head. Nothing
+ * read before the answer leaves: mostly it came with its head, and a pipe would cost more. Nothing
  * is decoded, because the request was sent with `encodeResponseBody: 'manual'`.
  */
 import type { Deadline } from './deadline.ts';
 import { contentLength, createPipe, pump, SHORT_BODY, type WaitUntil } from './pipe.ts';
 
+export type GuardContext = {
+  readonly deadline: Deadline;
+  /**
+   * The signal of the client's request. A request that waits for its body is not ended with its client,
+   * so without this a client that goes away would leave the upstream sending. The runtime tells only with
+   * the compatibility flag `enable_request_signal`.
+   */
+  readonly client: AbortSignal;
+  readonly waitUntil: WaitUntil;
+};
+
 /** Rejects when a short body breaks or is late before its first byte; afterwards the answer is cut. */
-export async function guardBody(response: Response, deadline: Deadline, waitUntil: WaitUntil): Promise<Response> {
+export async function guardBody(response: Response, context: GuardContext): Promise<Response> {
   const { body, headers, status } = response;
-  const { signal, idleMs } = deadline;
+  const { deadline, client, waitUntil } = context;
+  const { idleMs } = deadline;
   // No Response of ours may carry a status outside 200–599.
-  if (body === null || signal === null || status < 200 || status > 599) return response;
+  if (body === null || deadline.signal === null || status < 200 || status > 599) return response;
   const length = contentLength(headers);
   if (length === 0) return response;
+  if (length !== null && length <= SHORT_BODY && idleMs === null) return readShort(response, body, length, context);
+  const signal = AbortSignal.any([deadline.signal, client]);
   if (idleMs !== null) return watchSilence(response, body, { deadline, signal, idleMs, length, waitUntil });
-  if (length !== null && length <= SHORT_BODY) return readShort(response, body, { signal, length, waitUntil });
   const { readable, writable } = createPipe(length);
   // A cut or broken body reaches the client through `readable`; here it is no news.
   waitUntil(body.pipeTo(writable, { signal }).catch(() => undefined));
@@ -27,9 +40,8 @@ export async function guardBody(response: Response, deadline: Deadline, waitUnti
 }
 
 type Body = NonNullable<Response['body']>;
-type Short = { readonly signal: AbortSignal; readonly length: number; readonly waitUntil: WaitUntil };
 
-async function readShort(response: Response, body: Body, { signal, length, waitUntil }: Short): Promise<Response> {
+async function readShort(response: Response, body: Body, length: number, context: GuardContext): Promise<Response> {
   const reader = body.getReader({ mode: 'byob' });
   const { done, value } = await reader.read(new Uint8Array(length));
   if (!done && value.byteLength === length) return new Response(value, response);
@@ -37,6 +49,8 @@ async function readShort(response: Response, body: Body, { signal, length, waitU
   const writer = writable.getWriter();
   // Nobody reads before the answer leaves, so this write must not be waited for here.
   if (value !== undefined) writer.write(value).catch(() => undefined);
+  const { deadline, client, waitUntil } = context;
+  const signal = AbortSignal.any(deadline.signal === null ? [client] : [deadline.signal, client]);
   waitUntil(pump(reader, writer, signal, () => undefined));
   return new Response(readable, response);
 }
