@@ -237,22 +237,21 @@ describe(`bodies of ${LARGE / MB} MB`, () => {
   }, 120_000);
 
   it('a reader that stops stops the backend as well', async () => {
-    let written = 0;
+    const progress = { written: 0 };
     stand.backend.on('/slow-reader', async ({ wire }) => {
       await wire.write(`HTTP/1.1 200 OK\r\nContent-Length: ${LARGE}\r\n\r\n`);
       const block = randomBytes(MB);
-      for (; written < LARGE; written += MB) await wire.write(block);
+      for (; progress.written < LARGE; progress.written += MB) await wire.write(block);
     });
     const client = await stand.connect();
     client.socket.pause();
     await client.write(requestOf('GET /slow-reader'));
-    let before = -1;
-    while (before !== written || written === 0) {
-      before = written;
+    for (let before = -1; before !== progress.written || before === 0;) {
+      before = progress.written;
       await sleep(300);
     }
     // Kernel buffers on two connections; the rest would have to be memory of the gateway.
-    expect(written).toBeLessThan(40 * MB);
+    expect(progress.written).toBeLessThan(40 * MB);
     client.socket.destroy();
   });
 });
