@@ -31,7 +31,8 @@ const silent = async (): Promise<void> => undefined;
 const halfway = (wire: Wire): Promise<void> =>
   wire.write(answerOf('200 OK', ['Content-Length: 1000000'], Buffer.alloc(30_000, 'x')));
 const events = (wire: Wire): Promise<void> => wire.write(answerOf('200 OK', SSE, chunk('data: 1\n\n')));
-const shortHalf = (wire: Wire): Promise<void> => wire.write(answerOf('200 OK', ['Content-Length: 10'], 'half'));
+const shortHalf = (wire: Wire): Promise<void> => wire.write(answerOf('200 OK', ['Content-Length: 2000'], 'half'));
+const tinyHalf = (wire: Wire): Promise<void> => wire.write(answerOf('200 OK', ['Content-Length: 10'], 'half'));
 
 describe('a client that goes away', () => {
   it.each([
@@ -39,6 +40,7 @@ describe('a client that goes away', () => {
     ['in the middle of a long body', halfway],
     ['between two events', events],
     ['in the middle of a short body', shortHalf],
+    ['in the middle of a tiny body', tinyHalf],
   ])('by reset %s: the backend sees it within a second', async (name, begin) => {
     const path = `/gone-${name.replaceAll(' ', '-')}`;
     let ended: Promise<End> | null = null;
@@ -105,8 +107,8 @@ describe('an upstream that is silent', () => {
   });
 
   const bodies = [
-    ['short', ['Content-Length: 10'], 'half'],
-    ['short, gzip', ['Content-Length: 10', 'Content-Encoding: gzip'], 'half'],
+    ['short', ['Content-Length: 2000'], 'half'],
+    ['short, gzip', ['Content-Length: 2000', 'Content-Encoding: gzip'], 'half'],
     ['long', ['Content-Length: 100000'], 'x'.repeat(20_000)],
     ['long, gzip', ['Content-Length: 100000', 'Content-Encoding: gzip'], 'x'.repeat(20_000)],
     ['chunked', [CHUNKED], chunk('some')],
@@ -134,7 +136,7 @@ describe('an upstream that is silent', () => {
 
   it('after the head of a short body: 504', async () => {
     stand.backend.on('/short/no-body', async ({ wire }) => {
-      await wire.write(answerOf('200 OK', ['Content-Length: 10']));
+      await wire.write(answerOf('200 OK', ['Content-Length: 2000']));
       await sleep(5000);
     });
     const client = await send(requestOf('GET /short/no-body'));
@@ -169,7 +171,8 @@ describe('an upstream that dies', () => {
     ['in order', (wire) => wire.socket.destroy()],
   ];
   const bodies = [
-    ['short', ['Content-Length: 10'], 'half'],
+    ['tiny', ['Content-Length: 10'], 'half'],
+    ['short', ['Content-Length: 2000'], 'half'],
     ['long', ['Content-Length: 100000'], 'x'.repeat(20_000)],
     ['long, gzip', ['Content-Length: 100000', 'Content-Encoding: gzip'], 'x'.repeat(20_000)],
     ['chunked', [CHUNKED], chunk('some')],

@@ -122,13 +122,13 @@ async function send(fetcher: UpstreamFetcher, raw: Request, parts: RequestParts)
   const { url, headers, body, deadline } = parts;
   const { signal } = deadline;
   if (body === null) {
-    const once = (): Promise<Response> => fetcher.fetch(url, { ...UNTOUCHED, method, headers, signal });
-    if (!SAFE_METHODS.has(method) || headers.has('upgrade')) return once();
+    const init = { ...UNTOUCHED, method, headers, signal };
+    if (!SAFE_METHODS.has(method) || headers.has('upgrade')) return fetcher.fetch(url, init);
     try {
-      return await once();
+      return await fetcher.fetch(url, init);
     } catch (error) {
       if (!isConnectionLost(error) || deadline.hasExpired()) throw error;
-      return once();
+      return fetcher.fetch(url, init);
     }
   }
   // A dictionary with a body is refused for these two; a request as the source carries it over.

@@ -69,7 +69,9 @@ export const mappingCoverage: Readonly<Record<MappingField | CommonField, Covera
   resolver: difference('Decides how the service name is qualified; endpoints are not looked up.'),
   tls: difference('TLS is used toward the service; certificates are always verified, and none of ours is sent.'),
   grpc: refused('gRPC needs HTTP/2 trailers, which the runtime does not pass on; the route refuses.'),
-  timeout_ms: carried('Default 3000; `0` switches it off.'),
+  timeout_ms: carried(
+    'Default 3000; `0` switches it off. An upload that brings less than 16 KiB in this time is cut, too; a stalled answer of up to 1 KiB is not.',
+  ),
   idle_timeout_ms: carried('Default five minutes; `0` switches it off.'),
   connect_timeout_ms: noEffect('The runtime has no time limit of its own for connecting; `timeout_ms` covers it.'),
   cluster_timeout_ms: noEffect('An old name that Ambassador does not read; `timeout_ms` counts.'),
