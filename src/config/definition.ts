@@ -234,6 +234,8 @@ export type GatewayDefinition = {
   /** Proxies in front whose forwarding headers are believed. Default 0. */
   readonly trustedHops?: number;
   readonly headersWithUnderscores?: 'drop' | 'allow' | 'reject';
+  /** Whether a `Cookie` value in which the runtime joined several lines is taken apart again. Default `rejoin`. */
+  readonly cookieLines?: 'rejoin' | 'keep';
   /** 1 KB is 1024 bytes. Default 60. */
   readonly maxRequestHeadersKb?: number;
   /** Default 8192. */

@@ -197,6 +197,7 @@ export const paritySchema = z.strictObject({
 export const gatewaySchema = z.strictObject({
   trustedHops: z.exactOptional(z.int().min(0).max(100)),
   headersWithUnderscores: z.exactOptional(z.enum(['drop', 'allow', 'reject'])),
+  cookieLines: z.exactOptional(z.enum(['rejoin', 'keep'])),
   maxRequestHeadersKb: z.exactOptional(z.int().min(1).max(128)),
   maxTargetBytes: z.exactOptional(z.int().min(64).max(16_384)),
   preserveRequestId: z.exactOptional(z.boolean()),

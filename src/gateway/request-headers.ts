@@ -10,7 +10,10 @@ import type { GatewaySettings } from '../model/route-model.ts';
 import type { ClientFacts } from './client-address.ts';
 
 export type HeaderContext = {
-  readonly settings: Pick<GatewaySettings, 'headersWithUnderscores' | 'maxRequestHeadersBytes' | 'preserveRequestId'>;
+  readonly settings: Pick<
+    GatewaySettings,
+    'cookieLines' | 'headersWithUnderscores' | 'maxRequestHeadersBytes' | 'preserveRequestId'
+  >;
   readonly client: ClientFacts;
   /** Host header in lower case. */
   readonly authority: string;
@@ -66,23 +69,41 @@ const PROTECTED: ReadonlySet<string> = new Set([
   'x-request-id',
 ]);
 
+/** Envoy's `max_headers_count`. Repeated lines arrive as one header. */
+const MAX_HEADERS = 100;
+/** A server may ignore `Range` (RFC 9110 §14.2); many ranges of one request are an attack on its memory. */
+const MAX_RANGES = 32;
+/** Bytes from 0x80 pass as they came. Of the control characters a value may hold the tab (RFC 9110 §5.5). */
+const NOT_IN_VALUES = /[^\t -~\u0080-\uffff]/;
+
 /**
- * Throws GatewayError: 431 `headers-too-large`, 400 `header-underscore-rejected`, 400
- * `connection-header-invalid`, 400 `duplicate-header`. The received headers are not changed.
+ * Throws GatewayError: 431 `headers-too-large`, 400 `header-invalid`, 400 `header-underscore-rejected`, 400
+ * `connection-header-invalid`, 400 `duplicate-header`, 501 `transfer-coding-unsupported`. The received
+ * headers are not changed.
  */
 export function sanitizeHeaders(received: Headers, context: HeaderContext): SanitizedHeaders {
   const { settings, client } = context;
   const removed: string[] = [];
   let bytes = 0;
+  let count = 0;
   for (const [name, value] of received) {
     bytes += name.length + value.length;
-    if (isRemoved(name, context)) removed.push(name);
-    else if (name === 'authorization' || name === 'content-type') refuseJoined(name, value);
+    count += 1;
+    if (NOT_IN_VALUES.test(value)) {
+      throw new GatewayError(400, 'header-invalid', `The header ${name} holds a control character.`);
+    }
+    if (isRemoved(name, context) || isExcessive(name, value)) removed.push(name);
+    else refuseJoined(name, value);
   }
   if (bytes > settings.maxRequestHeadersBytes) {
     throw new GatewayError(431, 'headers-too-large', `The headers are over ${settings.maxRequestHeadersBytes} bytes.`);
   }
+  if (count > MAX_HEADERS) {
+    throw new GatewayError(431, 'headers-too-large', `The request has more than ${MAX_HEADERS} headers.`);
+  }
+  refuseTransferCoding(received.get('transfer-encoding'));
   const headers = new Headers(received);
+  if (settings.cookieLines === 'rejoin') rejoinCookies(headers);
   const connection = received.get('connection');
   if (connection !== null) removeNamed(headers, connection);
   for (const name of removed) headers.delete(name);
@@ -128,19 +149,39 @@ function removeNamed(headers: Headers, connection: string): void {
   }
 }
 
-/** A comma alone is no sign: Digest and AWS4 credentials hold commas. */
-const SECOND_CREDENTIALS =
-  /,\s*(?:basic|bearer|digest|negotiate|dpop|hoba|mutual|ntlm|vapid|scram-[a-z0-9-]+|aws4-[a-z0-9-]+)(?:\s|$)/i;
+/** What the runtime decodes and forwards is the body inside `chunked` alone; it would lose the other coding's name. */
+function refuseTransferCoding(codings: string | null): void {
+  if (codings === null || codings.trim().toLowerCase() === 'chunked') return;
+  throw new GatewayError(501, 'transfer-coding-unsupported', 'The only transfer coding that is served is chunked.');
+}
+
+/** One scheme and its parameters (RFC 9110 §11.4), values as loose as AWS signatures need them. */
+const ONE_WITH_PARAMETERS =
+  /^[\w!#$%&'*+.^`|~-]+[ \t]+[\w!#$%&'*+.^`|~-]+[ \t]*=[ \t]*(?:"(?:[^"\\]|\\.)*"|[^\s,"=][^\s,"]*)(?:[ \t]*,(?:[ \t]*[\w!#$%&'*+.^`|~-]+[ \t]*=[ \t]*(?:"(?:[^"\\]|\\.)*"|[^\s,"=][^\s,"]*))?)*[ \t]*$/;
 
 /**
  * The runtime joins repeated lines with a comma. Two of these mean that some reader would take the
- * first and another the last, so neither is served.
+ * first and another the last, so neither is served. A comma alone is no sign: parameters of one
+ * Digest or AWS4 credential have commas between them.
  */
-function refuseJoined(name: 'authorization' | 'content-type', value: string): void {
+function refuseJoined(name: string, value: string): void {
+  if (name !== 'authorization' && name !== 'content-type') return;
   if (!value.includes(',')) return;
-  const unquoted = value.replaceAll(/"(?:[^"\\]|\\.)*"/g, '""');
-  const joined = name === 'authorization' ? SECOND_CREDENTIALS.test(unquoted) : unquoted.includes(',');
-  if (joined) throw new GatewayError(400, 'duplicate-header', `The header ${name} was sent more than once.`);
+  const isOne =
+    name === 'authorization'
+      ? ONE_WITH_PARAMETERS.test(value)
+      : !value.replaceAll(/"(?:[^"\\]|\\.)*"/g, '').includes(',');
+  if (!isOne) throw new GatewayError(400, 'duplicate-header', `The header ${name} was sent more than once.`);
+}
+
+function isExcessive(name: string, value: string): boolean {
+  return name === 'range' && value.split(',', MAX_RANGES + 1).length > MAX_RANGES;
+}
+
+function rejoinCookies(headers: Headers): void {
+  const value = headers.get('cookie');
+  if (value === null || !value.includes(', ')) return;
+  headers.set('cookie', value.replaceAll(/, (?=[\w!#$%&'*+.^`|~-]+=)/g, '; '));
 }
 
 function requestIdOf(received: Headers, preserve: boolean): string {

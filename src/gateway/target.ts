@@ -18,7 +18,7 @@ export type Authority = {
 export type RequestTarget = Authority & {
   /** The transport's own scheme. */
   readonly scheme: 'http' | 'https';
-  /** Host header in lower case, port kept. */
+  /** Hostname with the port, if one was given: what is sent as Host when nothing else is asked for. */
   readonly authority: string;
   /** Undecoded path, starts with `/`; or `*` of `OPTIONS *`. */
   readonly rawPath: string;
@@ -64,7 +64,8 @@ export function parseTarget(input: TargetInput, maxTargetBytes: number): Request
   }
   return {
     scheme: isHttps ? 'https' : 'http',
-    authority,
+    // Not the Host as it came: a backend with several hosts must read the one that was decided on.
+    authority: parsed.port === null ? parsed.hostname : `${parsed.hostname}:${parsed.port}`,
     ...parsed,
     ...splitTarget(end < 0 ? '' : rest.slice(end), input.method, maxTargetBytes),
   };

@@ -275,6 +275,11 @@ export type GatewaySettings = {
   readonly redirectUnmatched: boolean;
   readonly failOpen: 'as-upstream' | 'never';
   readonly headersWithUnderscores: 'drop' | 'allow' | 'reject';
+  /**
+   * Several `Cookie` lines reach a Worker joined with `, `. `rejoin` writes `; ` wherever such a comma
+   * stands before `name=`: a guess, which a cookie value with a comma in it can mislead.
+   */
+  readonly cookieLines: 'rejoin' | 'keep';
   /** Proxies in front of us whose forwarding headers are believed, counted from the right. */
   readonly trustedHops: number;
   /** Request header bytes, names and values; above: 431. */

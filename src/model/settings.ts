@@ -21,6 +21,7 @@ export const DEFAULT_SETTINGS: GatewaySettings = {
   redirectUnmatched: false,
   failOpen: 'as-upstream',
   headersWithUnderscores: 'drop',
+  cookieLines: 'rejoin',
   trustedHops: 0,
   maxRequestHeadersBytes: 61_440,
   maxTargetBytes: 8192,

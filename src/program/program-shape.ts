@@ -204,6 +204,7 @@ export const settingsShape: Check<GatewaySettings> = object<GatewaySettings>({
   redirectUnmatched: boolean,
   failOpen: oneOf('as-upstream', 'never'),
   headersWithUnderscores: oneOf('drop', 'allow', 'reject'),
+  cookieLines: oneOf('rejoin', 'keep'),
   trustedHops: count,
   maxRequestHeadersBytes: count,
   maxTargetBytes: count,

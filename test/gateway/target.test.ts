@@ -27,7 +27,7 @@ describe('parseTarget', () => {
   it('keeps the port in the authority and drops one trailing dot from the name', () => {
     expect(target('https://h.test.:8443/', 'h.test.:8443')).toMatchObject({
       scheme: 'https',
-      authority: 'h.test.:8443',
+      authority: 'h.test:8443',
       hostname: 'h.test',
       port: 8443,
     });

@@ -13,6 +13,10 @@ export type Deadline = {
   expire(): void;
   /** Whether it was time that ended the exchange. */
   hasExpired(): boolean;
+  /** Ends the exchange because the request's body broke off. Only for an exchange that was started as `upload`. */
+  breakOff(): void;
+  /** Whether it was the request's body that ended the exchange. */
+  isBrokenOff(): boolean;
   /** The total begins anew. Only for an exchange that was started as `upload`. */
   restart(): void;
   /** Lets the exchange go on for ever (an upgraded connection). */
@@ -25,6 +29,8 @@ export type Deadline = {
  */
 export type ExchangeKind = 'plain' | 'upload' | 'upgrade';
 
+const BROKEN_OFF = 'request-body-broken';
+
 /**
  * `AbortSignal.timeout` costs no script per request, so it is used wherever the clock need not be
  * touched again. A controller of our own is needed to stop or restart the clock or to cut silence.
@@ -35,10 +41,14 @@ export function startDeadline(timeouts: CompiledRoute['timeouts'], kind: Exchang
   if (idleMs === null && (kind === 'plain' || totalMs === Infinity)) {
     const signal = totalMs === Infinity ? null : AbortSignal.timeout(totalMs);
     const hasExpired = (): boolean => signal?.aborted ?? false;
-    return { signal, idleMs, expire: nothing, hasExpired, restart: nothing, clear: nothing };
+    return { ...UNTOUCHABLE, signal, idleMs, hasExpired };
   }
   const controller = new AbortController();
+  const { signal } = controller;
   const expire = (): void => controller.abort();
+  const breakOff = (): void => controller.abort(BROKEN_OFF);
+  const isBrokenOff = (): boolean => signal.reason === BROKEN_OFF;
+  const hasExpired = (): boolean => signal.aborted && !isBrokenOff();
   let timer: ReturnType<typeof setTimeout> | undefined;
   const clear = (): void => {
     if (timer !== undefined) clearTimeout(timer);
@@ -48,7 +58,7 @@ export function startDeadline(timeouts: CompiledRoute['timeouts'], kind: Exchang
     if (totalMs !== Infinity) timer = setTimeout(expire, totalMs);
   };
   restart();
-  return { signal: controller.signal, idleMs, expire, hasExpired: () => controller.signal.aborted, restart, clear };
+  return { signal, idleMs, expire, hasExpired, breakOff, isBrokenOff, restart, clear };
 }
 
 /** Only what is shorter than the default and would come before the total: every watched chunk passes through script. */
@@ -59,3 +69,6 @@ function watchedIdle(idleMs: number, totalMs: number): number | null {
 function nothing(): void {
   // Nothing to do: the platform's own timer ends with the request, or there is none.
 }
+
+/** The platform's own timer, or none. */
+const UNTOUCHABLE = { expire: nothing, breakOff: nothing, isBrokenOff: () => false, restart: nothing, clear: nothing };

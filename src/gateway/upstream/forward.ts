@@ -57,7 +57,7 @@ export type ForwardInput = {
 export type Forwarded = { readonly response: Response; readonly backend: PreparedBackend };
 
 /**
- * Throws GatewayError: 403 `upgrade-not-allowed`, 411 `length-required`, 500 `no-backend`, 503 `upstream-unbound`, 503
+ * Throws GatewayError: 400 `request-body-broken`, 403 `upgrade-not-allowed`, 411 `length-required`, 500 `no-backend`, 503 `upstream-unbound`, 503
  * `upstream-unreachable`, 504 `upstream-timeout`, 400 `rewrite-unsafe`.
  */
 export async function forwardRequest(input: ForwardInput): Promise<Forwarded> {
@@ -152,6 +152,9 @@ function isConnectionLost(error: unknown): boolean {
 
 function upstreamError(error: unknown, deadline: Deadline): GatewayError {
   deadline.clear();
+  if (deadline.isBrokenOff()) {
+    return new GatewayError(400, 'request-body-broken', 'The request body broke off before its end.', { cause: error });
+  }
   if (deadline.hasExpired()) {
     return new GatewayError(504, 'upstream-timeout', 'The upstream did not answer in time.', {
       cause: error,

@@ -27,12 +27,18 @@ export function contentLength(headers: Headers): number | null {
   return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : null;
 }
 
+/** Of a `ReadableStreamBYOBReader`. */
+export type ByteSource = {
+  read(buffer: Uint8Array<ArrayBuffer>): Promise<ReadableStreamReadResult<Uint8Array>>;
+  cancel(reason: unknown): Promise<void>;
+};
+
 /**
  * Moves bytes through script and tells how many came. Never rejects: when either side breaks or the
  * signal aborts, both are ended as broken, which is all that the two peers can be told.
  */
 export async function pump(
-  source: ReadableStreamBYOBReader,
+  source: ByteSource,
   target: WritableStreamDefaultWriter<Uint8Array>,
   signal: AbortSignal,
   seen: (bytes: number) => void,
@@ -57,7 +63,7 @@ export async function pump(
 }
 
 async function endBroken(
-  source: ReadableStreamBYOBReader,
+  source: ByteSource,
   target: WritableStreamDefaultWriter<Uint8Array>,
   reason: unknown,
 ): Promise<void> {

@@ -20,7 +20,7 @@ export type Upload = {
 /** The body to send in place of the request's own. `deadline` must have been started as `upload`. */
 export function watchUpload(
   { body, length, signal }: Upload,
-  deadline: Pick<Deadline, 'restart'>,
+  deadline: Pick<Deadline, 'restart' | 'breakOff'>,
   waitUntil: WaitUntil,
 ): ReadableStream<Uint8Array> {
   const { readable, writable } = createPipe(length);
@@ -32,6 +32,16 @@ export function watchUpload(
     deadline.restart();
   };
   const reader = body.getReader({ mode: 'byob' });
-  waitUntil(pump(reader, writable.getWriter(), signal, seen).then(() => deadline.restart()));
+  const source = {
+    read: (buffer: Uint8Array<ArrayBuffer>) =>
+      reader.read(buffer).catch((error: unknown) => {
+        // The runtime ends the request it sends as if the body were whole when its stream is aborted, so
+        // the request itself must go first: half an upload never looks like all of it.
+        deadline.breakOff();
+        throw error;
+      }),
+    cancel: (reason: unknown) => reader.cancel(reason),
+  };
+  waitUntil(pump(source, writable.getWriter(), signal, seen).then(() => deadline.restart()));
   return readable;
 }
