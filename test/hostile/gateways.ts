@@ -45,6 +45,7 @@ const MAPPINGS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   role: { prefix: '/role', headers: { 'x-role': 'admin' } },
   ws: { prefix: '/ws', allow_upgrade: ['websocket'] },
   rest: { prefix: '/' },
+  quick: { prefix: '/quick', timeout_ms: 300 },
   moved: { prefix: '/moved', host_redirect: true, service: 'elsewhere.test' },
   other: { prefix: '/', hostname: 'other.test' },
 };
@@ -102,7 +103,7 @@ function build(addresses: Readonly<Record<string, string>>, { parity, gateway }:
     apiVersion: 'getambassador.io/v3alpha1',
     kind: 'Mapping',
     metadata: { name, namespace: 'hostile' },
-    spec: { hostname: 'h.test', rewrite: '', service: addresses[name], timeout_ms: 5000, ...spec },
+    spec: { hostname: 'h.test', rewrite: '', service: addresses[name] ?? addresses['rest'], timeout_ms: 5000, ...spec },
   }));
   const text = objects.map((object) => JSON.stringify(object)).join('\n---\n');
   // The version in the answer tells ours from the runtime's.

@@ -8,74 +8,63 @@ import { valuesOf, type Recorded } from './recording-backend.ts';
 /** Who answered: `none` means that the connection ended without an answer. */
 export type AnsweredBy = 'backend' | 'gateway' | 'runtime' | 'none';
 
-export type Outcome = {
-  readonly input: HostileInput;
+export type Observed = {
   readonly by: AnsweredBy;
   /** 0: no answer. */
   readonly status: number;
+  readonly result: RawExchange;
   readonly seen: readonly Recorded[];
   /** Broken invariants. */
   readonly violations: readonly string[];
+};
+
+export type Outcome = Observed & {
+  readonly input: HostileInput;
   /** Differences from what the input expects. */
   readonly differences: readonly string[];
 };
 
 export async function judge(gateway: Gateway, input: HostileInput): Promise<Outcome> {
-  const method = input.bytes.slice(0, 5);
-  const result = await exchange(gateway.port, input.bytes, { isHead: method === 'HEAD ' });
-  // What the client has seen end, the backends have been sent before; one turn lets their data events run.
+  const observed = await observe(gateway, input.bytes, intentOf(input), input.holdMs);
+  return { ...observed, input, differences: differences(input.expected, observed) };
+}
+
+export async function observe(gateway: Gateway, bytes: string, intent: Intent, holdMs = 200): Promise<Observed> {
+  const result = await exchange(gateway.port, bytes, { isHead: bytes.startsWith('HEAD '), silenceMs: holdMs });
+  // What ended at the client was sent to the backends before; one turn lets their data events run.
   await new Promise((resolve) => setImmediate(resolve));
   const seen = gateway.backends.take();
   const answer = result.answers[0];
-  const by = answeredBy(answer);
-  const status = answer?.status ?? 0;
-  const violations = violationsOf(seen, result.answers.length, intentOf(input));
-  return {
-    input,
-    by,
-    status,
-    seen,
-    violations,
-    differences: differences(input.expected, { by, answer, seen, result }),
-  };
+  const violations = violationsOf(seen, result.answers.length, intent);
+  return { by: answeredBy(answer), status: answer?.status ?? 0, result, seen, violations };
 }
 
 function intentOf({ gateway = 'default', expected, bytes }: HostileInput): Intent {
+  const startLine = bytes.split('\r\n')[0] ?? '';
+  // With a trusted hop in front the last entry is not made up.
+  const madeUp = ['1.1.1.1', '9.9.9.9', 'evil', ...(gateway === 'trusted' ? [] : ['6.6.6.6', '7.7.7.7'])];
   return {
     gateway,
     mayReachProtected: expected.by === 'backend' && expected.backend === 'protected',
     requests: 1,
-    // With a trusted hop in front the last entry is not made up.
-    spoofed: ['1.1.1.1', '9.9.9.9', 'evil', ...(gateway === 'trusted' ? [] : ['6.6.6.6', '7.7.7.7'])].filter(
-      (value) => bytes.includes(value) && !(bytes.split('\r\n')[0] ?? '').includes(value),
-    ),
+    spoofed: madeUp.filter((value) => bytes.includes(value) && !startLine.includes(value)),
   };
 }
 
 function answeredBy(answer: RawAnswer | undefined): AnsweredBy {
   if (answer === undefined) return 'none';
   if (answer.headers.has('x-backend')) return 'backend';
-  const isOurs = answer.headers.has('x-portolan-config-version');
-  return isOurs ? 'gateway' : 'runtime';
+  return answer.headers.has('x-portolan-config-version') ? 'gateway' : 'runtime';
 }
 
-type Happened = {
-  readonly by: AnsweredBy;
-  readonly answer: RawAnswer | undefined;
-  readonly seen: readonly Recorded[];
-  readonly result: RawExchange;
-};
-
-function differences(expected: Expected, { by, answer, seen, result }: Happened): readonly string[] {
+function differences(expected: Expected, { by, status, seen, result }: Observed): readonly string[] {
   const found: string[] = [];
   const check = (what: string, actual: unknown, wanted: unknown): void => {
-    if (JSON.stringify(actual) !== JSON.stringify(wanted)) {
-      found.push(`${what}: ${JSON.stringify(actual)} instead of ${JSON.stringify(wanted)}`);
-    }
+    found.push(...difference(what, actual, wanted));
   };
-  const status = answer?.status ?? 0;
+  const [answer] = result.answers;
   const code = /"code":"([^"]*)"/.exec(answer?.body ?? '')?.[1] ?? '';
-  if (result.rest !== '') found.push(`unexpected bytes ${JSON.stringify(result.rest.slice(0, 80))}`);
+  check('bytes after the answer', result.rest, '');
   switch (expected.by) {
     case 'backend':
       check('answer', [by, status], ['backend', 200]);
@@ -104,20 +93,16 @@ function differences(expected: Expected, { by, answer, seen, result }: Happened)
 
 function requestDifferences(one: Recorded, expected: Reached): readonly string[] {
   const { line, host = 'h.test', headers = {}, without = [], body = '' } = expected;
-  const wanted: [string, unknown, unknown][] = [
-    ['request line', one.requestLine, `${line} HTTP/1.1`],
-    ['Host', valuesOf(one.lines, 'host'), [host]],
-    ['body', one.body, body],
-    ...Object.entries(headers).map(([name, values]): [string, unknown, unknown] => [
-      name,
-      valuesOf(one.lines, name),
-      values,
-    ]),
-    ...without.map((name): [string, unknown, unknown] => [name, valuesOf(one.lines, name), []]),
+  return [
+    ...difference('request line', one.requestLine, `${line} HTTP/1.1`),
+    ...difference('Host', valuesOf(one.lines, 'host'), [host]),
+    ...difference('body', one.body, body),
+    ...Object.entries(headers).flatMap(([name, values]) => difference(name, valuesOf(one.lines, name), values)),
+    ...without.flatMap((name) => difference(name, valuesOf(one.lines, name), [])),
   ];
-  return wanted.flatMap(([what, actual, value]) =>
-    JSON.stringify(actual) === JSON.stringify(value)
-      ? []
-      : [`${what}: ${JSON.stringify(actual)} instead of ${JSON.stringify(value)}`],
-  );
+}
+
+function difference(what: string, actual: unknown, wanted: unknown): readonly string[] {
+  const [is, should] = [JSON.stringify(actual), JSON.stringify(wanted)];
+  return is === should ? [] : [`${what}: ${is} instead of ${should}`];
 }

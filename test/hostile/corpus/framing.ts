@@ -1,5 +1,5 @@
 /** Rows 55–66, 69: where one request ends and the next begins, methods and versions. */
-import { gatewayAnswers, reaches, request, runtimeAnswers, type Expected, type HostileInput } from './input.ts';
+import { gatewayAnswers, reaches, request, shown, runtimeAnswers, type Expected, type HostileInput } from './input.ts';
 
 const BROKEN = gatewayAnswers('400 request-body-broken');
 const CODING = gatewayAnswers('501 transfer-coding-unsupported');
@@ -15,26 +15,26 @@ function posts(id: string, what: string, lines: readonly string[], body: string,
 
 function lengths(expected: Expected, list: Readonly<Record<string, string>>): readonly HostileInput[] {
   return Object.entries(list).map(([id, length]) =>
-    posts(id, `Content-Length ${JSON.stringify(length)}`, [`Content-Length:${length}`], 'abc', expected),
+    posts(id, `Content-Length ${shown(length)}`, [`Content-Length:${length}`], 'abc', expected),
   );
 }
 
 function codings(expected: Expected, list: Readonly<Record<string, string>>): readonly HostileInput[] {
   return Object.entries(list).map(([id, coding]) =>
-    posts(id, `Transfer-Encoding ${JSON.stringify(coding)}`, [`Transfer-Encoding: ${coding}`], CHUNKED, expected),
+    posts(id, `Transfer-Encoding ${shown(coding)}`, [`Transfer-Encoding: ${coding}`], CHUNKED, expected),
   );
 }
 
 function chunks(expected: Expected, list: Readonly<Record<string, string>>): readonly HostileInput[] {
   return Object.entries(list).map(([id, body]) =>
-    posts(id, `chunks ${JSON.stringify(body)}`, ['Transfer-Encoding: chunked'], body, expected),
+    posts(id, `chunks ${shown(body)}`, ['Transfer-Encoding: chunked'], body, expected),
   );
 }
 
 function lines(expected: Expected, list: Readonly<Record<string, string>>): readonly HostileInput[] {
   return Object.entries(list).map(([id, line]) => ({
     id,
-    what: `field line ${JSON.stringify(line)}`,
+    what: `field line ${shown(line)}`,
     bytes: request('/a', { lines: [line] }),
     expected,
   }));
@@ -46,7 +46,7 @@ function methods(
 ): readonly HostileInput[] {
   return Object.entries(list).map(([id, method]) => ({
     id,
-    what: `method ${JSON.stringify(method)}`,
+    what: `method ${shown(method)}`,
     bytes: request('/a', { method }),
     expected: expected(method),
   }));
@@ -55,7 +55,7 @@ function methods(
 function starts(expected: Expected, list: Readonly<Record<string, string>>): readonly HostileInput[] {
   return Object.entries(list).map(([id, line]) => ({
     id,
-    what: `request line ${JSON.stringify(line)}`,
+    what: `request line ${shown(line)}`,
     bytes: `${line}\r\nHost: h.test\r\n\r\n`,
     expected,
   }));
@@ -266,8 +266,8 @@ export const FRAMING: readonly HostileInput[] = [
     bytes: 'POST /a HTTP/1.0\r\nHost: h.test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
     expected: REFUSED,
   },
-  { id: '69', what: 'a head that never ends', bytes: 'GET /a HTTP/1.1\r\nHost: h.te', expected: runtimeAnswers(0) },
-  posts('69a', 'a chunked body that never ends', ['Transfer-Encoding: chunked'], '5\r\nab', BROKEN),
+  { id: '69', what: 'a head that breaks off', bytes: 'GET /a HTTP/1.1\r\nHost: h.te', expected: runtimeAnswers(0) },
+  posts('69a', 'a chunked body that breaks off', ['Transfer-Encoding: chunked'], '5\r\nab', BROKEN),
   posts(
     '69b',
     'a body shorter than its length',
@@ -275,4 +275,11 @@ export const FRAMING: readonly HostileInput[] = [
     'abc',
     gatewayAnswers('503 upstream-unreachable'),
   ),
+  ...['Transfer-Encoding: chunked', 'Content-Length: 10', 'Content-Length: 100000'].map((line, at) => ({
+    id: `69${'cde'.charAt(at)}`,
+    what: `a body that never ends, ${line}`,
+    bytes: request('/quick', { method: 'POST', lines: [line], body: '5\r\nab' }),
+    expected: gatewayAnswers('504 upstream-timeout'),
+    holdMs: 5000,
+  })),
 ];

@@ -1,5 +1,5 @@
 /** Rows 32–43: who the request says it is for. */
-import { gatewayAnswers, reaches, request, runtimeAnswers, type Expected, type HostileInput } from './input.ts';
+import { gatewayAnswers, reaches, request, shown, runtimeAnswers, type Expected, type HostileInput } from './input.ts';
 
 const INVALID = gatewayAnswers('400 host-invalid');
 const NO_ROUTE = gatewayAnswers('404 no-route');
@@ -7,7 +7,7 @@ const NO_ROUTE = gatewayAnswers('404 no-route');
 function hosts(what: string, expected: Expected, list: Readonly<Record<string, string>>): readonly HostileInput[] {
   return Object.entries(list).map(([id, host]) => ({
     id,
-    what: `${what}: ${JSON.stringify(host.slice(0, 60))}`,
+    what: `${what}: ${shown(host)}`,
     bytes: request('/public/x', { host }),
     expected,
   }));

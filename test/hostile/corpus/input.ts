@@ -9,6 +9,8 @@ export type HostileInput = {
   /** Latin-1: one character is one byte. */
   readonly bytes: string;
   readonly expected: Expected;
+  /** The client waits so long, in milliseconds, before it ends an unanswered connection. Default 200. */
+  readonly holdMs?: number;
   /** Default `default`. */
   readonly gateway?: GatewayName;
 };
@@ -69,6 +71,12 @@ export function reaches(
   return { by: 'backend', backend, line, ...more };
 }
 
+/** As a string literal, bytes beyond ASCII as escapes, cut after 60 characters. */
+export function shown(text: string): string {
+  const literal = JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
+  return literal.replaceAll(/[\u007f-\u00ff]/g, (char) => `\\x${char.charCodeAt(0).toString(16)}`);
+}
+
 /** The requests are the same but for their target. */
 export function targets(
   what: string,
@@ -78,7 +86,7 @@ export function targets(
 ): readonly HostileInput[] {
   return Object.entries(list).map(([id, target]) => ({
     id,
-    what: `${what}: ${JSON.stringify(target.slice(0, 60))}`,
+    what: `${what}: ${shown(target)}`,
     bytes: request(target),
     expected,
     gateway,
