@@ -1,3 +1,4 @@
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { GatewayError } from '../../src/diagnostics/errors.ts';
 import { sanitizeHeaders, type HeaderContext } from '../../src/gateway/request-headers.ts';
@@ -147,6 +148,24 @@ describe('sanitizeHeaders', () => {
     'no scheme at all',
   ])('serves %s', (authorization) => {
     expect(refusal({ authorization })).toBe('served');
+  });
+
+  it('serves one credential and refuses any two', () => {
+    const token = fc.stringMatching(/^[A-Za-z][A-Za-z0-9-]{0,8}$/);
+    const value = fc.oneof(fc.stringMatching(/^[A-Za-z0-9/;._+-]{1,9}$/), fc.stringMatching(/^"[ -!#-[\]-~]{0,9}"$/));
+    const parameter = fc.tuple(token, fc.constantFrom('=', ' = '), value).map((parts) => parts.join(''));
+    const separator = fc.constantFrom(',', ', ', ' ,\t');
+    const parameters = fc
+      .tuple(fc.array(parameter, { minLength: 1, maxLength: 4 }), separator)
+      .map(([list, between]) => list.join(between));
+    const credential = fc.tuple(token, fc.oneof(parameters, fc.stringMatching(/^[A-Za-z0-9._~+/-]{1,9}={0,2}$/)));
+    fc.assert(
+      fc.property(credential, credential, (first, second) => {
+        const [one, other] = [first.join(' '), second.join(' ')];
+        expect(refusal({ authorization: one })).toBe('served');
+        expect(refusal(two('authorization', one, other))).toBe('400 duplicate-header');
+      }),
+    );
   });
 
   it('judges commas in Authorization in time that does not explode', () => {

@@ -42,6 +42,7 @@ const MAPPINGS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   public: { prefix: '/public' },
   protected: { prefix: '/admin' },
   api: { prefix: '/api', rewrite: '/' },
+  cut: { prefix: '/cut/', rewrite: undefined, regex_rewrite: { pattern: '^/cut/.(.*)$', substitution: '/\\1' } },
   role: { prefix: '/role', headers: { 'x-role': 'admin' } },
   ws: { prefix: '/ws', allow_upgrade: ['websocket'] },
   rest: { prefix: '/' },

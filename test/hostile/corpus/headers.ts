@@ -175,6 +175,12 @@ export const HEADERS: readonly HostileInput[] = [
     }),
     expected: reaches('ws', 'GET /ws', { headers: { 'sec-websocket-version': ['13'] } }),
   },
+  {
+    id: '54f',
+    what: 'WebSocket beside another protocol, where WebSocket is allowed',
+    bytes: request('/ws', { lines: ['Connection: Upgrade', 'Upgrade: h2c, websocket'] }),
+    expected: NO_UPGRADE,
+  },
   sends('67', '500 ranges', [`Range: bytes=${RANGES.join(',')}`], seen({}, ['range'])),
   sends(
     '67a',

@@ -145,4 +145,10 @@ export const HOSTS: readonly HostileInput[] = [
   absolute('43i', 'no slash', '?x', runtimeAnswers(400)),
   absolute('43j', 'absolute form without a host', 'http:///admin', runtimeAnswers(400)),
   absolute('43k', 'absolute form, one slash', 'http:/admin', runtimeAnswers(400)),
+  {
+    id: '43l',
+    what: 'absolute form without Host',
+    bytes: request('http://h.test/admin', { host: null }),
+    expected: runtimeAnswers(400),
+  },
 ];

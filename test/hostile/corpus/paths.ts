@@ -95,6 +95,12 @@ export const PATHS: readonly HostileInput[] = [
     bytes: request('/api/evil.test/x'),
     expected: reaches('api', 'GET //evil.test/x'),
   },
+  ...targets('a regex rewrite that cuts a segment', UNSAFE, {
+    '13r': '/cut/x../admin',
+    '13s': '/cut/x./admin',
+    '13t': '/cut/a..;x/admin',
+  }),
+  { id: '13u', what: 'the same, harmless', bytes: request('/cut/xadmin'), expected: reaches('rest', 'GET /admin') },
   passes('14', 'a fragment, which the runtime cuts off', '/a#/../admin', '/a'),
   passes('14a', 'the same on a public path', '/a#x?y', '/a'),
   passes('15', 'an escaped number sign', '/a%23b'),
