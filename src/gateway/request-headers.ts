@@ -109,7 +109,7 @@ export function sanitizeHeaders(received: Headers, context: HeaderContext): Sani
   for (const name of removed) headers.delete(name);
   headers.set('x-forwarded-for', client.forwardedFor);
   headers.set('x-forwarded-proto', client.scheme);
-  if (!client.trusted || !headers.has('x-forwarded-host')) headers.set('x-forwarded-host', context.authority);
+  if (!headers.has('x-forwarded-host')) headers.set('x-forwarded-host', context.authority);
   const requestId = requestIdOf(received, settings.preserveRequestId);
   headers.set('x-request-id', requestId);
   return { headers, requestId };

@@ -39,6 +39,14 @@ function two(name: string, first: string, second: string): [string, string][] {
   ];
 }
 
+function ranges(count: number): string {
+  return `bytes=${Array.from({ length: count }, (_, at) => `${at}-${at}`).join()}`;
+}
+
+function many(count: number): Received {
+  return Array.from({ length: count }, (_, at) => [`x-${at}`, '1']);
+}
+
 describe('sanitizeHeaders', () => {
   const stripped =
     'X-Envoy-Original-Path x-envoy-expected-rq-timeout-ms X-Portolan-Relay l5d-dst-override Forwarded X-Forwarded-Port ' +
@@ -181,7 +189,6 @@ describe('sanitizeHeaders', () => {
   });
 
   it('drops Range with more than 32 ranges', () => {
-    const ranges = (count: number): string => `bytes=${Array.from({ length: count }, (_, at) => `${at}-${at}`).join()}`;
     expect(sanitized({ range: ranges(32) }).get('range')).toBe(ranges(32));
     expect(sanitized({ range: ranges(33) }).has('range')).toBe(false);
   });
@@ -202,7 +209,6 @@ describe('sanitizeHeaders', () => {
   });
 
   it('limits the number of headers', () => {
-    const many = (count: number): Received => Array.from({ length: count }, (_, at) => [`x-${at}`, '1']);
     expect(refusal(many(100))).toBe('served');
     expect(refusal(many(101))).toBe('431 headers-too-large');
   });
