@@ -3,23 +3,29 @@ import { WorkerEntrypoint } from 'cloudflare:workers';
 import { createGateway, type Gateway } from './gateway/app.ts';
 import type { Log } from './gateway/problem.ts';
 import { SnapshotCache, type SnapshotStatus } from './gateway/snapshot-cache.ts';
-import { createTransport, parsePlatform } from './gateway/transport.ts';
-import { boundBackends } from './gateway/upstream/bound-backends.ts';
-import { createRateLimiter } from './objects/rate-limit-client.ts';
+import { createTransport, parsePlatform, type Platform } from './gateway/transport.ts';
+import { boundBackends, unboundUpstreams } from './gateway/upstream/bound-backends.ts';
+import { createRateLimiter, createRemoteRateLimiter, noRateLimiter } from './objects/rate-limit-client.ts';
 import type { RateLimitObject } from './objects/rate-limit-object.ts';
+import type { RateLimitCheck, RateLimitDecision, RateLimiter } from './policies/contract.ts';
 import { POINTER_KEY } from './program/keys.ts';
 
 export { RateLimitObject } from './objects/rate-limit-object.ts';
 
 type Env = {
   readonly ROUTES: KVNamespace;
-  readonly RATE_LIMITS: DurableObjectNamespace<RateLimitObject>;
+  /** The counters, where this process holds them. */
+  readonly RATE_LIMITS?: DurableObjectNamespace<RateLimitObject>;
+  /** `Limiter` of the process that holds the counters; asked instead of RATE_LIMITS. With neither, rate limits fail. */
+  readonly RATE_LIMITER?: Service<Limiter>;
   /** `cloudflare`, `dev` or `self-hosted` (default). */
   readonly PLATFORM?: string;
   /** How often the pointer is looked at, in milliseconds. Default 30000. */
   readonly REFRESH_MS?: string;
   /** Public Ed25519 JWK, or an array of them; then only signed programs are served. */
   readonly VERIFY_KEY?: string;
+  /** Self-hosting: JSON list of upstream ids that have no binding on purpose. Their routes refuse. Default none. */
+  readonly UNBOUND_UPSTREAMS?: string;
 };
 
 /** KV's shortest and a long cache time, in seconds: the pointer changes, every other value is immutable. */
@@ -30,7 +36,7 @@ const IMMUTABLE_TTL = 86_400;
 // oxlint-disable-next-line no-console
 const log: Log = (event, fields) => console.log(JSON.stringify({ event, ...fields }));
 
-type Process = { readonly programs: SnapshotCache; readonly gateway: Gateway };
+type Process = { readonly platform: Platform; readonly programs: SnapshotCache; readonly gateway: Gateway };
 /** One per isolate: bindings do not change while it lives. */
 let started: Process | null = null;
 
@@ -41,15 +47,23 @@ function processOf(env: Env): Process {
 
 function start(env: Env): Process {
   const platform = parsePlatform(env.PLATFORM);
+  const backends = boundBackends(env);
   const programs = new SnapshotCache({
     reader: { get: (key) => env.ROUTES.get(key, { cacheTtl: key === POINTER_KEY ? POINTER_TTL : IMMUTABLE_TTL }) },
     refreshMs: Number(env.REFRESH_MS ?? 30_000),
     ...(env.VERIFY_KEY !== undefined && { verifyKey: JSON.parse(env.VERIFY_KEY) }),
+    // Elsewhere nobody exchanges the process: a binding that is missing must not hold up all later versions.
+    ...(platform === 'self-hosted' && { unbound: unboundUpstreams(backends, env.UNBOUND_UPSTREAMS) }),
     log,
   });
-  const rateLimiter = createRateLimiter(env.RATE_LIMITS);
   const transport = createTransport(platform);
-  return { programs, gateway: createGateway({ programs, rateLimiter, log, transport, backends: boundBackends(env) }) };
+  const gateway = createGateway({ programs, rateLimiter: rateLimiterOf(env), log, transport, backends });
+  return { platform, programs, gateway };
+}
+
+function rateLimiterOf({ RATE_LIMITER, RATE_LIMITS }: Env): RateLimiter {
+  if (RATE_LIMITER !== undefined) return createRemoteRateLimiter(RATE_LIMITER);
+  return RATE_LIMITS === undefined ? noRateLimiter : createRateLimiter(RATE_LIMITS);
 }
 
 export default {
@@ -65,8 +79,9 @@ export class Control extends WorkerEntrypoint<Env> {
     return served;
   }
 
-  status(): SnapshotStatus {
-    return processOf(this.env).programs.status();
+  status(): SnapshotStatus & { readonly platform: Platform } {
+    const { platform, programs } = processOf(this.env);
+    return { platform, ...programs.status() };
   }
 
   override async fetch(request: Request): Promise<Response> {
@@ -74,5 +89,13 @@ export class Control extends WorkerEntrypoint<Env> {
     if (request.method === 'POST' && pathname === '/reload') return Response.json(await this.reload());
     if (request.method === 'GET' && pathname === '/status') return Response.json(this.status());
     return new Response(null, { status: 404 });
+  }
+}
+
+/** The rate limiter for processes that hold no counters of their own; over RPC, never on a public listener. */
+export class Limiter extends WorkerEntrypoint<Env> {
+  take(checks: readonly RateLimitCheck[]): Promise<readonly RateLimitDecision[]> {
+    const { RATE_LIMITS } = this.env;
+    return (RATE_LIMITS === undefined ? noRateLimiter : createRateLimiter(RATE_LIMITS)).take(checks);
   }
 }

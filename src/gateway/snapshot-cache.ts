@@ -7,9 +7,10 @@
 import type { JWK } from 'jose';
 import { GatewayError } from '../diagnostics/errors.ts';
 import { decodePointer, supersedes } from '../program/decode.ts';
-import { POINTER_KEY } from '../program/keys.ts';
+import { indexKey, POINTER_KEY } from '../program/keys.ts';
 import type { SnapshotReader } from '../program/program-store.ts';
 import { ProgramRejected } from '../program/rejected.ts';
+import type { CompiledUpstream } from '../program/route-program.ts';
 import type { Pointer } from '../program/stored-form.ts';
 import type { ProgramSource } from './app.ts';
 import type { Log } from './problem.ts';
@@ -24,6 +25,11 @@ export type SnapshotCacheOptions = {
   readonly refreshMs: number;
   /** See PointerTrust. */
   readonly verifyKey?: JWK | readonly JWK[];
+  /**
+   * Ids of those upstreams that this process cannot reach. A version that adds to them is refused:
+   * whoever exchanges processes serves it from new ones. Default: nobody asks, and every version is taken.
+   */
+  readonly unbound?: (upstreams: readonly CompiledUpstream[]) => readonly string[];
   readonly log: Log;
   /** Milliseconds; default Date.now. */
   readonly now?: () => number;
@@ -46,8 +52,16 @@ const READ_TIMEOUT_MS = 10_000;
 const REFRESH_ABANDONED_MS = 30_000;
 /** While there is no program, the store is asked at most this often. */
 const COLD_RETRY_MS = 1_000;
+/** Upstreams that one refusal names. */
+const NAMED_UPSTREAMS = 5;
 
-type Live = { readonly pointer: Pointer; readonly view: StoredView };
+type Live = {
+  readonly pointer: Pointer;
+  readonly view: StoredView;
+  /** Upstreams of it that this process cannot reach: their routes refuse. */
+  readonly unbound: ReadonlySet<string>;
+};
+const NONE: ReadonlySet<string> = new Set();
 
 export class SnapshotCache implements ProgramSource {
   readonly #options: SnapshotCacheOptions;
@@ -157,10 +171,11 @@ export class SnapshotCache implements ProgramSource {
       return;
     }
     if (before !== null && before.pointer.index === pointer.index) {
-      this.#live = { pointer, view: before.view };
+      this.#live = { ...before, pointer };
       return;
     }
     const view = await createStoredView(this.#reader, pointer, this.#shards);
+    const unbound = await this.#unboundIn(view, pointer, before);
     try {
       await view.warm(before?.view.hosts() ?? []);
     } catch (error) {
@@ -170,10 +185,28 @@ export class SnapshotCache implements ProgramSource {
     }
     // Another refresh may have been faster and gone further.
     if (this.#live !== before && this.#live !== null && !supersedes(pointer, this.#live.pointer)) return;
-    this.#live = { pointer, view };
+    this.#live = { pointer, view, unbound };
     this.#keepShards(view);
     this.#rejected = null;
     this.#options.log('program-loaded', { version: pointer.version, sequence: pointer.sequence });
+  }
+
+  /** Throws ProgramRejected when the live version needs less than `view` of what is out of reach. */
+  async #unboundIn(view: StoredView, pointer: Pointer, live: Live | null): Promise<ReadonlySet<string>> {
+    const { unbound } = this.#options;
+    if (unbound === undefined) return NONE;
+    let missing: readonly string[];
+    try {
+      missing = unbound(await view.upstreams());
+    } catch (error) {
+      // Without a program, one of which some routes may refuse is better than none.
+      if (live === null) return NONE;
+      throw error;
+    }
+    // What the live version cannot reach either gets no worse by the switch.
+    const added = live === null ? [] : missing.filter((id) => !live.unbound.has(id));
+    if (added.length > 0) throw new ProgramRejected('upstream-unbound', indexKey(pointer.index), unboundText(added));
+    return new Set(missing);
   }
 
   #keepShards(...views: readonly (StoredView | undefined)[]): void {
@@ -191,6 +224,12 @@ export class SnapshotCache implements ProgramSource {
     this.#rejected = rejected;
     this.#options.log('program-rejected', { reason, detail, serving: this.#live?.pointer.version ?? null });
   }
+}
+
+function unboundText(ids: readonly string[]): string {
+  const rest = ids.length - NAMED_UPSTREAMS;
+  const named = ids.slice(0, NAMED_UPSTREAMS).join(', ');
+  return `this process has no binding for ${named}${rest > 0 ? ` and ${rest} more` : ''}`;
 }
 
 function noProgram(cause: unknown): GatewayError {

@@ -14,9 +14,10 @@ import {
   type IndexLookup,
 } from '../program/domain-lookup.ts';
 import { indexKey } from '../program/keys.ts';
+import { loadUpstreams } from '../program/load-program.ts';
 import type { SnapshotReader } from '../program/program-store.ts';
 import { ProgramRejected } from '../program/rejected.ts';
-import type { CompiledDomain } from '../program/route-program.ts';
+import type { CompiledDomain, CompiledUpstream } from '../program/route-program.ts';
 import type { Pointer, StoredIndex, StoredIndexPart, TableShards } from '../program/stored-form.ts';
 import { createMatcher } from './matcher.ts';
 import { SiteCache, type ProgramView, type Site } from './program-view.ts';
@@ -95,6 +96,11 @@ export class StoredView implements ProgramView {
   /** Hosts that requests have asked for, bounded. */
   hosts(): readonly string[] {
     return this.#sites.hosts();
+  }
+
+  /** Every upstream that a route of it may need. Throws ProgramRejected, or what the store threw. */
+  upstreams(): Promise<readonly CompiledUpstream[]> {
+    return loadUpstreams(this.#reader, this.#index);
   }
 
   shardHashes(): ReadonlySet<string> {

@@ -36,16 +36,10 @@ export function createRateLimiterOver(
   options: RateLimiterOptions = {},
 ): RateLimiter {
   const timeoutMs = options.timeoutMs ?? 2_000;
-  const ask: Ask = async (counter, call, attempts = 2) => {
+  const ask: Ask = (counter, call, attempts = 2) => {
+    // A new stub for each attempt, because an error breaks the old one.
     const attempt = () => withTimeout(call(open(counter.name)), timeoutMs);
-    try {
-      return await attempt();
-    } catch (error) {
-      if (attempts === 1 || !isWorthRetrying(error)) throw error;
-      // A new stub, because the old one is broken. If the lost call had counted, the client is one
-      // request short until it refills: the strict direction.
-      return attempt();
-    }
+    return attempts === 1 ? attempt() : retryOnce(attempt);
   };
   return {
     async take(checks) {
@@ -57,6 +51,20 @@ export function createRateLimiterOver(
     },
   };
 }
+
+/**
+ * The limiter of another process, over RPC; `timeoutMs` is for a whole call. When that process was
+ * restarted, the first call finds the old connection dead and the next one opens another.
+ */
+export function createRemoteRateLimiter(remote: RateLimiter, options: RateLimiterOptions = {}): RateLimiter {
+  const timeoutMs = options.timeoutMs ?? 2_000;
+  return { take: (checks) => retryOnce(() => withTimeout(remote.take(checks), timeoutMs)) };
+}
+
+/** For a process with no way to any counter: what needs a limit fails as when the limiter is down. */
+export const noRateLimiter: RateLimiter = {
+  take: () => Promise.reject(new Error('This process has neither RATE_LIMITER nor RATE_LIMITS.')),
+};
 
 /** All or nothing over several objects: reserve everywhere, then settle. A key named twice counts once. */
 async function takeFromAll(counters: readonly Counter[], ask: Ask): Promise<readonly RateLimitDecision[]> {
@@ -96,6 +104,16 @@ async function objectName(key: string): Promise<string> {
   if (bytes.length <= MAX_KEY_BYTES) return key;
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
   return `sha256:${Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')}`;
+}
+
+/** If the lost call had counted, the client is one request short until it refills: the strict direction. */
+async function retryOnce<T>(attempt: () => Promise<T>): Promise<T> {
+  try {
+    return await attempt();
+  } catch (error) {
+    if (!isWorthRetrying(error)) throw error;
+    return attempt();
+  }
 }
 
 /** `overloaded` errors are never retried: the object would only get more to do. */

@@ -121,7 +121,7 @@ type Layout = { readonly tables: TableShards; readonly shards: readonly (string 
 type IndexOptions = { readonly cache: EncodeCache | undefined; readonly limit: number };
 type EncodedIndex = { readonly hash: string; readonly root: StoredValue; readonly below: readonly StoredValue[] };
 
-/** One level while it is small; then the upstreams, which edge Workers do not need, move out; then exact hostnames. */
+/** One level while it is small; then the upstreams, which no request needs, move out; then exact hostnames. */
 async function encodeIndex(
   program: RouteProgram,
   layout: Layout,

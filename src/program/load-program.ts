@@ -48,7 +48,8 @@ export async function loadVersion(reader: SnapshotReader, indexHash: string): Pr
   };
 }
 
-async function loadUpstreams(reader: SnapshotReader, index: StoredIndex): Promise<readonly CompiledUpstream[]> {
+/** They are a value of their own when they are many. Throws ProgramRejected. */
+export async function loadUpstreams(reader: SnapshotReader, index: StoredIndex): Promise<readonly CompiledUpstream[]> {
   if (typeof index.upstreams !== 'string') return index.upstreams;
   return (await decodeUpstreams(await reader.get(indexKey(index.upstreams)), index.upstreams)).upstreams;
 }

@@ -11,7 +11,9 @@ export type RejectReason =
   | 'malformed'
   /** A verification key is set and the pointer has no signature. */
   | 'unsigned'
-  | 'bad-signature';
+  | 'bad-signature'
+  /** Nothing is wrong with it, but this process cannot reach upstreams that it adds. */
+  | 'upstream-unbound';
 
 /** A stored value that must not be used. The reader keeps the program it has. */
 export class ProgramRejected extends Error {

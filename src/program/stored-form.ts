@@ -57,7 +57,7 @@ export type StoredIndexPart = {
   readonly tables: TableShards;
 };
 
-/** `index-<sha256>`: the upstreams of a program that has many. Edge Workers never read it. */
+/** `index-<sha256>`: the upstreams of a program that has many. Read by whoever binds upstreams, and by self-hosted Workers. */
 export type StoredUpstreams = {
   readonly format: Format;
   readonly kind: 'upstreams';

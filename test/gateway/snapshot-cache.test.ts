@@ -2,106 +2,15 @@ import * as fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { compileModel } from '../../src/compile/compile-model.ts';
 import { GatewayError } from '../../src/diagnostics/errors.ts';
-import { createMemoryView, type ProgramView } from '../../src/gateway/program-view.ts';
+import { createMemoryView } from '../../src/gateway/program-view.ts';
 import { ShardCache } from '../../src/gateway/shard-cache.ts';
-import { SnapshotCache } from '../../src/gateway/snapshot-cache.ts';
 import { createStoredView } from '../../src/gateway/stored-view.ts';
 import { DEFAULT_SETTINGS } from '../../src/model/settings.ts';
 import { encodedValues, encodeProgram } from '../../src/program/encode.ts';
-import type { SnapshotReader } from '../../src/program/program-store.ts';
 import type { CompiledRoute, RouteProgram } from '../../src/program/route-program.ts';
 import type { Pointer } from '../../src/program/stored-form.ts';
 import { arbitraryFacts, arbitraryModel } from '../oracle/model-arbitrary.ts';
-import { aDomain, aRoute } from './gateway-fixture.ts';
-
-const ZERO_HASH = '0'.repeat(64);
-
-/** Hostname `<name>.test` serves one route with this prefix. */
-function program(sites: Readonly<Record<string, string>>): RouteProgram {
-  const names = Object.keys(sites).toSorted();
-  return {
-    format: 1,
-    settings: DEFAULT_SETTINGS,
-    domains: names.map((name) =>
-      aDomain({ id: name, hostname: `${name}.test`, tables: [{ id: `t-${name}`, hostname: null }] }),
-    ),
-    tables: Object.fromEntries(names.map((name) => [`t-${name}`, [aRoute(sites[name] ?? '')]])),
-    upstreams: [],
-  };
-}
-
-/** A store in memory that counts reads and can fail. */
-class FakeStore implements SnapshotReader {
-  readonly values = new Map<string, string>();
-  readonly reads: string[] = [];
-  down = false;
-  #sequence = 0;
-
-  get(key: string): Promise<string | null> {
-    this.reads.push(key);
-    return this.down ? Promise.reject(new Error('KV is down')) : Promise.resolve(this.values.get(key) ?? null);
-  }
-
-  async publish(live: RouteProgram, change: Partial<Pointer> = {}): Promise<Pointer> {
-    const encoded = await encodeProgram(live);
-    for (const { key, value } of encodedValues(encoded)) this.values.set(key, value);
-    this.#sequence += 1;
-    const pointer: Pointer = {
-      format: 1,
-      version: encoded.version,
-      sequence: this.#sequence,
-      index: encoded.index,
-      history: ZERO_HASH,
-      time: new Date(Date.UTC(2026, 0, 1, 0, this.#sequence)).toISOString(),
-      sources: { resources: 0 },
-      ...change,
-    };
-    this.values.set('current', JSON.stringify(pointer));
-    return pointer;
-  }
-}
-
-type Harness = {
-  readonly store: FakeStore;
-  readonly cache: SnapshotCache;
-  readonly logged: string[];
-  readonly clock: { now: number };
-  /** One request: the view it gets, and the end of the work it left behind. */
-  readonly request: () => Promise<ProgramView>;
-};
-
-function harness(): Harness {
-  const store = new FakeStore();
-  const logged: string[] = [];
-  const clock = { now: 1_000_000 };
-  const cache = new SnapshotCache({
-    reader: store,
-    refreshMs: 1000,
-    log: (event, fields) =>
-      logged.push(
-        event === 'program-rejected' ? `${event} ${JSON.stringify(fields['reason']).replaceAll('"', '')}` : event,
-      ),
-    now: () => clock.now,
-  });
-  return {
-    store,
-    cache,
-    logged,
-    clock,
-    request: async () => {
-      const background: Promise<unknown>[] = [];
-      const view = await cache.current((work) => background.push(work));
-      await Promise.all(background);
-      return view;
-    },
-  };
-}
-
-async function routeOf(view: ProgramView, host: string, path: string): Promise<string | null> {
-  const site = await view.find(host, host);
-  const facts = { method: 'GET', path, query: null, headers: new Headers(), authority: host, scheme: 'http' } as const;
-  return site?.matcher.match(facts, 0)?.route.id ?? null;
-}
+import { harness, program, routeOf, type FakeStore } from './snapshot-fixture.ts';
 
 async function codeOf(work: Promise<unknown>): Promise<string> {
   try {
