@@ -6,6 +6,8 @@ import type { RateLimitObject } from './rate-limit-object.ts';
 
 /** Longer keys are replaced by their digest: object names are bounded, client-chosen parts of a key are not. */
 const MAX_KEY_BYTES = 512;
+/** The runtime gives up a lost connection a moment after its calls fail; until then a new call fails on it too. */
+const RECONNECT_MS = 10;
 
 export type RateLimiterOptions = {
   /** Longest wait for one object, in milliseconds; then the limiter counts as unreachable. Default 2,000. */
@@ -52,13 +54,10 @@ export function createRateLimiterOver(
   };
 }
 
-/**
- * The limiter of another process, over RPC; `timeoutMs` is for a whole call. When that process was
- * restarted, the first call finds the old connection dead and the next one opens another.
- */
+/** The limiter of another process, over RPC; `timeoutMs` is for a whole call. */
 export function createRemoteRateLimiter(remote: RateLimiter, options: RateLimiterOptions = {}): RateLimiter {
   const timeoutMs = options.timeoutMs ?? 2_000;
-  return { take: (checks) => retryOnce(() => withTimeout(remote.take(checks), timeoutMs)) };
+  return { take: (checks) => retryOnce(() => withTimeout(remote.take(checks), timeoutMs), RECONNECT_MS) };
 }
 
 /** For a process with no way to any counter: what needs a limit fails as when the limiter is down. */
@@ -107,11 +106,12 @@ async function objectName(key: string): Promise<string> {
 }
 
 /** If the lost call had counted, the client is one request short until it refills: the strict direction. */
-async function retryOnce<T>(attempt: () => Promise<T>): Promise<T> {
+async function retryOnce<T>(attempt: () => Promise<T>, pauseMs = 0): Promise<T> {
   try {
     return await attempt();
   } catch (error) {
     if (!isWorthRetrying(error)) throw error;
+    if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
     return attempt();
   }
 }
