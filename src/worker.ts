@@ -31,6 +31,7 @@ type Env = {
 /** KV's shortest and a long cache time, in seconds: the pointer changes, every other value is immutable. */
 const POINTER_TTL = 30;
 const IMMUTABLE_TTL = 86_400;
+const LONGEST_GATHER_MS = 1_000;
 
 // The only way to log in a Worker; lines are JSON so that any collector can read them.
 // oxlint-disable-next-line no-console
@@ -66,8 +67,21 @@ function rateLimiterOf({ RATE_LIMITER, RATE_LIMITS }: Env): RateLimiter {
   return RATE_LIMITS === undefined ? noRateLimiter : createRateLimiter(RATE_LIMITS);
 }
 
+/** Until when answers are held back, in milliseconds since the epoch; see Control.gather(). */
+let heldUntilMs = 0;
+
+async function heldBack(answer: Promise<Response>): Promise<Response> {
+  const response = await answer;
+  const leftMs = heldUntilMs - Date.now();
+  if (leftMs > 0) await new Promise((resolve) => setTimeout(resolve, leftMs));
+  return response;
+}
+
 export default {
-  fetch: (request, env, context) => processOf(env).gateway.fetch(request, (work) => context.waitUntil(work)),
+  fetch: (request, env, context) => {
+    const answer = processOf(env).gateway.fetch(request, (work) => context.waitUntil(work));
+    return heldUntilMs === 0 ? answer : heldBack(answer);
+  },
 } satisfies ExportedHandler<Env>;
 
 /** For whoever publishes: a private socket or a service binding, never the public listener. */
@@ -84,8 +98,21 @@ export class Control extends WorkerEntrypoint<Env> {
     return { platform, ...programs.status() };
   }
 
+  /**
+   * Holds every answer back for a moment, at the end of which the process is told to stop. It then
+   * closes kept connections: those that wait for an answer get `Connection: close` with it, while a
+   * request that is on its way to an idle one would be lost. Held back, the busy ones all wait.
+   */
+  gather(ms: number): void {
+    heldUntilMs = Date.now() + Math.min(ms, LONGEST_GATHER_MS);
+  }
+
   override async fetch(request: Request): Promise<Response> {
-    const { pathname } = new URL(request.url);
+    const { pathname, searchParams } = new URL(request.url);
+    if (request.method === 'POST' && pathname === '/gather') {
+      this.gather(Number(searchParams.get('ms')));
+      return new Response(null, { status: 204 });
+    }
     if (request.method === 'POST' && pathname === '/reload') return Response.json(await this.reload());
     if (request.method === 'GET' && pathname === '/status') return Response.json(this.status());
     return new Response(null, { status: 404 });

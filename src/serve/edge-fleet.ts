@@ -74,8 +74,9 @@ export class EdgeFleet {
    */
   async roll(configFile: string, needsProgram: boolean): Promise<void> {
     this.#configFile = configFile;
+    const told: Promise<void>[] = [];
     for (const slot of this.#slots) {
-      if (this.#stopping) return;
+      if (this.#stopping) break;
       const old = slot.edge;
       const edge = this.#spawn(slot);
       let version: string | null;
@@ -88,8 +89,10 @@ export class EdgeFleet {
       }
       if (slot.restart !== null) clearTimeout(slot.restart);
       this.#install(slot, edge, version);
-      if (old !== null) this.#drain(slot, old);
+      if (old !== null) told.push(this.#drain(slot, old));
     }
+    // Until then an old process may still take a connection, and answer with what it serves.
+    await Promise.all(told);
   }
 
   status(): readonly EdgeStatus[] {
@@ -107,7 +110,7 @@ export class EdgeFleet {
     this.#stopping = true;
     for (const slot of this.#slots) {
       if (slot.restart !== null) clearTimeout(slot.restart);
-      if (slot.edge !== null) this.#drain(slot, slot.edge);
+      if (slot.edge !== null) void this.#drain(slot, slot.edge);
     }
     await Promise.all(this.#draining);
   }
@@ -173,14 +176,19 @@ export class EdgeFleet {
     }, delayMs);
   }
 
-  #drain(slot: Slot, old: EdgeProcess): void {
+  /** Resolves when the process takes nothing new; its end is waited for in `#draining`. */
+  #drain(slot: Slot, old: EdgeProcess): Promise<void> {
     const log = this.#log(slot);
     const { pid } = old.process;
-    const drained = old.process.stop(this.#options.drainMs).then((inTime) => {
-      this.#draining.delete(drained);
-      log(inTime ? 'info' : 'warning', inTime ? 'process-drained' : 'process-killed', { pid });
-    });
+    const told = old.tellToStop();
+    const drained = told
+      .then(() => old.process.stop(this.#options.drainMs))
+      .then((inTime) => {
+        this.#draining.delete(drained);
+        log(inTime ? 'info' : 'warning', inTime ? 'process-drained' : 'process-killed', { pid });
+      });
     this.#draining.add(drained);
+    return told;
   }
 
   #log(slot: Slot): ServeLog {

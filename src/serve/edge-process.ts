@@ -21,6 +21,9 @@ const START_TIMEOUT_MS = 20_000;
 const POLL_MS = 10;
 /** Loading a large program takes a while on a busy machine. */
 const RELOAD_TIMEOUT_MS = 30_000;
+/** How long answers are held back before a process stops, and when in between it is told to. */
+const GATHER_MS = 200;
+const SIGNAL_AFTER_MS = 100;
 
 export class EdgeProcess {
   readonly process: WorkerdProcess;
@@ -52,6 +55,20 @@ export class EdgeProcess {
         await new Promise((resolve) => setTimeout(resolve, POLL_MS));
       }
     }
+  }
+
+  /**
+   * Answers are held back for a moment around the signal to stop, so that busy connections hear with
+   * their answer that they end. Resolves when the process was told and accepts nothing new.
+   */
+  async tellToStop(): Promise<void> {
+    try {
+      await askSocket(this.#socket, { method: 'POST', path: `/gather?ms=${GATHER_MS}` }, GATHER_MS);
+      await new Promise((resolve) => setTimeout(resolve, SIGNAL_AFTER_MS));
+    } catch {
+      // It does not answer: then nothing it could still say is worth waiting for.
+    }
+    this.process.terminate();
   }
 
   /** Makes the process look at the pointer now. Returns the version it serves afterwards. */

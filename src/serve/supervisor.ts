@@ -20,7 +20,7 @@ import { killOrphans, ProcessTable } from './process-table.ts';
 import { edgeConfig, objectsConfig, WORKER_FILE } from './runtime-config.ts';
 import { SerialQueue } from './serial-queue.ts';
 import type { ServeLog } from './serve-log.ts';
-import { readStoredProgram, type StoredProgram } from './stored-program.ts';
+import { assertWhole, readStoredProgram, type StoredProgram } from './stored-program.ts';
 import { upstreamServices } from './upstream-service.ts';
 
 /** Should every push be lost, an edge process sees a new pointer after this long by itself. */
@@ -181,6 +181,7 @@ export class Supervisor {
 
   async #roll(reason: 'asked' | 'new-upstream'): Promise<void> {
     const began = performance.now();
+    if (this.#program !== null) await assertWhole(this.store, this.#program);
     await this.#fleet.roll(await this.#writeConfig(), this.#program !== null);
     this.#log('info', 'rolled', { reason, tookMs: Math.round(performance.now() - began) });
   }

@@ -65,10 +65,15 @@ export class WorkerdProcess {
       inTime = false;
       this.kill();
     }, drainMs);
-    this.#child.kill('SIGTERM');
+    this.terminate();
     await this.ended;
     clearTimeout(deadline);
     return inTime;
+  }
+
+  /** Asks it to finish what is in flight; stop() gives it a deadline. */
+  terminate(): void {
+    this.#child.kill('SIGTERM');
   }
 
   kill(): void {
