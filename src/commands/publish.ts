@@ -1,5 +1,5 @@
 /** `portolan publish`: sources → a store that a gateway reads. */
-import { buildProgram, type BuildInput } from '../compile/build-program.ts';
+import { buildProgram } from '../compile/build-program.ts';
 import { countFindings } from '../diagnostics/finding.ts';
 import { reasonNotToPublish } from '../follow/reason-not-to-publish.ts';
 import { encodeProgram } from '../program/encode.ts';
@@ -14,7 +14,7 @@ import { usageError } from './parse-arguments.ts';
 import { tellOutcome } from './publish-outcome.ts';
 import { parsePublishTarget } from './publish-targets.ts';
 import { readSignKey } from './sign-key.ts';
-import { loadInput } from './sources.ts';
+import { loadInput, reasonOfNoManifest } from './sources.ts';
 
 export const publishCommand = defineCommand({
   name: 'publish',
@@ -53,7 +53,8 @@ status, code, message, source}], resources, routes, findings, counts}.`,
         options.strict === true && exitCodeFor(countFindings(result.findings), true) !== EXIT_OK;
       const reason = isRefusedByStrict
         ? 'there are errors or warnings (--strict)'
-        : (reasonNotToPublish(result, previous) ?? (allowEmpty ? null : reasonOfNoManifest(chosen, input)));
+        : (reasonNotToPublish(result, previous) ??
+          (allowEmpty ? null : reasonOfNoManifest(chosen, input, '; --allow-empty publishes the configuration alone')));
       if (reason !== null) return tellOutcome(context, target, result, { reason, report: null, poke: null });
       const report = await publishProgram(store, await encodeProgram(result.program), {
         now,
@@ -68,13 +69,6 @@ status, code, message, source}], resources, routes, findings, counts}.`,
     }
   },
 });
-
-/** Whoever names manifests has some: a `kubectl` that failed in a pipe must not take their routes away. */
-function reasonOfNoManifest({ file = [] }: InputOptions, { objects, config }: BuildInput): string | null {
-  // Without routes of the configuration either, the publisher stops by itself.
-  if (file.length === 0 || objects.length > 0 || (config?.routes ?? []).length === 0) return null;
-  return 'what -f names holds no Kubernetes object; --allow-empty publishes the configuration alone';
-}
 
 const EMPTY = 'there is no route in the sources; --allow-empty publishes that all the same';
 

@@ -13,7 +13,7 @@ import { buildOptions } from './build-from-options.ts';
 import type { Terminal } from './command.ts';
 import type { InputOptions } from './input-options.ts';
 import { readSignKey } from './sign-key.ts';
-import { loadInput, type LoadedInput } from './sources.ts';
+import { loadInput, reasonOfNoManifest, type LoadedInput } from './sources.ts';
 
 export type ServedSources = {
   /** Throws UserError when the sources as a whole are no program to serve. */
@@ -42,7 +42,7 @@ export function servedSources({ options, terminal, onFirstFindings, log }: Serve
 
   async function publish(store: ProgramStore, { input }: LoadedInput): Promise<BuildResult> {
     const result = publisher.build(input);
-    const reason = reasonNotToPublish(result, publisher.accepted);
+    const reason = reasonNotToPublish(result, publisher.accepted) ?? reasonOfNoManifest(options, input);
     if (reason !== null) throw new UserError(`nothing was published: ${reason}`);
     const report = await publisher.publish(store, result, true);
     log(report.skipped === 'empty' ? 'warning' : 'info', 'published', publishedFields(result, report));

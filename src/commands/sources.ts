@@ -84,3 +84,19 @@ async function loadConfig(
   const path = isAbsolute(file) || cwd === process.cwd() ? file : resolve(cwd, file);
   return readConfigFile(path, report);
 }
+
+/**
+ * Why not to publish, or null. Whoever names manifests has some: a `kubectl` that failed in a pipe, or
+ * a folder that is being filled, must not take their routes away.
+ *
+ * @param hint what the command offers instead, appended to the sentence
+ */
+export function reasonOfNoManifest(
+  { file = [] }: Pick<InputOptions, 'file'>,
+  { objects, config }: BuildInput,
+  hint = '',
+): string | null {
+  // Without routes of the configuration either, the publisher stops by itself.
+  if (file.length === 0 || objects.length > 0 || (config?.routes ?? []).length === 0) return null;
+  return `what -f names holds no Kubernetes object${hint}`;
+}

@@ -98,6 +98,19 @@ describe('with sources', () => {
     expect((await ask(served.port, '/one/x')).status).toBe(200);
   });
 
+  it('does not take a folder that became empty for a wish to serve the configuration alone', async () => {
+    const routes = `[{ name: 'own', path: { exact: '/own' }, respond: { status: 200, body: 'own' } }]`;
+    const served = await start({
+      files: { 'one.yaml': one },
+      config: config().replace('export default {', `export default { routes: ${routes},`),
+    });
+    const from = served.log.length;
+    fs.rmSync(path.join(served.folder, 'one.yaml'));
+    const { message } = await served.next(({ event }) => event === 'not-published', from);
+    expect(message).toContain('what -f names holds no Kubernetes object');
+    expect((await ask(served.port, '/one/x')).status).toBe(200);
+  });
+
   it('lets the routes of an unusable address refuse, and serves the others', async () => {
     const files = { 'a.yaml': one, 'b.yaml': mapping('b', '/b/', 'star'), 'c.yaml': mapping('c', '/c/', 'nowhere') };
     const served = await start({ files });
