@@ -21,6 +21,7 @@ export type {
   RouteConditions,
   RouteDefinition,
   ServiceDefinition,
+  TlsDefinition,
   TimeoutsDefinition,
   UpstreamUse,
   WeightedBackendDefinition,

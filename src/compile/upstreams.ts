@@ -2,7 +2,7 @@
  * Services → upstreams the gateway can reach. The table in ARCHITECTURE.md ("Upstreams") says what
  * each way of reaching a service can do with the Host header in each runtime.
  */
-import type { ClusterModel, IngressModel, ServiceRef } from '../model/route-model.ts';
+import type { ClusterModel, IngressModel, ServiceRef, UpstreamTls } from '../model/route-model.ts';
 import type { CompiledUpstream, UpstreamTransport } from '../program/route-program.ts';
 import { isPrivateHost } from './private-address.ts';
 
@@ -28,7 +28,11 @@ export type ResolvedUpstream = {
 /** Why a backend cannot be used, as parts of a finding. The route refuses with `status` and `code`. */
 export type UpstreamProblem = {
   readonly status: number;
-  readonly code: 'upstream-unresolved' | 'upstream-private-address' | 'host-rewrite-unsupported';
+  readonly code:
+    | 'upstream-unresolved'
+    | 'upstream-private-address'
+    | 'upstream-tls-unsupported'
+    | 'host-rewrite-unsupported';
   readonly message: string;
   readonly hint: string;
 };
@@ -61,6 +65,7 @@ type Found = {
   readonly resolvedBy: CompiledUpstream['resolvedBy'];
   readonly ingress: IngressModel | null;
   readonly vpcService: string | null;
+  readonly tls: UpstreamTls | null;
 };
 
 function resolve(
@@ -72,13 +77,16 @@ function resolve(
   if (found === null) return unresolved(ref);
   const via = transportOf(found, options);
   if (via.kind === 'fetch' && isPrivateHost(found.url.hostname)) return privateAddress(ref, found.url);
+  const tls = effectiveTls(found);
+  if (tls !== null && via.kind !== 'binding') return tlsUnsupported(ref, found.url);
   const upstream: CompiledUpstream = {
-    id: upstreamId(found, via),
+    id: upstreamId(found, via) + tlsSuffix(tls),
     // `URL.origin` leaves out a default port, so that the same place has one spelling.
     origin: found.url.origin,
     via,
     resolvedBy: found.resolvedBy,
     service: found.ingress === null ? serviceText(ref) : found.url.host,
+    ...(tls === null ? {} : { tls }),
   };
   const serviceName = ref.service === null ? ref.host : `${ref.service.name}.${ref.service.namespace}`;
   const ownName = found.ingress !== null || found.resolvedBy === 'echo' ? serviceName : found.url.hostname;
@@ -100,7 +108,7 @@ function find(ref: ServiceRef, clusters: readonly ClusterModel[], options: Upstr
   }
   if (service === null) {
     const url = parseOrigin(literalUrl(ref));
-    return url === null ? null : { url, resolvedBy: 'literal', ingress: null, vpcService: null };
+    return url === null ? null : { url, resolvedBy: 'literal', ingress: null, vpcService: null, tls: null };
   }
   return options.unresolved === 'echo' ? echo(ref, service) : null;
 }
@@ -110,14 +118,15 @@ function findIn(cluster: ClusterModel, ref: ServiceRef): Found | null {
   const { vpcService } = cluster;
   for (const key of mapKeys(ref)) {
     const mapped = Object.hasOwn(cluster.services, key) ? cluster.services[key] : undefined;
-    const url = mapped === undefined ? null : parseOrigin(mapped);
-    if (url !== null) return { url, resolvedBy: 'services', ingress: null, vpcService };
+    const url = mapped === undefined ? null : parseOrigin(mapped.url);
+    if (url !== null) return { url, resolvedBy: 'services', ingress: null, vpcService, tls: mapped?.tls ?? null };
   }
+  const tls = cluster.tls ?? null;
   if (ref.service === null) return null;
   const fromTemplate = cluster.template === null ? null : parseOrigin(fillTemplate(cluster.template, ref));
-  if (fromTemplate !== null) return { url: fromTemplate, resolvedBy: 'template', ingress: null, vpcService };
+  if (fromTemplate !== null) return { url: fromTemplate, resolvedBy: 'template', ingress: null, vpcService, tls };
   const ingressUrl = cluster.ingress === null ? null : parseOrigin(cluster.ingress.url);
-  if (ingressUrl !== null) return { url: ingressUrl, resolvedBy: 'ingress', ingress: cluster.ingress, vpcService };
+  if (ingressUrl !== null) return { url: ingressUrl, resolvedBy: 'ingress', ingress: cluster.ingress, vpcService, tls };
   return null;
 }
 
@@ -144,7 +153,7 @@ function fillTemplate(template: string, ref: ServiceRef): string {
 
 function echo(ref: ServiceRef, service: { readonly name: string; readonly namespace: string }): Found | null {
   const url = parseOrigin(`${ref.scheme}://${service.name}.${service.namespace}:${ref.port}`);
-  return url === null ? null : { url, resolvedBy: 'echo', ingress: null, vpcService: null };
+  return url === null ? null : { url, resolvedBy: 'echo', ingress: null, vpcService: null, tls: null };
 }
 
 function literalUrl(ref: ServiceRef): string {
@@ -169,6 +178,23 @@ function upstreamId(found: Found, via: UpstreamTransport): string {
   return via.kind === 'fetch' ? `fetch/${place}` : place;
 }
 
+/** null: https without more, or no https at all. */
+function effectiveTls({ url, tls }: Found): UpstreamTls | null {
+  if (tls === null || url.protocol !== 'https:') return null;
+  const { serverName, ...files } = tls;
+  if (serverName !== undefined && serverName !== url.hostname) return tls;
+  return Object.keys(files).length === 0 ? null : files;
+}
+
+/** All of it, so that two upstreams at one place never share a connection that proves something else. */
+function tlsSuffix(tls: UpstreamTls | null): string {
+  if (tls === null) return '';
+  const { serverName, ca, certificate } = tls;
+  const parts = { server: serverName, ca, chain: certificate?.chain, key: certificate?.key };
+  const given = Object.entries(parts).filter((part): part is [string, string] => part[1] !== undefined);
+  return `?${given.map(([name, value]) => `${name}=${encodeURIComponent(value).replaceAll('%2F', '/')}`).join('&')}`;
+}
+
 function serviceText({ service, host, port }: ServiceRef): string {
   return `${service === null ? host : `${service.name}.${service.namespace}`}:${port}`;
 }
@@ -181,6 +207,15 @@ function unresolved(ref: ServiceRef): UpstreamProblem {
     code: 'upstream-unresolved',
     message: `${places} says how to reach the service ${ref.text}, so its requests get 503.`,
     hint: `Add '${entry}' to the services of a cluster in routes.config.ts, or give the cluster a template or an ingress.`,
+  };
+}
+
+function tlsUnsupported(ref: ServiceRef, url: URL): UpstreamProblem {
+  return {
+    status: 503,
+    code: 'upstream-tls-unsupported',
+    message: `The service ${ref.text} leads to ${url.origin} with \`tls\` settings, which a Worker on Cloudflare cannot apply, so its requests get 503.`,
+    hint: 'Serve it by self-hosting, or reach it under the name in a publicly trusted certificate, without `tls`.',
   };
 }
 

@@ -185,15 +185,27 @@ export type PoliciesDefinition = {
 export type ClusterDefinition = {
   /** At most one cluster. */
   readonly default?: true;
-  /** `name[.namespace][:port]` → origin URL. */
-  readonly services?: Readonly<Record<string, string>>;
+  /** `name[.namespace][:port]` → origin URL. `tls` here stands in place of the cluster's. */
+  readonly services?: Readonly<Record<string, string | { readonly url: string; readonly tls?: TlsDefinition }>>;
   /** Origin URL with `{service}`, `{namespace}`, `{port}` and `{scheme}`, which is the service's own. */
   readonly template?: string;
   readonly ingress?: IngressDefinition;
+  /** For everything in this cluster that is reached by https. Self-hosting and `dev` only. */
+  readonly tls?: TlsDefinition;
   /** `vpc_services` binding of the Worker through which this cluster is reached on Cloudflare. */
   readonly vpcService?: string;
   /** `true`: `portolan dev` answers for this cluster's services with echo backends. Default false. */
   readonly echoInDev?: boolean;
+};
+
+/** Paths of PEM files, relative to the working directory of the process that serves. */
+export type TlsDefinition = {
+  /** Name to ask for and to find in the certificate. Default: the host of the URL. */
+  readonly serverName?: string;
+  /** The only authorities that are believed. Default: those that browsers trust. */
+  readonly ca?: string;
+  /** The gateway's own certificate, for upstreams that ask for one; `chain` begins with it. Default: none. */
+  readonly certificate?: { readonly chain: string; readonly key: string };
 };
 
 export type IngressDefinition =

@@ -1,7 +1,7 @@
 /** The default export of routes.config.ts, from anything at all to a checked configuration. */
 import type * as z from 'zod';
 import { finding, type Report, type SourceRef } from '../diagnostics/finding.ts';
-import type { ClusterModel, Json } from '../model/route-model.ts';
+import type { ClusterModel, Json, ServiceOrigin, UpstreamTls } from '../model/route-model.ts';
 import { formatPath, toPlainData, type DataProblem } from './plain-data.ts';
 import { parseRoute } from './parse-route.ts';
 import type { CheckedRoute, PortolanConfig } from './portolan-config.ts';
@@ -10,6 +10,7 @@ import { readService, serviceFields, type DeclaredUpstreams, type ServiceFields 
 import { ambassadorSchema, clusterSchema, gatewaySchema, paritySchema, upstreamSchema } from './schema.ts';
 import { ambassadorChoices, settingsPatch } from './settings-patch.ts';
 import { findSourceLines, type SourceLines } from './source-lines.ts';
+import { isCleartext, tlsModel } from './upstream-tls.ts';
 
 const PARTS = ['clusters', 'upstreams', 'routes', 'ambassador', 'parity', 'gateway'] as const;
 const DEFAULT_INGRESS_HEADER = 'x-portolan-service';
@@ -118,6 +119,7 @@ function parseClusters(
     }
     // A wrong cluster keeps its place but reaches nothing: otherwise its services would be looked for in another one.
     const model = clusterModel(name, result.success ? result.data : {});
+    if (result.success) reportUnusedTls(context, source, result.data);
     const isDefault = valueAt(entry, ['default']) === true;
     if (isDefault && defaultName !== null) {
       const message = `The cluster \`${defaultName}\` is the default already.`;
@@ -133,17 +135,43 @@ function parseClusters(
   return { models, names: new Set(entries.map(([name]) => name)) };
 }
 
-function clusterModel(name: string, cluster: z.infer<typeof clusterSchema>): ClusterModel {
+type Cluster = z.infer<typeof clusterSchema>;
+
+function clusterModel(name: string, cluster: Cluster): ClusterModel {
   const { services = {}, template, ingress, vpcService, echoInDev } = cluster;
+  const tls = tlsModel(cluster.tls);
+  const serviceOrigin = (service: string | { url: string; tls?: UpstreamTls }): ServiceOrigin => {
+    const { url, tls: own = cluster.tls } = typeof service === 'string' ? { url: service } : service;
+    const effective = isCleartext(url) ? null : tlsModel(own);
+    return effective === null ? { url } : { url, tls: effective };
+  };
   return {
     name,
-    services: Object.fromEntries(Object.entries(services).map(([key, url]) => [key.toLowerCase(), url])),
+    services: Object.fromEntries(Object.entries(services).map(([key, to]) => [key.toLowerCase(), serviceOrigin(to)])),
     template: template ?? null,
     ingress:
       ingress === undefined ? null : { ...ingress, header: (ingress.header ?? DEFAULT_INGRESS_HEADER).toLowerCase() },
+    ...(tls === null ? {} : { tls }),
     vpcService: vpcService ?? null,
     ...(echoInDev === true ? { echo: true } : {}),
   };
+}
+
+/** Whoever names an authority expects TLS; that some of a cluster's services go without must not be silent. */
+function reportUnusedTls(context: ParseContext, source: SourceRef, cluster: Cluster): void {
+  if (tlsModel(cluster.tls) === null) return;
+  const { services = {}, template, ingress } = cluster;
+  const urls: readonly (readonly [readonly string[], string])[] = [
+    ...Object.entries(services).map(([key, to]) => [['services', key], typeof to === 'string' ? to : to.url] as const),
+    ...(template === undefined ? [] : [[['template'], template] as const]),
+    ...(ingress === undefined ? [] : [[['ingress', 'url'], ingress.url] as const]),
+  ];
+  for (const [at, url] of urls) {
+    if (!isCleartext(url)) continue;
+    const message = `The cluster has \`tls\`, but ${url} is reached in clear.`;
+    const hint = 'Write `https://`, or keep what is reached in clear in a cluster without `tls`.';
+    context.report(finding('warning', 'upstream-tls-unused', message, { source, path: formatPath(at), hint }));
+  }
 }
 
 function parseUpstreams(

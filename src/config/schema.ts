@@ -7,6 +7,7 @@ import { headerNameProblem, headerValueProblem, mutableHeaderProblem } from './h
 import { pathProblem } from './path-text.ts';
 import { originProblem, serviceParts } from './service.ts';
 import { templateProblem } from './template.ts';
+import { filePathProblem, isCleartext, serverNameProblem } from './upstream-tls.ts';
 
 /** setTimeout fires at once above this, which would turn a long limit into none of the time asked for. */
 const MAX_TIMEOUT_MS = 2_147_483_647;
@@ -145,9 +146,20 @@ const serviceKey = text((key) =>
   serviceParts(key) === null && authorityProblem(key) !== null ? 'a service is `name[.namespace][:port]`' : null,
 );
 
+const filePath = text(filePathProblem);
+const tls = z.strictObject({
+  serverName: z.exactOptional(text(serverNameProblem)),
+  ca: z.exactOptional(filePath),
+  certificate: z.exactOptional(z.strictObject({ chain: filePath, key: filePath })),
+});
+const serviceOrigin = z.strictObject({ url: origin, tls: z.exactOptional(tls) }).superRefine((service, context) => {
+  if (service.tls === undefined || !isCleartext(service.url)) return;
+  context.addIssue({ code: 'custom', path: ['tls'], message: '`tls` needs an `https://` URL.' });
+});
+
 export const clusterSchema = z.strictObject({
   default: z.exactOptional(z.literal(true)),
-  services: z.exactOptional(z.record(serviceKey, origin)),
+  services: z.exactOptional(z.record(serviceKey, z.union([origin, serviceOrigin]))),
   template: z.exactOptional(text(templateProblem)),
   ingress: z.exactOptional(
     z
@@ -165,6 +177,7 @@ export const clusterSchema = z.strictObject({
         });
       }),
   ),
+  tls: z.exactOptional(tls),
   vpcService: z.exactOptional(
     text((name) => (/^[A-Za-z_$][\w$]*$/.test(name) ? null : 'a binding is named like a JavaScript variable')),
   ),

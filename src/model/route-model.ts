@@ -244,15 +244,33 @@ export type RouteTimeouts = {
 /** How a service becomes something the gateway can reach. In order; the first that resolves wins. */
 export type ClusterModel = {
   readonly name: string;
-  /** `service[.namespace][:port]` → origin URL. */
-  readonly services: Readonly<Record<string, string>>;
+  /** By `service[.namespace][:port]`. */
+  readonly services: Readonly<Record<string, ServiceOrigin>>;
   /** For example `https://{service}.{namespace}.example.com`; placeholders {service} {namespace} {port}. */
   readonly template: string | null;
   readonly ingress: IngressModel | null;
+  /** For what `template` and `ingress` lead to over https; `services` say it themselves. Default: nothing special. */
+  readonly tls?: UpstreamTls;
   /** Name of a `vpc_services` binding of the Worker (Cloudflare only). */
   readonly vpcService: string | null;
   /** `dev` starts an echo backend for every service of this cluster; elsewhere it changes nothing. Default false. */
   readonly echo?: boolean;
+};
+
+/** `tls` is left out where `url` is http. */
+export type ServiceOrigin = { readonly url: string; readonly tls?: UpstreamTls };
+
+/**
+ * How the gateway proves itself to an upstream, and the upstream to it. Files are PEM, named by a path
+ * relative to the working directory of the process that serves; what is in them never enters a program.
+ */
+export type UpstreamTls = {
+  /** Asked for (SNI) and expected in the certificate. Lower case. Default: the host of the URL. */
+  readonly serverName?: string;
+  /** The only authorities that are believed. Default: those that browsers trust. */
+  readonly ca?: string;
+  /** Sent when the upstream asks for one. Default: none. */
+  readonly certificate?: { readonly chain: string; readonly key: string };
 };
 
 export type IngressModel = {

@@ -1,5 +1,5 @@
 /** Shape checks of the compiled program's own types. A field added in route-program.ts must be added here to compile. */
-import type { GatewaySettings, HeaderMutations, Json, RankKey } from '../model/route-model.ts';
+import type { GatewaySettings, HeaderMutations, Json, RankKey, UpstreamTls } from '../model/route-model.ts';
 import type {
   CompiledAction,
   CompiledBackend,
@@ -189,6 +189,13 @@ export const upstreamShape: Check<CompiledUpstream> = object<CompiledUpstream>({
   via: transport,
   resolvedBy: oneOf('services', 'template', 'ingress', 'literal', 'vpc', 'echo'),
   service: string,
+  tls: optional(
+    object<UpstreamTls>({
+      serverName: optional(string),
+      ca: optional(string),
+      certificate: optional(object<NonNullable<UpstreamTls['certificate']>>({ chain: string, key: string })),
+    }),
+  ),
 });
 
 export const settingsShape: Check<GatewaySettings> = object<GatewaySettings>({

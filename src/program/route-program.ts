@@ -17,6 +17,7 @@ import type {
   Json,
   RankKey,
   SecurityModel,
+  UpstreamTls,
 } from '../model/route-model.ts';
 
 export const FORMAT_VERSION = 1;
@@ -145,6 +146,8 @@ export type CompiledUpstream = {
   readonly resolvedBy: 'services' | 'template' | 'ingress' | 'literal' | 'vpc' | 'echo';
   /** The service as `name.namespace:port`, or the host as written. */
   readonly service: string;
+  /** Only with `https` and a `binding`: what is not as for any public server. Part of the id. */
+  readonly tls?: UpstreamTls;
 };
 
 export type CompiledRewrite =

@@ -1,3 +1,4 @@
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compileBackend, type BackendResult } from '../../src/compile/backends.ts';
 import { isPrivateHost } from '../../src/compile/private-address.ts';
@@ -7,7 +8,8 @@ import {
   type UpstreamOptions,
   type UpstreamProblem,
 } from '../../src/compile/upstreams.ts';
-import type { ClusterModel, HostRewrite, IngressModel, ServiceRef } from '../../src/model/route-model.ts';
+import type { ClusterModel, HostRewrite, IngressModel, ServiceRef, UpstreamTls } from '../../src/model/route-model.ts';
+import { canonicalJson } from '../../src/program/canonical-json.ts';
 import { aBackend, aCluster, aService } from '../oracle/model-builder.ts';
 
 const SELF: UpstreamOptions = { target: 'self-hosted', unresolved: 'refuse' };
@@ -50,10 +52,10 @@ const ingress = (mode: IngressModel['mode']): IngressModel => ({
 describe('upstreams: how a service is found', () => {
   it('by the most specific entry of the map', () => {
     const services = {
-      web: 'http://d.test',
-      'web:8080': 'http://c.test',
-      'web.default': 'http://b.test:81',
-      'web.default:8080': 'https://a.test',
+      web: { url: 'http://d.test' },
+      'web:8080': { url: 'http://c.test' },
+      'web.default': { url: 'http://b.test:81' },
+      'web.default:8080': { url: 'https://a.test' },
     };
     const keys = Object.keys(services).toReversed();
     const found = keys.map((_, index) => {
@@ -71,7 +73,7 @@ describe('upstreams: how a service is found', () => {
   it('by map, then template, then ingress, cluster by cluster', () => {
     const template = 'https://{service}.{namespace}.example.com:{port}';
     const origin = (cluster: Partial<ClusterModel>): string => resolved(SELF, { cluster }).upstream.origin;
-    expect(origin({ services: { web: 'http://a.test' }, template })).toBe('http://a.test');
+    expect(origin({ services: { web: { url: 'http://a.test' } }, template })).toBe('http://a.test');
     expect(origin({ template, ingress: ingress('client-host') })).toBe('https://web.default.example.com:8080');
     expect(origin({ ingress: ingress('client-host') })).toBe('https://ingress.example.com');
     const clusters = [
@@ -219,10 +221,76 @@ describe('upstreams: Host, path and headers by mode and runtime', () => {
       ]);
       expect(resolved(SELF, { service: literal(host) }).upstream.resolvedBy).toBe('literal');
     }
-    expect(attempt(CLOUDFLARE, { cluster: { services: { web: 'http://192.168.1.1' } } })).toMatchObject({
+    expect(attempt(CLOUDFLARE, { cluster: { services: { web: { url: 'http://192.168.1.1' } } } })).toMatchObject({
       code: 'upstream-private-address',
     });
     expect(resolved(CLOUDFLARE, { service: literal('1.1.1.1') }).upstream.origin).toBe('http://1.1.1.1');
+  });
+});
+
+describe('upstreams: TLS', () => {
+  const tls = { serverName: 'web.internal', ca: 'certs/ca.pem', certificate: { chain: 'c.pem', key: 'k.pem' } };
+  const web = (url: string, own: UpstreamTls = tls) => ({ cluster: { services: { web: { url, tls: own } } } });
+
+  const idOf = (own: UpstreamTls): string => resolved(SELF, web('https://web.test', own)).upstream.id;
+
+  it('is carried as written, and is part of the id', () => {
+    expect(resolved(SELF, web('https://10.0.0.5:8443')).upstream).toEqual({
+      id: 'https/10.0.0.5:8443?server=web.internal&ca=certs/ca.pem&chain=c.pem&key=k.pem',
+      origin: 'https://10.0.0.5:8443',
+      via: { kind: 'binding' },
+      resolvedBy: 'services',
+      service: 'web.default:8080',
+      tls,
+    });
+  });
+
+  it('never lets two settings share an id, nor equal ones have two', () => {
+    const path = fc.string({ minLength: 1, unit: fc.constantFrom('a', '&', '=', '?', '%', '/', 'ca=', 'ü', ' ') });
+    const name = fc.constantFrom('a.test', 'b.test');
+    const settings = fc.record(
+      { serverName: name, ca: path, certificate: fc.record({ chain: path, key: path }) },
+      { requiredKeys: [] },
+    );
+    fc.assert(
+      fc.property(settings, settings, (a, b) => {
+        expect(idOf(a) === idOf(b)).toBe(canonicalJson(a) === canonicalJson(b));
+        expect(idOf(a)).toMatch(/^[!-~]+$/);
+      }),
+      { examples: [[{ ca: 'a&chain=b' }, { ca: 'a', certificate: { chain: 'b', key: 'c' } }]] },
+    );
+  });
+
+  it('says nothing where it asks for nothing special', () => {
+    const plain = resolved(SELF, { cluster: { services: { web: { url: 'https://web.test' } } } }).upstream;
+    expect(plain).toMatchObject({ id: 'https/web.test' });
+    expect(resolved(SELF, web('https://web.test', { serverName: 'web.test' })).upstream).toEqual(plain);
+    expect(resolved(SELF, web('https://web.test', { serverName: 'web.test', ca: 'x' })).upstream.tls).toEqual({
+      ca: 'x',
+    });
+  });
+
+  it('holds for what template and ingress lead to by https', () => {
+    const cluster = { template: '{scheme}://{service}.test', tls };
+    const service = aService('web', { scheme: 'https' });
+    expect(resolved(SELF, { cluster, service }).upstream.tls).toEqual(tls);
+    expect(resolved(SELF, { cluster }).upstream).not.toHaveProperty('tls');
+    expect(resolved(SELF, { cluster: { ingress: ingress('client-host'), tls } }).upstream.tls).toEqual(tls);
+    const outside = literal('api.example.com', { scheme: 'https', port: 443 });
+    expect(resolved(SELF, { cluster, service: outside }).upstream).not.toHaveProperty('tls');
+    const echo = resolved(DEV, { cluster: { ...cluster, echo: true }, service }).upstream;
+    expect(echo).toMatchObject({ id: 'echo/https/web.default:80' });
+    expect(echo).not.toHaveProperty('tls');
+  });
+
+  it.each([undefined, 'CLUSTER'])('refuses on Cloudflare, where it cannot be applied: vpcService %j', (vpcService) => {
+    const transport = vpcService === undefined ? {} : { vpcService };
+    const on = (own: UpstreamTls) =>
+      attempt(CLOUDFLARE, { cluster: { ...transport, services: { web: { url: 'https://web.test', tls: own } } } });
+    for (const own of [{ ca: 'x' }, { serverName: 'other.test' }, { certificate: { chain: 'c', key: 'k' } }]) {
+      expect(on(own)).toMatchObject({ status: 503, code: 'upstream-tls-unsupported' });
+    }
+    expect(on({ serverName: 'web.test' })).toMatchObject({ upstream: { origin: 'https://web.test' } });
   });
 });
 

@@ -46,7 +46,7 @@ describe('parseConfig', () => {
     ]);
     // The default cluster comes first; keys of services are compared in lower case.
     expect(config.clusters.map(({ name }) => name)).toEqual(['a', 'b']);
-    expect(config.clusters[0]?.services).toEqual({ 'good.shop:80': 'http://127.0.0.1:9001' });
+    expect(config.clusters[0]?.services).toEqual({ 'good.shop:80': { url: 'http://127.0.0.1:9001' } });
   });
 
   it.each([[undefined], [null], [7], ['text'], [[]], [() => ({})], [new Map()]])('refuses %s as a whole', (value) => {
@@ -135,9 +135,87 @@ describe('parseConfig', () => {
     [{ ingress: { url: 'https://a', mode: 'clienthost' } }, 'ingress.mode'],
     [{ services: { 'a b': 'http://a' } }, 'services["a b"]'],
     [{ vpcService: 'not a binding' }, 'vpcService'],
+    [{ services: { a: { url: 'http://a', tls: { ca: 'x' } } } }, 'services.a.tls'],
+    [{ services: { a: { url: 'ftp://a' } } }, 'services.a.url'],
+    [{ services: { a: { tls: { ca: 'x' } } } }, 'services.a.url'],
+    [{ services: { a: 7 } }, 'services.a'],
+    [{ tls: { serverName: '*.example.com' } }, 'tls.serverName'],
+    [{ tls: { serverName: 'a b' } }, 'tls.serverName'],
+    [{ tls: { serverName: 'a:443' } }, 'tls.serverName'],
+    [{ tls: { ca: '' } }, 'tls.ca'],
+    [{ tls: { ca: 'a\nb' } }, 'tls.ca'],
+    [{ tls: { ca: 'a\ud800' } }, 'tls.ca'],
+    [{ tls: { ca: '-----BEGIN CERTIFICATE-----' } }, 'tls.ca'],
+    [{ tls: { certificate: { chain: 'c' } } }, 'tls.certificate.key'],
+    [{ tls: { certificate: 'c' } }, 'tls.certificate'],
+    [{ tls: true }, 'tls'],
     [{ default: false }, 'default'],
   ])('refuses the cluster %j', (cluster, path) => {
     expect(told({ clusters: { a: cluster } })).toEqual([`config-invalid ${path}`]);
+  });
+
+  it('reports unknown keys of `tls`', () => {
+    expect(told({ clusters: { a: { tls: { cert: 'x' } } } })).toEqual(['config-unknown-key tls.cert']);
+    const service = { url: 'https://a', tls: { caFile: 'x' } };
+    expect(told({ clusters: { a: { services: { a: service } } } })).toEqual([
+      'config-unknown-key services.a.tls.caFile',
+    ]);
+  });
+
+  it('gives each service its TLS settings: its own, else the cluster’s', () => {
+    const { config, findings } = parse({
+      clusters: {
+        a: {
+          tls: { serverName: 'A.test', ca: 'ca.pem' },
+          template: '{scheme}://{service}.test',
+          services: {
+            same: 'https://same.test',
+            'Own.shop': { url: 'https://own.test', tls: { ca: 'own.pem' } },
+            none: { url: 'https://none.test', tls: {} },
+          },
+        },
+        b: { tls: {}, services: { b: 'https://b.test' } },
+      },
+    });
+    expect(findings).toEqual([]);
+    expect(config.clusters).toMatchObject([
+      {
+        tls: { serverName: 'a.test', ca: 'ca.pem' },
+        services: {
+          same: { url: 'https://same.test', tls: { serverName: 'a.test', ca: 'ca.pem' } },
+          'own.shop': { url: 'https://own.test', tls: { ca: 'own.pem' } },
+          none: { url: 'https://none.test' },
+        },
+      },
+      { services: { b: { url: 'https://b.test' } } },
+    ]);
+    expect(config.clusters[0]?.services['none']).not.toHaveProperty('tls');
+    expect(config.clusters[1]).not.toHaveProperty('tls');
+  });
+
+  it('warns of what is reached in clear beside TLS settings', () => {
+    const tls = { ca: 'ca.pem' };
+    const { config, findings } = parse({
+      clusters: {
+        a: {
+          tls,
+          services: { clear: 'http://a.test', too: { url: 'HTTP://b.test' }, fine: 'https://c.test' },
+          template: 'http://{service}',
+          ingress: { url: 'http://in.test', mode: 'client-host' },
+        },
+        b: { tls, template: '{scheme}://{service}' },
+        c: { tls: {}, services: { clear: 'http://a.test' } },
+      },
+    });
+    expect(findings.map(({ severity, code, path, source }) => [severity, code, source?.name, path])).toEqual(
+      ['services.clear', 'services.too', 'template', 'ingress.url'].map((path) => [
+        'warning',
+        'upstream-tls-unused',
+        'a',
+        path,
+      ]),
+    );
+    expect(config.clusters[0]?.services['clear']).toEqual({ url: 'http://a.test' });
   });
 
   it('reports a second default cluster', () => {

@@ -39,6 +39,13 @@ export const config = defineConfig({
   clusters: {
     main: { default: true, services: { 'orders.shop:8080': 'http://127.0.0.1:9001' } },
     eu: { template: 'https://{service}.{namespace}.eu.example.com', echoInDev: true },
+    private: {
+      services: {
+        'pay.shop': { url: 'https://10.0.0.6:8443', tls: { serverName: 'pay.internal' } },
+        'ledger.shop': 'https://10.0.0.7:8443',
+      },
+      tls: { ca: 'certs/ca.pem', certificate: { chain: 'certs/gateway.pem', key: 'certs/gateway.key' } },
+    },
     edge: { ingress: { url: 'https://ingress.example.com', mode: 'service-header', header: 'x-service' } },
     inside: { ingress: { url: 'https://ingress.example.com', mode: 'client-host' }, vpcService: 'CLUSTER' },
   },

@@ -119,3 +119,9 @@ defineConfig({ gateway: { trustedHops: '1' } });
 
 // @ts-expect-error an unknown part
 defineConfig({ cluster: {} });
+
+// @ts-expect-error a certificate without its key
+defineConfig({ clusters: { a: { tls: { certificate: { chain: 'a.pem' } } } } });
+
+// @ts-expect-error an unknown key of TLS settings
+defineConfig({ clusters: { a: { services: { b: { url: 'https://b.test', tls: { cert: 'a.pem' } } } } } });

@@ -67,7 +67,9 @@ export const mappingCoverage: Readonly<Record<MappingField | CommonField, Covera
   auto_host_rewrite: carried(),
   add_linkerd_headers: carried(),
   resolver: difference('Decides how the service name is qualified; endpoints are not looked up.'),
-  tls: difference('TLS is used toward the service; certificates are always verified, and none of ours is sent.'),
+  tls: difference(
+    'TLS is used toward the service; certificates are always verified. A TLSContext’s own authority and certificate are not used: `tls` of a cluster entry says them.',
+  ),
   grpc: refused('gRPC needs HTTP/2 trailers, which the runtime does not pass on; the route refuses.'),
   timeout_ms: carried(
     'Default 3000; `0` switches it off. An upload that brings less than 16 KiB in this time is cut, too; a stalled answer of up to 1 KiB is not.',
@@ -241,7 +243,7 @@ export const kindCoverage: Readonly<Record<UnenforcedKind, Coverage>> = {
   LogService: later('Access logs are not sent to this service.'),
   TCPMapping: later('Only HTTP reaches this gateway; serve TCP past it.'),
   TLSContext: noEffect(
-    'TLS ends on the platform, and certificates of services are always verified. A Host that asks clients for a certificate through it refuses.',
+    'TLS ends on the platform, and certificates of services are always verified; authorities and a certificate of the gateway are `tls` of a cluster entry. A Host that asks clients for a certificate through it refuses.',
   ),
   KubernetesServiceResolver: difference('Service names are found through `clusters` of routes.config.ts.'),
   KubernetesEndpointResolver: difference(

@@ -129,7 +129,7 @@ function wantsTls(mapping: MappingResource, { tlsContexts, report }: Destination
       code: 'tls-context-not-enforced',
       message: `TLS is used toward the service, but what TLSContext \`${tls}\` adds (client certificate, own authority) is not.`,
       path: 'spec.tls',
-      hint: 'Let the platform present the client certificate, or accept this difference.',
+      hint: 'Name the files under `tls` of the cluster entry in routes.config.ts (self-hosting and dev), or accept this difference.',
     });
     return true;
   }
