@@ -31,9 +31,16 @@ export function upstreamServices(upstreams: readonly CompiledUpstream[]): Upstre
       unusable.push({ upstreamId: upstream.id, reason: `${upstream.origin} is not an address to connect to` });
       continue;
     }
+    const { tls } = upstream;
+    // Refused, not ignored: without them the connection would be another than the one that was asked for.
+    if (tls?.ca !== undefined || tls?.certificate !== undefined) {
+      unusable.push({ upstreamId: upstream.id, reason: 'tls.ca and tls.certificate are not supported by serve yet' });
+      continue;
+    }
     const name = bindingName(upstream.id);
+    const certificateHost = capnpText(tls?.serverName ?? address.host);
     const transport = address.secure
-      ? `https = (options = (), tlsOptions = (trustBrowserCas = true), certificateHost = ${capnpText(address.host)})`
+      ? `https = (options = (), tlsOptions = (trustBrowserCas = true), certificateHost = ${certificateHost})`
       : 'http = ()';
     const external = `(address = ${capnpText(`${address.host}:${address.port}`)}, ${transport})`;
     services.push({ upstreamId: upstream.id, name, text: `(name = ${capnpText(name)}, external = ${external})` });

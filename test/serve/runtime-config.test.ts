@@ -96,6 +96,19 @@ describe('addressOf', () => {
     });
   });
 
+  it('takes the server name of TLS settings, and leaves an upstream unbound whose files it does not read', () => {
+    const secure = upstream('https://10.0.0.1:8443');
+    const [named] = upstreamServices([{ ...secure, tls: { serverName: 'api.internal' } }]).services;
+    expect(named?.text).toContain('certificateHost = "api.internal"');
+    for (const tls of [{ ca: 'ca.pem' }, { certificate: { chain: 'chain.pem', key: 'key.pem' } }]) {
+      const { services, unusable } = upstreamServices([{ ...secure, tls }]);
+      expect(services).toEqual([]);
+      expect(unusable.map(({ reason }) => reason)).toEqual([
+        'tls.ca and tls.certificate are not supported by serve yet',
+      ]);
+    }
+  });
+
   it('leaves upstreams of other transports alone', () => {
     const unusable = upstream('http://*:1');
     const found = upstreamServices([
