@@ -24,8 +24,9 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'objects/': ['policies/', 'diagnostics/'],
   'stores/': ['program/', 'diagnostics/'],
   'follow/': ['program/', 'diagnostics/'],
-  'dev/': ['follow/', 'compile/', 'program/', 'stores/', 'diagnostics/', 'model/'],
-  'serve/': ['follow/', 'program/', 'stores/', 'diagnostics/'],
+  'tls/': ['program/', 'diagnostics/'],
+  'dev/': ['follow/', 'compile/', 'program/', 'stores/', 'tls/', 'diagnostics/', 'model/'],
+  'serve/': ['follow/', 'program/', 'stores/', 'tls/', 'diagnostics/'],
   'commands/': [
     'compile/',
     'config/',
