@@ -45,6 +45,7 @@ With --json: one JSON object a line, {event: "ready" | "published" | "failed" | 
           ? parsePort('dev', terminal.env['PORT'] ?? DEFAULT_PORT, 'PORT')
           : parsePort('dev', options.port),
       stateFolder: options.state ?? localStateFolder(terminal.cwd),
+      workingFolder: terminal.cwd,
       workerCode: await loadWorkerCode(),
       echo: options['no-echo'] !== true,
       build: { ...buildOptions(options), cache: new BuildCache() },

@@ -42,6 +42,7 @@ PORTOLAN_SIGN_KEY signs what the sources give. See docs/self-hosting.md.`,
     // Loaded here: every other command starts without it.
     const settings = {
       stateFolder: options.state,
+      workingFolder: terminal.cwd,
       processes: parseProcesses(options.processes),
       admin: parseAdmin(options.admin, terminal.cwd),
       drainMs: parseDrain(options['drain-seconds']),
@@ -64,7 +65,10 @@ PORTOLAN_SIGN_KEY signs what the sources give. See docs/self-hosting.md.`,
   },
 });
 
-type Settings = Pick<SupervisorOptions, 'stateFolder' | 'processes' | 'admin' | 'drainMs' | 'verifyKey'>;
+type Settings = Pick<
+  SupervisorOptions,
+  'stateFolder' | 'workingFolder' | 'processes' | 'admin' | 'drainMs' | 'verifyKey'
+>;
 type Inherited = { readonly address: string | null; readonly orphaned: Promise<void> };
 
 async function supervise(context: Context, settings: Settings, inherited: Inherited): Promise<number> {

@@ -12,7 +12,14 @@ import { SourcePublisher } from '../follow/source-publisher.ts';
 import type { ProgramStore, PublishReport } from '../program/publish.ts';
 import type { CompiledUpstream } from '../program/route-program.ts';
 import { EchoPool } from './echo-pool.ts';
-import { MAX_DIRECT_BINDINGS, startGatewayRuntime, type GatewayRuntime } from './gateway-runtime.ts';
+import { readTlsOf, summarizeProblems, type TlsReading } from '../tls/tls-files.ts';
+import {
+  MAX_DIRECT_BINDINGS,
+  startGatewayRuntime,
+  type BackendPlace,
+  type GatewayRuntime,
+  type GatewayRuntimeOptions,
+} from './gateway-runtime.ts';
 import { listeningPort } from './listening-port.ts';
 import { kvStore, openLocalStore } from './local-store.ts';
 import { startRelay, type RelayServer } from './relay-server.ts';
@@ -23,6 +30,8 @@ export type LoadedSources = { readonly input: BuildInput; readonly watch: readon
 export type DevOptions = {
   readonly port: number;
   readonly stateFolder: string;
+  /** What relative paths of TLS files begin at. */
+  readonly workingFolder: string;
   readonly workerCode: string;
   readonly build: Omit<BuildOptions, 'previous' | 'now'>;
   /** Echo backends for services that the configuration does not resolve. */
@@ -69,6 +78,7 @@ class DevRun {
   readonly #backends = new Map<string, URL>();
   readonly #publisher: SourcePublisher;
   #upstreams: ReadonlyMap<string, CompiledUpstream> = new Map();
+  #tls: TlsReading['materials'] = new Map();
   #relay: RelayServer | undefined;
   #runtime: GatewayRuntime | undefined;
   #follower: SourceFollower | undefined;
@@ -90,16 +100,14 @@ class DevRun {
     } finally {
       await local.close();
     }
-    this.#relay = await startRelay((id) => this.#addressOf(id));
     const direct = first.program.upstreams.slice(0, MAX_DIRECT_BINDINGS);
+    this.#relay = await startRelay((id) => this.#placeOf(id));
     this.#runtime = await startGatewayRuntime({
       workerCode,
       stateFolder,
       port,
       relayPort: this.#relay.port,
-      upstreams: await Promise.all(
-        direct.map(async (upstream) => ({ upstream, address: await this.#startBackend(upstream) })),
-      ),
+      upstreams: await this.#start(direct),
       onLog: (line) => onEvent({ type: 'log', line }),
     });
     const store = await kvStore(this.#runtime.miniflare);
@@ -129,6 +137,7 @@ class DevRun {
     const result = this.#publisher.build(input);
     // Pruned at start only: listing keys through a busy runtime would make every change slower to go live.
     const report = await this.#publisher.publish(store, result, this.#runtime === undefined);
+    await this.#readTls(result.program.upstreams);
     this.#upstreams = new Map(result.program.upstreams.map((upstream) => [upstream.id, upstream]));
     // A backend must listen before a request can be routed to it; the program is not loaded before reload().
     if (this.#runtime !== undefined) await this.#runtime.reload();
@@ -136,16 +145,36 @@ class DevRun {
     return result;
   }
 
-  async #addressOf(upstreamId: string): Promise<URL | null> {
+  /** At start an unusable file is the end; later only its own upstream suffers. */
+  async #readTls(upstreams: readonly CompiledUpstream[]): Promise<void> {
+    const real = upstreams.filter(({ resolvedBy }) => resolvedBy !== 'echo');
+    const { materials, problems } = await readTlsOf(real, this.#options.workingFolder, this.#tls);
+    const problem = summarizeProblems(problems);
+    if (problem !== null && this.#runtime === undefined) throw new UserError(problem);
+    for (const { message } of problems) this.#options.onEvent({ type: 'log', line: message });
+    this.#tls = materials;
+  }
+
+  async #start(upstreams: readonly CompiledUpstream[]): Promise<GatewayRuntimeOptions['upstreams']> {
+    const places = await Promise.all(upstreams.map((upstream) => this.#startBackend(upstream)));
+    return upstreams.flatMap((upstream, index) => {
+      const place = places[index] ?? null;
+      return place === null ? [] : [{ upstream, place }];
+    });
+  }
+
+  async #placeOf(upstreamId: string): Promise<BackendPlace | null> {
     const upstream = this.#upstreams.get(upstreamId);
     return upstream === undefined ? null : this.#startBackend(upstream);
   }
 
-  async #startBackend(upstream: CompiledUpstream): Promise<URL> {
-    const address =
-      upstream.resolvedBy === 'echo' ? await this.#echoes.urlOf(upstream.service) : new URL(upstream.origin);
-    this.#backends.set(upstream.id, address);
-    return address;
+  /** null: its TLS files cannot be used. */
+  async #startBackend(upstream: CompiledUpstream): Promise<BackendPlace | null> {
+    const { id, origin, resolvedBy, service } = upstream;
+    const address = resolvedBy === 'echo' ? await this.#echoes.urlOf(service) : new URL(origin);
+    this.#backends.set(id, address);
+    const tls = this.#tls.get(id) ?? null;
+    return address.protocol === 'https:' && tls === null ? null : { address, tls };
   }
 }
 

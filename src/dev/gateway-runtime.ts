@@ -9,11 +9,15 @@
 import { Log, LogLevel, Miniflare, type MiniflareOptions } from 'miniflare';
 import { bindingName } from '../program/binding-name.ts';
 import type { CompiledUpstream } from '../program/route-program.ts';
+import type { TlsMaterial } from '../tls/tls-files.ts';
 import { COMPATIBILITY_DATE, ROUTES_BINDING, STATE_NAMESPACE_ID } from './local-store.ts';
 
 const GATEWAY = 'gateway';
 /** More bindings than this slow workerd's start; the rest go through the relay. */
 export const MAX_DIRECT_BINDINGS = 128;
+
+/** Where an upstream really listens. `tls`: null for http. */
+export type BackendPlace = { readonly address: URL; readonly tls: TlsMaterial | null };
 
 export type GatewayRuntimeOptions = {
   /** Bundled Worker (scripts/bundle-worker.ts). */
@@ -21,8 +25,8 @@ export type GatewayRuntimeOptions = {
   /** Folder of KV and Durable Object state; created if missing. */
   readonly stateFolder: string;
   readonly port: number;
-  /** Backends with a binding of their own, and where each listens. */
-  readonly upstreams: readonly { readonly upstream: CompiledUpstream; readonly address: URL }[];
+  /** Backends with a binding of their own. */
+  readonly upstreams: readonly { readonly upstream: CompiledUpstream; readonly place: BackendPlace }[];
   readonly relayPort: number;
   /** One line of the Worker's own log. */
   readonly onLog: (line: string) => void;
@@ -41,7 +45,7 @@ export async function startGatewayRuntime(options: GatewayRuntimeOptions): Promi
   const env: Record<string, Binding> = {
     UPSTREAM_RELAY: { type: 'external', address: `127.0.0.1:${options.relayPort}`, http: {} },
   };
-  for (const { upstream, address } of options.upstreams) env[bindingName(upstream.id)] = externalBinding(address);
+  for (const { upstream, place } of options.upstreams) env[bindingName(upstream.id)] = externalBinding(place);
 
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see the end of the literal
   const miniflare = new Miniflare({
@@ -95,14 +99,24 @@ export async function startGatewayRuntime(options: GatewayRuntimeOptions): Promi
   };
 }
 
-function externalBinding(address: URL): Binding {
-  const secure = address.protocol === 'https:';
-  const port = address.port === '' ? (secure ? '443' : '80') : address.port;
+function externalBinding({ address, tls }: BackendPlace): Binding {
+  const port = address.port === '' ? (tls === null ? '80' : '443') : address.port;
   return {
     type: 'external',
     address: `${address.hostname}:${port}`,
-    ...(secure
-      ? { https: { options: {}, tlsOptions: { trustBrowserCas: true }, certificateHost: address.hostname } }
-      : { http: {} }),
+    ...(tls === null ? { http: {} } : { https: httpsBinding(tls) }),
+  };
+}
+
+function httpsBinding({ serverName, authorities, certificate }: TlsMaterial): object {
+  return {
+    options: {},
+    tlsOptions: {
+      ...(authorities === null ? { trustBrowserCas: true } : { trustedCertificates: authorities }),
+      ...(certificate !== null && {
+        keypair: { privateKey: certificate.key, certificateChain: certificate.chain },
+      }),
+    },
+    certificateHost: serverName,
   };
 }

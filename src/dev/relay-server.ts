@@ -8,29 +8,34 @@
  */
 import * as http from 'node:http';
 import * as https from 'node:https';
+import * as net from 'node:net';
+import * as tls from 'node:tls';
 import type { Duplex } from 'node:stream';
+import type { BackendPlace } from './gateway-runtime.ts';
+import type { TlsMaterial } from '../tls/tls-files.ts';
 import { listeningPort } from './listening-port.ts';
 
 export const RELAY_HEADER = 'x-portolan-relay';
 
-/** Where an upstream really listens; null: unknown id. May start the backend first. */
-export type ResolveRelayTarget = (upstreamId: string) => Promise<URL | null>;
+/** null: there is no way to it. May start the backend first. */
+export type ResolveRelayTarget = (upstreamId: string) => Promise<BackendPlace | null>;
 
 export type RelayServer = { readonly port: number; close(): Promise<void> };
 
 export async function startRelay(resolveTarget: ResolveRelayTarget): Promise<RelayServer> {
-  const agents = { http: new http.Agent({ keepAlive: true }), https: new https.Agent({ keepAlive: true }) };
+  const agent = new http.Agent({ keepAlive: true });
 
   async function open(request: http.IncomingMessage): Promise<http.ClientRequest | null> {
     const id = request.headers[RELAY_HEADER];
     const target = typeof id === 'string' ? await resolveTarget(id) : null;
     if (target === null) return null;
-    const secure = target.protocol === 'https:';
-    return (secure ? https : http).request({
-      agent: request.headers.upgrade === undefined ? (secure ? agents.https : agents.http) : false,
-      host: target.hostname.replace(/^\[|\]$/g, ''),
-      port: target.port === '' ? (secure ? 443 : 80) : Number(target.port),
-      ...(secure && { servername: target.hostname }),
+    const { address, tls: material } = target;
+    return (material === null ? http : https).request({
+      // Secure connections are not lent to other requests: an agent would not see what they were verified for.
+      agent: request.headers.upgrade === undefined && material === null ? agent : false,
+      host: address.hostname.replace(/^\[|\]$/g, ''),
+      port: address.port === '' ? (material === null ? 80 : 443) : Number(address.port),
+      ...(material !== null && tlsOptions(material)),
       method: request.method,
       path: request.url,
       headers: withoutRelayHeader(request.rawHeaders),
@@ -56,11 +61,20 @@ export async function startRelay(resolveTarget: ResolveRelayTarget): Promise<Rel
   return {
     port: listeningPort(server),
     close: async () => {
-      agents.http.destroy();
-      agents.https.destroy();
+      agent.destroy();
       server.closeAllConnections();
       await new Promise<void>((resolve) => server.close(() => resolve()));
     },
+  };
+}
+
+function tlsOptions({ serverName, authorities, certificate }: TlsMaterial): https.RequestOptions {
+  return {
+    // An address is no name to ask for; it is compared with the certificate all the same.
+    servername: net.isIP(serverName) === 0 ? serverName : '',
+    checkServerIdentity: (_host, peer) => tls.checkServerIdentity(serverName, peer),
+    ...(authorities !== null && { ca: [...authorities] }),
+    ...(certificate !== null && { cert: certificate.chain, key: certificate.key }),
   };
 }
 

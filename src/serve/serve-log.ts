@@ -23,7 +23,15 @@ export function relayRuntimeLine(line: string, log: ServeLog): void {
     // These keys are the supervisor's to write.
     const { event: _event, time: _time, level: _level, process: _process, ...fields } = own;
     log(level, event, fields);
-  } else log(level, 'runtime', { message });
+  } else log(level, 'runtime', runtimeFields(message));
+}
+
+/** What the runtime keeps from the Worker it writes here, under the reference that the Worker is given instead. */
+function runtimeFields(message: string): LogFields {
+  // Addresses in the runtime's binary help nobody.
+  const [text = message] = message.split(/(?:\n|; )stack: /, 1);
+  const reference = /\bwdErrId = (\w+)/.exec(message)?.[1];
+  return { message: text, ...(reference !== undefined && { reference }) };
 }
 
 function levelOf(level: unknown): LogLevel {

@@ -8,8 +8,10 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import type { JWK } from 'jose';
+import { UserError } from '../diagnostics/errors.ts';
 import { POINTER_KEY } from '../program/keys.ts';
 import type { ProgramStore } from '../program/program-store.ts';
+import type { CompiledUpstream } from '../program/route-program.ts';
 import { openStateFolder } from '../stores/state-folder.ts';
 import { watchPaths, type Watcher } from '../follow/watch.ts';
 import { startAdminServer, type AdminAddress, type AdminServer } from './admin-server.ts';
@@ -21,6 +23,7 @@ import { edgeConfig, objectsConfig, WORKER_FILE } from './runtime-config.ts';
 import { SerialQueue } from './serial-queue.ts';
 import type { ServeLog } from './serve-log.ts';
 import { assertWhole, readStoredProgram, type StoredProgram } from './stored-program.ts';
+import { readTlsOf, summarizeProblems, type TlsReading } from '../tls/tls-files.ts';
 import { upstreamServices } from './upstream-service.ts';
 
 /** Should every push be lost, an edge process sees a new pointer after this long by itself. */
@@ -30,6 +33,8 @@ const POINTER_QUIET_MS = 2;
 
 export type SupervisorOptions = {
   readonly stateFolder: string;
+  /** What relative paths of TLS files begin at. */
+  readonly workingFolder: string;
   readonly workerCode: string;
   readonly processes: number;
   /** Default: `admin.sock` of the state folder. */
@@ -59,6 +64,7 @@ export class Supervisor {
   #admin: AdminServer | undefined;
   #watcher: Watcher | undefined;
   #bound: ReadonlySet<string> = new Set();
+  #tls: TlsReading['materials'] = new Map();
   #program: StoredProgram | null = null;
   #configs = 0;
   #started = false;
@@ -188,7 +194,7 @@ export class Supervisor {
 
   async #writeConfig(): Promise<string> {
     const upstreams = this.#program?.upstreams ?? [];
-    const { services, unusable } = upstreamServices(upstreams);
+    const { services, unusable } = upstreamServices(upstreams, await this.#readTls(upstreams));
     for (const { upstreamId, reason } of unusable)
       this.#log('error', 'upstream-unusable', { upstream: upstreamId, message: `${reason}: its routes refuse` });
     this.#bound = new Set(upstreams.map(({ id }) => id));
@@ -204,6 +210,17 @@ export class Supervisor {
     });
     await fs.writeFile(file, text, { mode: 0o600 });
     return file;
+  }
+
+  /** At start an unusable file is the end; later the rest is not to suffer. */
+  async #readTls(upstreams: readonly CompiledUpstream[]): Promise<TlsReading['materials']> {
+    const { materials, problems } = await readTlsOf(upstreams, this.#options.workingFolder, this.#tls);
+    const problem = summarizeProblems(problems);
+    if (problem !== null && !this.#started) throw new UserError(problem);
+    for (const { upstreamId, message, kept } of problems)
+      this.#log('error', 'tls-file-unusable', { upstream: upstreamId, message, usesEarlier: kept });
+    this.#tls = materials;
+    return materials;
   }
 
   #readiness(): string | null {

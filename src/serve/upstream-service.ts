@@ -4,6 +4,7 @@
  */
 import { bindingName } from '../program/binding-name.ts';
 import type { CompiledUpstream } from '../program/route-program.ts';
+import type { TlsMaterial } from '../tls/tls-files.ts';
 import { capnpText } from './capnp-text.ts';
 
 export type UpstreamService = {
@@ -20,7 +21,11 @@ export type UpstreamServices = {
   readonly unusable: readonly { readonly upstreamId: string; readonly reason: string }[];
 };
 
-export function upstreamServices(upstreams: readonly CompiledUpstream[]): UpstreamServices {
+/** @param materials what each https upstream needs, by id */
+export function upstreamServices(
+  upstreams: readonly CompiledUpstream[],
+  materials: ReadonlyMap<string, TlsMaterial>,
+): UpstreamServices {
   const services: UpstreamService[] = [];
   const unusable: { upstreamId: string; reason: string }[] = [];
   for (const upstream of upstreams) {
@@ -31,21 +36,29 @@ export function upstreamServices(upstreams: readonly CompiledUpstream[]): Upstre
       unusable.push({ upstreamId: upstream.id, reason: `${upstream.origin} is not an address to connect to` });
       continue;
     }
-    const { tls } = upstream;
-    // Refused, not ignored: without them the connection would be another than the one that was asked for.
-    if (tls?.ca !== undefined || tls?.certificate !== undefined) {
-      unusable.push({ upstreamId: upstream.id, reason: 'tls.ca and tls.certificate are not supported by serve yet' });
+    const material = materials.get(upstream.id);
+    if (address.secure && material === undefined) {
+      unusable.push({ upstreamId: upstream.id, reason: 'files of its TLS settings cannot be used' });
       continue;
     }
     const name = bindingName(upstream.id);
-    const certificateHost = capnpText(tls?.serverName ?? address.host);
-    const transport = address.secure
-      ? `https = (options = (), tlsOptions = (trustBrowserCas = true), certificateHost = ${certificateHost})`
-      : 'http = ()';
+    const transport = material === undefined ? 'http = ()' : `https = ${httpsOptions(material)}`;
     const external = `(address = ${capnpText(`${address.host}:${address.port}`)}, ${transport})`;
     services.push({ upstreamId: upstream.id, name, text: `(name = ${capnpText(name)}, external = ${external})` });
   }
   return { services, unusable };
+}
+
+function httpsOptions({ serverName, authorities, certificate }: TlsMaterial): string {
+  const options = [
+    authorities === null
+      ? 'trustBrowserCas = true'
+      : `trustedCertificates = [${authorities.map(capnpText).join(', ')}]`,
+    ...(certificate === null
+      ? []
+      : [`keypair = (privateKey = ${capnpText(certificate.key)}, certificateChain = ${capnpText(certificate.chain)})`]),
+  ];
+  return `(options = (), tlsOptions = (${options.join(', ')}), certificateHost = ${capnpText(serverName)})`;
 }
 
 type Address = { readonly secure: boolean; readonly host: string; readonly port: number };

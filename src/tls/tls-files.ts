@@ -20,6 +20,48 @@ export type TlsMaterial = {
 /** The runtime reads no further into a chain, and refuses a longer one. */
 const MAX_CHAIN = 10;
 
+export type TlsReading = {
+  /** By upstream id: every https upstream that can be connected to as its settings say. */
+  readonly materials: ReadonlyMap<string, TlsMaterial>;
+  /** One line each. `kept`: what `before` held is used on. */
+  readonly problems: readonly { readonly upstreamId: string; readonly message: string; readonly kept: boolean }[];
+};
+
+/**
+ * Reads the files of all upstreams; never fails for one of them.
+ *
+ * @param folder what relative paths begin at
+ * @param before an earlier reading: a file that is half exchanged must not cost an upstream that works
+ */
+export async function readTlsOf(
+  upstreams: readonly CompiledUpstream[],
+  folder: string,
+  before: TlsReading['materials'] = new Map(),
+): Promise<TlsReading> {
+  const materials = new Map<string, TlsMaterial>();
+  const problems: { upstreamId: string; message: string; kept: boolean }[] = [];
+  for (const upstream of upstreams) {
+    const { id } = upstream;
+    try {
+      const material = await readTlsMaterial(upstream, folder);
+      if (material !== null) materials.set(id, material);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      const kept = before.get(id);
+      if (kept !== undefined) materials.set(id, kept);
+      problems.push({ upstreamId: id, message: error.message, kept: kept !== undefined });
+    }
+  }
+  return { materials, problems };
+}
+
+/** The one line of a start that fails for these; null: there are none. */
+export function summarizeProblems(problems: TlsReading['problems']): string | null {
+  const [first, ...rest] = problems;
+  if (first === undefined) return null;
+  return rest.length === 0 ? first.message : `${first.message} (and ${rest.length} more like it)`;
+}
+
 /**
  * null: the upstream is not reached by https. `folder` is what relative paths begin at.
  *

@@ -14,6 +14,7 @@ import { answers } from '../../src/serve/unix-socket.ts';
 import { upstreamServices } from '../../src/serve/upstream-service.ts';
 import { WorkerdProcess } from '../../src/serve/workerd-process.ts';
 import { openStateFolder } from '../../src/stores/state-folder.ts';
+import { readTlsOf } from '../../src/tls/tls-files.ts';
 import { freePort } from '../bench/workerd-process.ts';
 
 export type Edge = {
@@ -73,7 +74,7 @@ export class EdgeStand {
   /** Starts an edge process, which has loaded nothing yet. `upstreams`: those that get a binding. */
   async startEdge(upstreams: readonly CompiledUpstream[], unbound: readonly string[] = []): Promise<Edge> {
     const [port, controlPort] = [await freePort(), await freePort()];
-    const { services } = upstreamServices(upstreams);
+    const { services } = upstreamServices(upstreams, (await readTlsOf(upstreams, this.folder)).materials);
     const file = `edge-${port}.capnp`;
     const kvFolder = path.join(this.folder, 'kv');
     // Nothing but a call may make it look at the store: the tests say when.

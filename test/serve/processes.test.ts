@@ -82,6 +82,15 @@ describe('logs', () => {
     });
   });
 
+  it('leave out stacks of the runtime and name the reference that the Worker was given', () => {
+    const message =
+      'e = a.rs:1: failed: TLS handshake failed\nstack: /bin/workerd@1 /bin/workerd@2; x = y; wdErrId = abc123';
+    expect(relayed(JSON.stringify({ level: 'error', message }))).toMatchObject({
+      message: 'e = a.rs:1: failed: TLS handshake failed',
+      reference: 'abc123',
+    });
+  });
+
   it.each([
     ['{"level":"error","message":"kaboom"}', 'error', 'kaboom'],
     ['{"level":"warn","message":"[1,2]"}', 'warning', '[1,2]'],

@@ -7,11 +7,15 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { capnpText } from '../../src/serve/capnp-text.ts';
 import { edgeConfig, objectsConfig } from '../../src/serve/runtime-config.ts';
 import { addressOf, upstreamServices } from '../../src/serve/upstream-service.ts';
+import { readTlsOf } from '../../src/tls/tls-files.ts';
 import type { CompiledUpstream } from '../../src/program/route-program.ts';
+import { Authority } from '../tls/certificates.ts';
 import { workerdBinary } from '../bench/workerd-process.ts';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'portolan-config-'));
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
+const authority = new Authority(folder, 'ca');
+const client = authority.issue('client');
 
 function upstream(origin: string): CompiledUpstream {
   return { id: `http/${origin}`, origin, via: { kind: 'binding' }, resolvedBy: 'services', service: 'a.b:80' };
@@ -28,13 +32,22 @@ function accepted(text: string, name: string): Buffer {
 const edge = { kvFolder: '/state/kv', services: [], unbound: [], refreshMs: 2000, verifyKey: null };
 
 describe('configurations', () => {
-  it('are accepted by the runtime', () => {
-    const { services } = upstreamServices([
+  it('are accepted by the runtime', async () => {
+    const upstreams = [
       upstream('http://web.shop:8080'),
       upstream('https://api.example.com'),
       upstream('https://[fd00::1]:8443'),
-    ]);
-    expect(services).toHaveLength(3);
+      {
+        ...upstream('https://10.0.0.1'),
+        tls: {
+          serverName: 'a.test',
+          ca: authority.pair.certificateFile,
+          certificate: { chain: client.certificateFile, key: client.keyFile },
+        },
+      },
+    ];
+    const { services } = upstreamServices(upstreams, (await readTlsOf(upstreams, folder)).materials);
+    expect(services).toHaveLength(4);
     expect(accepted(edgeConfig({ ...edge, services }), 'edge').length).toBeGreaterThan(500);
     expect(accepted(objectsConfig('/state/objects'), 'objects').length).toBeGreaterThan(200);
   });
@@ -90,31 +103,36 @@ describe('addressOf', () => {
     'http://-a.b',
   ])('refuses %s', (origin) => {
     expect(addressOf(origin)).toBeNull();
-    expect(upstreamServices([upstream(origin)])).toEqual({
+    expect(upstreamServices([upstream(origin)], new Map())).toEqual({
       services: [],
       unusable: [{ upstreamId: `http/${origin}`, reason: `${origin} is not an address to connect to` }],
     });
   });
 
-  it('takes the server name of TLS settings, and leaves an upstream unbound whose files it does not read', () => {
-    const secure = upstream('https://10.0.0.1:8443');
-    const [named] = upstreamServices([{ ...secure, tls: { serverName: 'api.internal' } }]).services;
-    expect(named?.text).toContain('certificateHost = "api.internal"');
-    for (const tls of [{ ca: 'ca.pem' }, { certificate: { chain: 'chain.pem', key: 'key.pem' } }]) {
-      const { services, unusable } = upstreamServices([{ ...secure, tls }]);
-      expect(services).toEqual([]);
-      expect(unusable.map(({ reason }) => reason)).toEqual([
-        'tls.ca and tls.certificate are not supported by serve yet',
-      ]);
-    }
+  it('takes names, authorities and certificates from what was read, and leaves out what could not be', () => {
+    const named = upstream('https://10.0.0.1:8443');
+    const lost = upstream('https://10.0.0.2');
+    const certificate = { chain: 'CHAIN\n', key: 'KEY\n' };
+    const material = { serverName: 'api.internal', authorities: ['ONE', 'TWO'], certificate };
+    const { services, unusable } = upstreamServices([named, lost], new Map([[named.id, material]]));
+    expect(services.map(({ text }) => text)).toEqual([
+      expect.stringContaining(
+        'tlsOptions = (trustedCertificates = ["ONE", "TWO"], keypair = (privateKey = "KEY\\n", ' +
+          'certificateChain = "CHAIN\\n")), certificateHost = "api.internal"',
+      ),
+    ]);
+    expect(unusable).toEqual([{ upstreamId: lost.id, reason: 'files of its TLS settings cannot be used' }]);
   });
 
   it('leaves upstreams of other transports alone', () => {
     const unusable = upstream('http://*:1');
-    const found = upstreamServices([
-      { ...unusable, via: { kind: 'fetch' } },
-      { ...unusable, via: { kind: 'vpc', binding: 'B' } },
-    ]);
+    const found = upstreamServices(
+      [
+        { ...unusable, via: { kind: 'fetch' } },
+        { ...unusable, via: { kind: 'vpc', binding: 'B' } },
+      ],
+      new Map(),
+    );
     expect(found).toEqual({ services: [], unusable: [] });
   });
 });

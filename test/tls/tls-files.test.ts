@@ -6,7 +6,8 @@ import * as path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { UserError } from '../../src/diagnostics/errors.ts';
 import type { UpstreamTls } from '../../src/model/route-model.ts';
-import { readTlsMaterial, type TlsMaterial } from '../../src/tls/tls-files.ts';
+import type { CompiledUpstream } from '../../src/program/route-program.ts';
+import { readTlsMaterial, readTlsOf, summarizeProblems, type TlsMaterial } from '../../src/tls/tls-files.ts';
 import { Authority } from './certificates.ts';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'portolan-tls-'));
@@ -82,5 +83,50 @@ describe('readTlsMaterial', () => {
     const error: unknown = await read(tls).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(UserError);
     expect(error).toHaveProperty('message', `upstream https://10.0.0.5:8443: ${message}`);
+  });
+});
+
+function upstream(id: string, tls?: UpstreamTls): CompiledUpstream {
+  const base = {
+    id,
+    origin: 'https://10.0.0.5',
+    via: { kind: 'binding' },
+    resolvedBy: 'services',
+    service: 'a.b:80',
+  } as const;
+  return tls === undefined ? base : { ...base, tls };
+}
+
+describe('readTlsOf', () => {
+  it('reads every upstream, whatever the files of others are like', async () => {
+    const { materials, problems } = await readTlsOf(
+      [upstream('plain'), upstream('lost', { ca: 'absent.pem' }), upstream('ours', { ca: 'ca.pem' })],
+      folder,
+    );
+    expect([...materials.keys()]).toEqual(['plain', 'ours']);
+    expect(problems).toEqual([
+      { upstreamId: 'lost', message: 'upstream https://10.0.0.5: tls.ca absent.pem does not exist', kept: false },
+    ]);
+    expect(summarizeProblems(problems)).toBe(problems[0]?.message);
+    expect(summarizeProblems([...problems, ...problems])).toMatch(/does not exist \(and 1 more like it\)$/);
+    expect(summarizeProblems([])).toBeNull();
+  });
+
+  it('keeps what it read before, of the same upstream only', async () => {
+    const file = path.join(folder, 'rotating.pem');
+    fs.writeFileSync(file, authority.pair.certificate);
+    const rotating = upstream('rotating', { ca: 'rotating.pem' });
+    const before = (await readTlsOf([rotating], folder)).materials;
+    fs.writeFileSync(file, authority.pair.certificate.slice(0, 100));
+    const during = await readTlsOf([rotating, { ...rotating, id: 'new' }], folder, before);
+    expect(during.materials).toEqual(before);
+    expect(during.problems.map(({ upstreamId, kept }) => [upstreamId, kept])).toEqual([
+      ['rotating', true],
+      ['new', false],
+    ]);
+    fs.writeFileSync(file, other.pair.certificate);
+    const after = await readTlsOf([rotating], folder, during.materials);
+    expect(after.problems).toEqual([]);
+    expect(new X509Certificate(after.materials.get('rotating')?.authorities?.[0] ?? '').subject).toBe('CN=other-ca');
   });
 });
