@@ -2,10 +2,9 @@
  * F15: programs of 10,000 routes replace each other in `portolan serve` under load. No request fails and
  * every answer is of one version; how soon a published version is seen is a figure.
  */
-import { BuildCache } from '../../src/compile/build-program.ts';
 import { openStateFolder } from '../../src/stores/state-folder.ts';
 import { startBackend } from './backend-process.ts';
-import { buildRoutes, publish, type Built } from './programs.ts';
+import { BuildMemory, buildRoutes, publish, type Built } from './programs.ts';
 import { ask, label, requestText } from './raw-client.ts';
 import { countBy, Expectations, percentile, Stage, until, type FaultOptions, type Figures } from './scenario.ts';
 import { startServeGateway } from './serve-gateway.ts';
@@ -84,7 +83,7 @@ export function run({ scale }: FaultOptions): Promise<Figures> {
 }
 
 async function buildContents(backend: string, routes: number): Promise<readonly Built[]> {
-  const cache = new BuildCache();
+  const memory = new BuildMemory();
   const built: Built[] = [];
   for (let content = 0; content < CONTENTS; content += 1) {
     const facts = Array.from({ length: routes }, (_, route) => ({
@@ -93,7 +92,7 @@ async function buildContents(backend: string, routes: number): Promise<readonly 
       backend,
       says: saidBy(content, route),
     }));
-    built.push(await buildRoutes(facts, cache));
+    built.push(await buildRoutes(facts, memory));
   }
   return built;
 }

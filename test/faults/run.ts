@@ -19,6 +19,7 @@ const SCENARIOS: Readonly<Record<string, Entry>> = {
   F13: { load: () => import('./f13-corrupt-values.ts'), limitSeconds: 180 },
   F14: { load: () => import('./f14-forged-pointer.ts'), limitSeconds: 90 },
   F15: { load: () => import('./f15-swaps-under-load.ts'), limitSeconds: 180 },
+  F15B: { load: () => import('./f15b-change-to-live.ts'), limitSeconds: 120 },
   F23: { load: () => import('./f23-slow-clients.ts'), limitSeconds: 90 },
   F25: { load: () => import('./f25-graceful-stop.ts'), limitSeconds: 60 },
   F25B: { load: () => import('./f25b-rolling-restart.ts'), limitSeconds: 60 },

@@ -24,13 +24,21 @@ export type ServeOptions = {
   readonly state: string;
   readonly processes: number;
   readonly drainSeconds?: number;
+  /** Folder of manifests that it compiles and follows; absent: it serves what lies in `state`. */
+  readonly sources?: string;
 };
 
 type EdgeStatus = { readonly edges: readonly { readonly pid: number | null; readonly state: string }[] };
 
 /** Resolves when it serves a program. */
-export async function startServeGateway({ state, processes, drainSeconds = 15 }: ServeOptions): Promise<ServeGateway> {
+export async function startServeGateway({
+  state,
+  processes,
+  drainSeconds = 15,
+  sources,
+}: ServeOptions): Promise<ServeGateway> {
   const options = ['--state', state, '--processes', String(processes), '--drain-seconds', String(drainSeconds)];
+  if (sources !== undefined) options.push('-f', sources, '--config', 'none');
   const child = spawn(
     process.execPath,
     ['--conditions=portolan-source', path.join('src', 'cli.ts'), 'serve', '--port', '0', ...options],
