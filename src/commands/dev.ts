@@ -9,7 +9,7 @@ import { defineCommand, EXIT_OK, type CommandContext, type Terminal } from './co
 import { renderPublished, renderReady, publishedJson, readyJson } from './dev-output.ts';
 import { INPUT_OPTIONS, type InputOptions } from './input-options.ts';
 import { parsePort } from './parse-arguments.ts';
-import { loadInput, type LoadedInput } from './sources.ts';
+import { loadInput, reasonOfNoManifest, type LoadedInput } from './sources.ts';
 
 const DEFAULT_PORT = '8787';
 
@@ -49,7 +49,13 @@ With --json: one JSON object a line, {event: "ready" | "published" | "failed" | 
       workerCode: await loadWorkerCode(),
       echo: options['no-echo'] !== true,
       build: { ...buildOptions(options), cache: new BuildCache() },
-      load: () => loadUsable(options, { cwd: terminal.cwd, stdin: stdin() }, manifests),
+      load: async () => {
+        const loaded = await loadUsable(options, { cwd: terminal.cwd, stdin: stdin() }, manifests);
+        // Whoever starts may have no manifest yet; later there are routes to lose.
+        const reason = server === undefined ? null : reasonOfNoManifest(options, loaded.input);
+        if (reason !== null) throw new SourcesUnusable(reason, loaded.watch);
+        return loaded;
+      },
       // The first build is part of what "ready" prints.
       onEvent: (event) => {
         if (server !== undefined || event.type !== 'published') printEvent(event, context);

@@ -39,31 +39,34 @@ export function servedSources({ options, terminal, onFirstFindings, log }: Serve
   const manifests = new ManifestCache();
   const load = (): Promise<LoadedInput> => loadInput(options, terminal, manifests);
   let watch: readonly string[] = [];
+  let onFindings = onFirstFindings;
 
-  async function publish(store: ProgramStore, { input }: LoadedInput): Promise<BuildResult> {
+  async function publish(store: ProgramStore, { input }: LoadedInput): Promise<void> {
     const result = publisher.build(input);
     const reason = reasonNotToPublish(result, publisher.accepted) ?? reasonOfNoManifest(options, input);
-    if (reason !== null) throw new UserError(`nothing was published: ${reason}`);
+    if (reason !== null) {
+      onFindings(result.findings);
+      throw new UserError(`nothing was published: ${reason}`);
+    }
     const report = await publisher.publish(store, result, true);
     log(report.skipped === 'empty' ? 'warning' : 'info', 'published', publishedFields(result, report));
-    return result;
+    onFindings(result.findings);
   }
 
   return {
     prepare: async (store) => {
       await publisher.recall(store);
       const loaded = await load();
-      const result = await publish(store, loaded);
-      onFirstFindings(result.findings);
+      await publish(store, loaded);
       ({ watch } = loaded);
+      onFindings = (findings) => logFindings(findings, log);
     },
     follow: (store, onPublished) =>
       followSources({
         watch,
         load,
         onLoaded: async (loaded) => {
-          const result = await publish(store, loaded);
-          logFindings(result.findings, log);
+          await publish(store, loaded);
           await onPublished();
         },
         onFailed: (message) => log('error', 'not-published', { message }),

@@ -201,7 +201,7 @@ function serviceText({ service, host, port }: ServiceRef): string {
 
 function unresolved(ref: ServiceRef): UpstreamProblem {
   const entry = mapKeys(ref)[0] ?? ref.text;
-  const places = ref.clusters.length === 0 ? 'no cluster entry' : `none of the clusters ${ref.clusters.join(', ')}`;
+  const places = ref.clusters.length === 0 ? 'No cluster entry' : `None of the clusters ${ref.clusters.join(', ')}`;
   return {
     status: 503,
     code: 'upstream-unresolved',

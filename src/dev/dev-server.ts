@@ -7,6 +7,8 @@
 import * as net from 'node:net';
 import type { BuildInput, BuildOptions, BuildResult } from '../compile/build-program.ts';
 import { UserError } from '../diagnostics/errors.ts';
+import { renderFindings } from '../diagnostics/render.ts';
+import { reasonNotToPublish } from '../follow/reason-not-to-publish.ts';
 import { followSources, type SourceFollower } from '../follow/follow-sources.ts';
 import { SourcePublisher } from '../follow/source-publisher.ts';
 import type { ProgramStore, PublishReport } from '../program/publish.ts';
@@ -135,6 +137,7 @@ class DevRun {
   async #publish(store: ProgramStore, input: BuildInput): Promise<BuildResult> {
     const started = performance.now();
     const result = this.#publisher.build(input);
+    if (this.#runtime !== undefined) this.#assertHarmless(result);
     // Pruned at start only: listing keys through a busy runtime would make every change slower to go live.
     const report = await this.#publisher.publish(store, result, this.#runtime === undefined);
     await this.#readTls(result.program.upstreams);
@@ -143,6 +146,13 @@ class DevRun {
     if (this.#runtime !== undefined) await this.#runtime.reload();
     this.#options.onEvent({ type: 'published', result, report, tookMs: performance.now() - started });
     return result;
+  }
+
+  #assertHarmless(result: BuildResult): void {
+    const reason = reasonNotToPublish(result, this.#publisher.accepted);
+    if (reason === null) return;
+    const errors = result.findings.filter(({ severity }) => severity === 'error');
+    throw new UserError(`${reason}\n${renderFindings(errors)}`);
   }
 
   /** At start an unusable file is the end; later only its own upstream suffers. */

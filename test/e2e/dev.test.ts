@@ -1,6 +1,7 @@
 /** The gateway as a newcomer meets it: `portolan dev` on real manifests, with real processes behind it. */
 import * as fs from 'node:fs';
 import * as net from 'node:net';
+import * as os from 'node:os';
 import * as path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ask, echoOf, headerValues, startDev, type DevProcess } from './dev-process.ts';
@@ -220,12 +221,36 @@ describe('changes', () => {
     const event = await dev.change('added.json', broken);
     expect(JSON.stringify(event['findings'])).toContain('field-invalid');
     expect(echoOf(await ask(dev.port, '/added/x', { headers: { host: 'a.test' } })).url).toBe('/v2/x');
+    const unread = await dev.change('added.json', '{');
+    expect(unread).toMatchObject({
+      event: 'failed',
+      message: expect.stringMatching(/added\.json could not be read[^]*yaml-invalid/),
+    });
+    expect(echoOf(await ask(dev.port, '/added/x', { headers: { host: 'a.test' } })).url).toBe('/v2/x');
     await dev.change('added.json', null);
     expect((await ask(dev.port, '/added/x', { headers: { host: 'a.test' } })).status).toBe(404);
   });
 });
 
 describe('starting', () => {
+  it('needs no manifest, but a folder that became empty later takes no routes away', async () => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'portolan-config-'));
+    const config = path.join(folder, 'portolan.config.mjs');
+    const own = `{ name: 'own', path: { exact: '/own' }, respond: { status: 200, body: 'own' } }`;
+    fs.writeFileSync(config, `export default { routes: [${own}] };`);
+    const running = await startDev({}, ['--config', config, '--port', '0']);
+    try {
+      expect((await ask(running.port, '/own')).status).toBe(200);
+      await running.change('a.json', mapping('added', { prefix: '/added/', service: 'added' }));
+      const emptied = await running.change('a.json', null);
+      expect(emptied).toMatchObject({ event: 'failed', message: 'what -f names holds no Kubernetes object' });
+      expect((await ask(running.port, '/added/x', { headers: { host: 'a.test' } })).status).toBe(200);
+    } finally {
+      await running.close();
+      fs.rmSync(folder, { recursive: true });
+    }
+  });
+
   it('says in one line that a port is in use', async () => {
     const taken = net.createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => taken.once('listening', resolve));

@@ -93,8 +93,13 @@ describe('with sources', () => {
     fs.writeFileSync(path.join(served.folder, 'one.yaml'), one.replace('prefix: /one/', 'prefix: 1'));
     await served.next(({ event, code }) => event === 'finding' && code === 'serving-last-accepted', from);
     expect((await ask(served.port, '/one/x')).status).toBe(200);
-    fs.writeFileSync(path.join(served.base, 'portolan.config.mjs'), 'export default {');
+    fs.writeFileSync(path.join(served.folder, 'one.yaml'), 'kind: [');
+    const unread = await served.next(({ event, code }) => event === 'finding' && code === 'yaml-invalid', from);
+    expect(unread['source']).toMatchObject({ line: 1 });
     await served.next(({ event }) => event === 'not-published', from);
+    expect((await ask(served.port, '/one/x')).status).toBe(200);
+    fs.writeFileSync(path.join(served.base, 'portolan.config.mjs'), 'export default {');
+    await served.next(({ event, message }) => event === 'not-published' && String(message).includes('config'), from);
     expect((await ask(served.port, '/one/x')).status).toBe(200);
   });
 
