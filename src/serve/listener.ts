@@ -93,7 +93,7 @@ function portProblem(host: string, port: number, error: NodeJS.ErrnoException): 
 }
 
 /** Node hands a server to a child only over its own channel; its descriptor is what any program can take. */
-function descriptorOf(server: net.Server): number {
+export function descriptorOf(server: net.Server): number {
   const handle: unknown = Reflect.get(server, '_handle');
   if (typeof handle === 'object' && handle !== null && 'fd' in handle && typeof handle.fd === 'number')
     return handle.fd;

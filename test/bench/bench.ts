@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- PART…] [--json]`: parts are proxy, match, build and bundle; default all.
+ * `npm run bench [-- PART…] [--json]`: parts are proxy, serve, match, build, bundle and v8; default all but v8.
  * docs/benchmarks.md says what each measures and holds the figures of the last release.
  */
 import { availableParallelism, cpus } from 'node:os';
@@ -14,7 +14,11 @@ const PARTS: Readonly<Record<string, () => Promise<Part>>> = {
   build: async () => (await import('./build-bench.ts')).benchBuild,
   match: async () => (await import('./match-bench.ts')).benchMatch,
   proxy: async () => (await import('./proxy-bench.ts')).benchProxy,
+  serve: async () => (await import('./serve-bench.ts')).benchServe,
+  v8: async () => (await import('./v8-bench.ts')).benchV8,
 };
+/** Decides about one setting, once for each new version of the runtime. */
+const ON_DEMAND: ReadonlySet<string> = new Set(['v8']);
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean' } } });
 const unknown = positionals.find((name) => !Object.hasOwn(PARTS, name));
@@ -26,7 +30,8 @@ if (unknown !== undefined) {
 const machine = `${cpus()[0]?.model ?? 'unknown processor'}, ${availableParallelism()} cores, Node ${process.version}`;
 if (values.json !== true) console.log(machine);
 const results: Record<string, readonly Section[]> = {};
-for (const name of positionals.length > 0 ? positionals : Object.keys(PARTS)) {
+const byDefault = Object.keys(PARTS).filter((name) => !ON_DEMAND.has(name));
+for (const name of positionals.length > 0 ? positionals : byDefault) {
   const part = await PARTS[name]?.();
   if (part === undefined) continue;
   const sections = await part();

@@ -4,10 +4,11 @@ import * as http from 'node:http';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { bundleWorker } from '../../scripts/bundle-worker.ts';
+import { startBackend } from './backend.ts';
 import { hostnameOf, prefixOf } from './generate-mappings.ts';
-import { portolanOptions, startBackend } from './proxy-bench.ts';
+import { portolanOptions } from './generated-state.ts';
 import { median, round, type Section } from './report.ts';
-import { startWorkerd, type WorkerdOptions } from './workerd-process.ts';
+import { passThroughOptions, startWorkerd, type WorkerdOptions } from './workerd-process.ts';
 
 const BUDGET_BYTES = 200 * 1024;
 const STARTS = 7;
@@ -39,11 +40,7 @@ async function benchStart(): Promise<Section> {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'portolan-bench-'));
   const backend = await startBackend();
   try {
-    const passThrough: WorkerdOptions = {
-      code: fs.readFileSync(path.join(import.meta.dirname, 'pass-through-worker.js'), 'utf8'),
-      folder: path.join(folder, 'pass-through'),
-      backends: { BACKEND: backend.address },
-    };
+    const passThrough = passThroughOptions(path.join(folder, 'pass-through'), backend.address);
     const portolan = (count: number): Promise<WorkerdOptions> =>
       portolanOptions(path.join(folder, String(count)), backend.address, { count });
     const candidates = [
@@ -68,7 +65,7 @@ async function benchStart(): Promise<Section> {
       ],
     };
   } finally {
-    backend.child.kill();
+    backend.close();
     fs.rmSync(folder, { recursive: true, force: true });
   }
 }

@@ -13,9 +13,12 @@ export type GenerateOptions = {
   readonly perHostname?: number;
   /** Adds CORS and a rate limit to every Mapping. Default true. */
   readonly policies?: boolean;
+  /** Service of all; default: 500 names in turn. */
+  readonly service?: string;
 };
 
-export function generateMappings({ count, perHostname = 50, policies = true }: GenerateOptions): MappingObject[] {
+export function generateMappings(options: GenerateOptions): MappingObject[] {
+  const { count, perHostname = 50, policies = true, service } = options;
   return Array.from({ length: count }, (_, index) => ({
     apiVersion: 'getambassador.io/v3alpha1',
     kind: 'Mapping' as const,
@@ -23,7 +26,7 @@ export function generateMappings({ count, perHostname = 50, policies = true }: G
     spec: {
       ...(perHostname > 0 && { hostname: hostnameOf(index, perHostname) }),
       prefix: prefixOf(index),
-      service: `service-${index % 500}:8080`,
+      service: service ?? `service-${index % 500}:8080`,
       timeout_ms: 3000,
       ...(index % 10 === 0 && { method: 'GET' }),
       ...(index % 25 === 0 && { headers: { 'x-variant': `v${index % 7}` } }),

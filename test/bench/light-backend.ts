@@ -4,10 +4,10 @@
  * Requests with bodies are not understood. Prints its port.
  */
 import * as net from 'node:net';
+import { BACKEND_BODY } from './backend.ts';
 
-const BODY = '{"ok":true}';
 const ANSWER = Buffer.from(
-  `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${BODY.length}\r\n\r\n${BODY}`,
+  `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${BACKEND_BODY.length}\r\n\r\n${BACKEND_BODY}`,
 );
 const HEAD_END = '\r\n\r\n';
 

@@ -11,6 +11,16 @@ export type LoadOptions = {
   readonly requests: number;
   /** Raw bytes of request i, head and body. */
   readonly request: (index: number) => string;
+  /** Default: every answer is. */
+  readonly isRight?: (answer: Answer) => boolean;
+};
+
+export type Answer = {
+  readonly status: string;
+  /** Status line and headers. */
+  readonly head: string;
+  /** As it was framed, one character per byte. */
+  readonly body: string;
 };
 
 export type LoadResult = {
@@ -24,12 +34,20 @@ export type LoadResult = {
   readonly statuses: Readonly<Record<string, number>>;
   /** Requests whose connection ended before their answer was complete, or could not be made. */
   readonly lost: number;
+  /** Answers that were not right. */
+  readonly wrong: number;
 };
 
-type Tally = { next: number; lost: number; readonly latencies: number[]; readonly statuses: Record<string, number> };
+type Tally = {
+  next: number;
+  lost: number;
+  wrong: number;
+  readonly latencies: number[];
+  readonly statuses: Record<string, number>;
+};
 
 export async function generateLoad(options: LoadOptions): Promise<LoadResult> {
-  const tally: Tally = { next: 0, lost: 0, latencies: [], statuses: {} };
+  const tally: Tally = { next: 0, lost: 0, wrong: 0, latencies: [], statuses: {} };
   const started = performance.now();
   await Promise.all(Array.from({ length: options.connections }, () => runConnection(options, tally)));
   const seconds = (performance.now() - started) / 1000;
@@ -43,6 +61,7 @@ export async function generateLoad(options: LoadOptions): Promise<LoadResult> {
     p99: at(0.99),
     statuses: tally.statuses,
     lost: tally.lost,
+    wrong: tally.wrong,
   };
 }
 
@@ -79,6 +98,7 @@ function useConnection(options: LoadOptions, tally: Tally): Promise<void> {
       buffered = buffered.length === 0 ? chunk : Buffer.concat([buffered, chunk]);
       const answer = parseAnswer(buffered);
       if (answer === null) return;
+      if (options.isRight?.(bodied(answer, buffered)) === false) tally.wrong += 1;
       buffered = buffered.subarray(answer.length);
       waiting = false;
       tally.latencies.push(performance.now() - sentAt);
@@ -102,10 +122,16 @@ function useConnection(options: LoadOptions, tally: Tally): Promise<void> {
 
 type ParsedAnswer = {
   readonly length: number;
+  readonly bodyStart: number;
+  readonly head: string;
   readonly status: string;
   /** The other side announced that it ends the connection. */
   readonly closes: boolean;
 };
+
+function bodied({ status, head, bodyStart, length }: ParsedAnswer, buffer: Buffer): Answer {
+  return { status, head, body: buffer.toString('latin1', bodyStart, length) };
+}
 
 /** The complete answer at the start of the buffer; null: not complete yet. */
 export function parseAnswer(buffer: Buffer): ParsedAnswer | null {
@@ -115,19 +141,20 @@ export function parseAnswer(buffer: Buffer): ParsedAnswer | null {
   const status = head.slice(9, 12);
   const closes = /\r\nconnection: *close/i.test(head);
   const bodyStart = headEnd + 4;
+  const parsed = { status, head, bodyStart, closes };
   const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1];
   if (length !== undefined) {
     const end = bodyStart + Number(length);
-    return buffer.length >= end ? { length: end, status, closes } : null;
+    return buffer.length >= end ? { ...parsed, length: end } : null;
   }
-  if (!/\r\ntransfer-encoding: *chunked/i.test(head)) return { length: bodyStart, status, closes };
+  if (!/\r\ntransfer-encoding: *chunked/i.test(head)) return { ...parsed, length: bodyStart };
   let position = bodyStart;
   for (;;) {
     const lineEnd = buffer.indexOf('\r\n', position);
     if (lineEnd < 0) return null;
     const size = Number.parseInt(buffer.toString('latin1', position, lineEnd), 16);
     position = lineEnd + 2 + size + 2;
-    if (size === 0) return buffer.length >= position ? { length: position, status, closes } : null;
+    if (size === 0) return buffer.length >= position ? { ...parsed, length: position } : null;
     if (buffer.length < position) return null;
   }
 }

@@ -8,6 +8,7 @@ import * as fs from 'node:fs';
 import { createRequire } from 'node:module';
 import * as net from 'node:net';
 import * as path from 'node:path';
+import { descriptorOf } from '../../src/serve/listener.ts';
 
 export type WorkerdOptions = {
   /** Bundled ES module. */
@@ -26,6 +27,8 @@ export type WorkerdOptions = {
   readonly backends: Readonly<Record<string, string>>;
   readonly text?: Readonly<Record<string, string>>;
   readonly v8Flags?: readonly string[];
+  /** More than one share one listening socket, as the edge processes of `serve` do. Default 1. */
+  readonly processes?: number;
 };
 
 export type WorkerdProcess = {
@@ -33,32 +36,63 @@ export type WorkerdProcess = {
   /** 0 without `control`. */
   readonly controlPort: number;
   readonly pid: number;
+  readonly pids: readonly number[];
   close(): Promise<void>;
 };
 
 export async function startWorkerd(options: WorkerdOptions): Promise<WorkerdProcess> {
-  fs.mkdirSync(path.join(options.folder, 'objects'), { recursive: true });
+  const { folder, processes = 1 } = options;
+  fs.mkdirSync(path.join(folder, 'objects'), { recursive: true });
   const port = await freePort();
   const controlPort = options.control === true ? await freePort() : 0;
-  const configFile = path.join(options.folder, 'config.capnp');
-  fs.writeFileSync(path.join(options.folder, 'worker.js'), options.code);
+  const configFile = path.join(folder, 'config.capnp');
+  fs.writeFileSync(path.join(folder, 'worker.js'), options.code);
   fs.writeFileSync(configFile, renderConfig(options, port, controlPort));
-  const log = fs.openSync(path.join(options.folder, 'workerd.log'), 'a');
-  const child = spawn(workerdBinary(), ['serve', configFile], { stdio: ['ignore', log, log] });
-  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  await waitForPort(port, child, path.join(options.folder, 'workerd.log'));
+  const log = fs.openSync(path.join(folder, 'workerd.log'), 'a');
+  const children =
+    processes === 1 ? [spawnWorkerd(configFile, log)] : await spawnSharing(port, processes, configFile, log);
+  const exited = children.map((child) => new Promise<void>((resolve) => child.once('exit', () => resolve())));
+  for (const child of children) await waitForPort(port, child, path.join(folder, 'workerd.log'));
+  const pids = children.map(({ pid }) => pid ?? 0);
   return {
     port,
     controlPort,
-    pid: child.pid ?? 0,
+    pid: pids[0] ?? 0,
+    pids,
     close: async () => {
-      child.kill('SIGTERM');
-      const deadline = setTimeout(() => child.kill('SIGKILL'), 3000);
-      await exited;
+      for (const child of children) child.kill('SIGTERM');
+      const deadline = setTimeout(() => children.forEach((child) => child.kill('SIGKILL')), 3000);
+      await Promise.all(exited);
       clearTimeout(deadline);
       fs.closeSync(log);
     },
   };
+}
+
+/** The floor that gateways are compared with. */
+export function passThroughOptions(folder: string, backend: string): WorkerdOptions {
+  const code = fs.readFileSync(path.join(import.meta.dirname, 'pass-through-worker.js'), 'utf8');
+  return { code, folder, backends: { BACKEND: backend } };
+}
+
+function spawnWorkerd(configFile: string, log: number, listener?: number): ChildProcess {
+  const shared = listener === undefined ? [] : ['--socket-fd', 'http=3'];
+  return spawn(workerdBinary(), ['serve', configFile, ...shared], {
+    stdio: ['ignore', log, log, ...(listener === undefined ? [] : [listener])],
+  });
+}
+
+function spawnSharing(port: number, processes: number, configFile: string, log: number): Promise<ChildProcess[]> {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer();
+    server.once('error', reject);
+    server.listen({ host: '127.0.0.1', port, backlog: 4096 }, () => {
+      // Within one turn of the event loop, so that this process itself accepts nothing.
+      const listener = descriptorOf(server);
+      resolve(Array.from({ length: processes }, () => spawnWorkerd(configFile, log, listener)));
+      server.close();
+    });
+  });
 }
 
 /** The binary of the workerd that miniflare uses, so that all suites run one build. */

@@ -17,6 +17,8 @@ export type ServeGateway = FaultGateway & {
   readonly exited: Promise<number | null>;
   /** Process ids of the edge processes that serve now. */
   edgePids(): Promise<readonly number[]>;
+  /** Process id of the process that holds the counters; null: it is down. */
+  objectsPid(): Promise<number | null>;
 };
 
 export type ServeOptions = {
@@ -28,7 +30,8 @@ export type ServeOptions = {
   readonly sources?: string;
 };
 
-type EdgeStatus = { readonly edges: readonly { readonly pid: number | null; readonly state: string }[] };
+type ProcessStatus = { readonly pid: number | null; readonly state: string };
+type NodeStatus = { readonly edges: readonly ProcessStatus[]; readonly objects: ProcessStatus };
 
 /** Resolves when it serves a program. */
 export async function startServeGateway({
@@ -55,9 +58,10 @@ export async function startServeGateway({
     signal: (name) => child.kill(name),
     exited,
     edgePids: async () => {
-      const { edges } = (await askSocket(admin, 'GET', '/status')) as EdgeStatus;
+      const { edges } = (await askSocket(admin, 'GET', '/status')) as NodeStatus;
       return edges.flatMap(({ pid, state }) => (pid === null || state !== 'ready' ? [] : [pid]));
     },
+    objectsPid: async () => ((await askSocket(admin, 'GET', '/status')) as NodeStatus).objects.pid,
     close: async () => {
       child.kill('SIGTERM');
       const deadline = setTimeout(() => child.kill('SIGKILL'), END_MS);

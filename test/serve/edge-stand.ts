@@ -27,6 +27,13 @@ export type Edge = {
 
 export type Published = { readonly version: string; readonly upstreams: readonly CompiledUpstream[] };
 
+export type EdgeStart = {
+  /** Upstreams that have no binding on purpose. */
+  readonly unbound?: readonly string[];
+  /** Default: those of `serve`. */
+  readonly v8Flags?: readonly string[];
+};
+
 export class EdgeStand {
   readonly folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ptln-'));
   readonly #processes: WorkerdProcess[] = [];
@@ -72,13 +79,21 @@ export class EdgeStand {
   }
 
   /** Starts an edge process, which has loaded nothing yet. `upstreams`: those that get a binding. */
-  async startEdge(upstreams: readonly CompiledUpstream[], unbound: readonly string[] = []): Promise<Edge> {
+  async startEdge(upstreams: readonly CompiledUpstream[], options: EdgeStart = {}): Promise<Edge> {
+    const { unbound = [], v8Flags } = options;
     const [port, controlPort] = [await freePort(), await freePort()];
     const { services } = upstreamServices(upstreams, (await readTlsOf(upstreams, this.folder)).materials);
     const file = `edge-${port}.capnp`;
     const kvFolder = path.join(this.folder, 'kv');
     // Nothing but a call may make it look at the store: the tests say when.
-    const config = edgeConfig({ kvFolder, services, unbound, refreshMs: 3_600_000, verifyKey: null });
+    const config = edgeConfig({
+      kvFolder,
+      services,
+      unbound,
+      refreshMs: 3_600_000,
+      verifyKey: null,
+      ...(v8Flags !== undefined && { v8Flags }),
+    });
     fs.writeFileSync(path.join(this.folder, file), config);
     const addresses = [`http=127.0.0.1:${port}`, `control=127.0.0.1:${controlPort}`];
     const process = this.#spawn(

@@ -72,7 +72,7 @@ it('takes a program whose missing upstreams were left out on purpose', async () 
   await stand.publish(config(0));
   const left = next.upstreams.filter(({ id }) => old.upstreams.every((known) => known.id !== id)).map(({ id }) => id);
   expect(left).toHaveLength(1);
-  const edge = await stand.startEdge(old.upstreams, left);
+  const edge = await stand.startEdge(old.upstreams, { unbound: left });
   expect(await edge.reload()).toBe(old.version);
   const { version } = await stand.publish(config(0, 1));
   expect(await edge.reload()).toBe(version);
