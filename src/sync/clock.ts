@@ -1,0 +1,23 @@
+/** Port to time and chance, so that schedules can be replayed. */
+import { setTimeout as wait } from 'node:timers/promises';
+
+export interface Clock {
+  /** Milliseconds since 1970. */
+  nowMs(): number;
+  /** Ends early, without an error, when aborted. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** In [0, 1), for jitter. */
+  random(): number;
+}
+
+export const systemClock: Clock = {
+  nowMs: () => Date.now(),
+  sleep: async (ms, signal) => {
+    try {
+      await wait(ms, undefined, { signal });
+    } catch (error) {
+      if (signal?.aborted !== true) throw error;
+    }
+  },
+  random: () => Math.random(),
+};
