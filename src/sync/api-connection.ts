@@ -84,14 +84,15 @@ async function readAll(response: http.IncomingMessage): Promise<string> {
 
 async function* readLines(response: http.IncomingMessage, signal: AbortSignal): AsyncGenerator {
   const lines = createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY });
-  // readline does not hand errors of its input on: the iteration would just end.
-  let failure: Error | undefined;
+  // readline hands an error of its input on in some states and just ends in others.
+  let failure: unknown;
   response.once('error', (error) => {
     failure = error;
-    lines.close();
   });
   try {
     for await (const line of lines) if (line !== '') yield parse(line);
+  } catch (error) {
+    failure ??= error;
   } finally {
     lines.close();
     response.destroy();

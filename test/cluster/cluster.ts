@@ -14,7 +14,7 @@ import type { ClusterTools } from './cluster-tools.ts';
 export type Ran = { readonly code: number | null; readonly stdout: string; readonly stderr: string };
 
 const START_MS = 60_000;
-const STOP_MS = 10_000;
+const STOP_MS = 3_000;
 
 export class Cluster {
   readonly folder = fs.mkdtempSync(path.join(os.tmpdir(), 'portolan-cluster-'));
