@@ -26,6 +26,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'follow/': ['program/', 'diagnostics/'],
   'tls/': ['program/', 'diagnostics/'],
   'dev/': ['follow/', 'compile/', 'program/', 'stores/', 'tls/', 'diagnostics/', 'model/'],
+  'sync/': ['follow/', 'compile/', 'program/', 'stores/', 'resources/', 'diagnostics/'],
   'serve/': ['follow/', 'program/', 'stores/', 'tls/', 'diagnostics/'],
   'commands/': [
     'compile/',
@@ -39,6 +40,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'program/',
     'resources/',
     'serve/',
+    'sync/',
     'stores/',
   ],
 };
@@ -129,7 +131,8 @@ function isAllowed(from: string, target: string): boolean {
   if (rule === undefined) return false;
   const own = rule.endsWith('/') && target.startsWith(rule);
   const exception =
-    target === 'compile/build-program.ts' && ['dev/', 'follow/', 'serve/', 'commands/', 'explain/'].includes(rule);
+    target === 'compile/build-program.ts' &&
+    ['dev/', 'follow/', 'serve/', 'sync/', 'commands/', 'explain/'].includes(rule);
   const viaIndex = target === 'index.ts' && rule === 'commands/';
   return own || exception || viaIndex || (ALLOWED[rule] ?? []).some((prefix) => target.startsWith(prefix));
 }
