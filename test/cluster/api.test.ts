@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectApi } from '../../src/sync/api-connection.ts';
-import { systemClock, type Clock } from '../../src/sync/clock.ts';
+import { systemClock } from '../../src/sync/clock.ts';
 import { loadKubeConfig } from '../../src/sync/kube-config.ts';
 import type { KubernetesApi } from '../../src/sync/kubernetes-api.ts';
 import { LeaderElection } from '../../src/sync/lease.ts';
@@ -127,21 +127,21 @@ describe('the connection', () => {
   });
 });
 
-describe('the lease', () => {
-  const elect = (identity: string, clock: Clock = systemClock): [LeaderElection, string[]] => {
-    const seen: string[] = [];
-    const election = new LeaderElection({
-      api,
-      clock,
-      namespace: 'default',
-      name: 'portolan-sync',
-      identity,
-      onChange: (isLeader) => seen.push(isLeader ? 'leads' : 'follows'),
-      onError: (message) => seen.push(message),
-    });
-    return [election, seen];
-  };
+function elect(identity: string): readonly [LeaderElection, string[]] {
+  const seen: string[] = [];
+  const election = new LeaderElection({
+    api,
+    clock: systemClock,
+    namespace: 'default',
+    name: 'portolan-sync',
+    identity,
+    onChange: (isLeader) => seen.push(isLeader ? 'leads' : 'follows'),
+    onError: (message) => seen.push(message),
+  });
+  return [election, seen];
+}
 
+describe('the lease', () => {
   it('is held by one, handed on at the end, and taken from one that died', async () => {
     const [a, seenByA] = elect('a');
     const [b, seenByB] = elect('b');

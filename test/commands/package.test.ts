@@ -5,7 +5,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { temporaryFolder, type Folder } from './manifest-fixture.ts';
@@ -25,8 +25,10 @@ beforeAll(async () => {
   const manifest: { dependencies: Record<string, string>; bin: { portolan: string } } = JSON.parse(
     readFileSync(join(modules, 'portolan/package.json'), 'utf8'),
   );
-  for (const name of Object.keys(manifest.dependencies))
+  for (const name of Object.keys(manifest.dependencies)) {
+    mkdirSync(dirname(join(modules, name)), { recursive: true });
     symlinkSync(join(ROOT, 'node_modules', name), join(modules, name));
+  }
   bin = join(modules, 'portolan', manifest.bin.portolan);
   // As `npm init -y` leaves it.
   writeFileSync(join(folder.path, 'package.json'), '{ "name": "mine", "type": "commonjs" }');
