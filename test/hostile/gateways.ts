@@ -65,12 +65,7 @@ export async function startGateway(folder: string, switches: Switches): Promise<
 /** `code`: the Worker to judge, which finds the same bindings and the same program. */
 export async function startBehind(folder: string, switches: Switches, code: string): Promise<Gateway> {
   const backends = await startBackends(BACKENDS);
-  const { program, accepted } = build(backends.addresses, switches);
-  fs.mkdirSync(folder, { recursive: true });
-  await publishProgram(await openStateFolder(folder), await encodeProgram(program), {
-    now: new Date().toISOString(),
-    sources: accepted,
-  });
+  const program = await publishInto(folder, backends.addresses, switches);
   const workerd: WorkerdProcess = await startWorkerd({
     code,
     folder,
@@ -87,6 +82,21 @@ export async function startBehind(folder: string, switches: Switches, code: stri
       await workerd.close();
     },
   };
+}
+
+/** The program of the corpus, published into a state folder. */
+export async function publishInto(
+  folder: string,
+  addresses: Readonly<Record<string, string>>,
+  switches: Switches,
+): Promise<RouteProgram> {
+  const { program, accepted } = build(addresses, switches);
+  fs.mkdirSync(folder, { recursive: true });
+  await publishProgram(await openStateFolder(folder), await encodeProgram(program), {
+    now: new Date().toISOString(),
+    sources: accepted,
+  });
+  return program;
 }
 
 /** Every upstream of the program, and each backend by its own name for Workers that know no program. */
