@@ -12,14 +12,15 @@ export function assertSocketPath(path: string): void {
   const bytes = Buffer.byteLength(path);
   if (bytes <= MAX_PATH_BYTES) return;
   throw new UserError(
-    `${path} is too long for a Unix socket (${bytes} bytes, at most ${MAX_PATH_BYTES}): choose a shorter state folder`,
+    `${path} is too long for a Unix socket (${bytes} bytes, at most ${MAX_PATH_BYTES}): choose a shorter path`,
   );
 }
 
 /**
- * Listens with permissions for this user alone. A socket file that nobody answers on is replaced.
+ * Listens with permissions for this user alone. A socket file that nobody answers on is replaced;
+ * anything else at that place is somebody's data and stays.
  *
- * @throws UserError when somebody does answer, saying so in `taken`
+ * @throws UserError when somebody does answer, saying so in `taken`, or when the place cannot be used
  */
 export async function listenOnSocket(server: net.Server, path: string, taken: string): Promise<void> {
   assertSocketPath(path);
@@ -27,6 +28,7 @@ export async function listenOnSocket(server: net.Server, path: string, taken: st
     await listen(server, path);
   } catch (error) {
     if (!isAddressInUse(error)) throw new UserError(`cannot listen on ${path}: ${messageOf(error)}`);
+    if (!(await isSocket(path))) throw new UserError(`${path} exists and is not a socket: choose another place`);
     if (await answers(path)) throw new UserError(taken);
     await fs.rm(path, { force: true });
     await listen(server, path);
@@ -42,6 +44,12 @@ function listen(server: net.Server, path: string): Promise<void> {
       resolve();
     });
   });
+}
+
+async function isSocket(path: string): Promise<boolean> {
+  const stats = await fs.lstat(path).catch(() => null);
+  // Gone in the meantime: nothing is left that could be lost.
+  return stats === null || stats.isSocket();
 }
 
 /** Whether a process listens there. */
