@@ -1,6 +1,6 @@
 /**
  * A small closed-loop HTTP/1.1 load generator on raw sockets: C connections, each sends its next
- * request when the last answer is complete. A lost request is not repeated. Bounded by a number of requests, so that runs compare.
+ * request when the last answer is complete. A lost request is not repeated, unless asked for. Bounded by a number of requests, so that runs compare.
  */
 import * as net from 'node:net';
 
@@ -11,6 +11,11 @@ export type LoadOptions = {
   readonly requests: number;
   /** Raw bytes of request i, head and body. */
   readonly request: (index: number) => string;
+  /**
+   * As HTTP clients do with safe requests (RFC 9112 §9.3.1): a request that is put on a kept connection
+   * just when the other side closes it, and gets not a byte of an answer, is sent once more on another.
+   */
+  readonly repeatsOnNewConnection?: boolean;
   /** Default: every answer is. */
   readonly isRight?: (answer: Answer) => boolean;
 };
@@ -34,6 +39,8 @@ export type LoadResult = {
   readonly statuses: Readonly<Record<string, number>>;
   /** Requests whose connection ended before their answer was complete, or could not be made. */
   readonly lost: number;
+  /** See repeatsOnNewConnection. */
+  readonly repeated: number;
   /** Answers that were not right. */
   readonly wrong: number;
 };
@@ -41,13 +48,14 @@ export type LoadResult = {
 type Tally = {
   next: number;
   lost: number;
+  repeated: number;
   wrong: number;
   readonly latencies: number[];
   readonly statuses: Record<string, number>;
 };
 
 export async function generateLoad(options: LoadOptions): Promise<LoadResult> {
-  const tally: Tally = { next: 0, lost: 0, wrong: 0, latencies: [], statuses: {} };
+  const tally: Tally = { next: 0, lost: 0, repeated: 0, wrong: 0, latencies: [], statuses: {} };
   const started = performance.now();
   await Promise.all(Array.from({ length: options.connections }, () => runConnection(options, tally)));
   const seconds = (performance.now() - started) / 1000;
@@ -61,6 +69,7 @@ export async function generateLoad(options: LoadOptions): Promise<LoadResult> {
     p99: at(0.99),
     statuses: tally.statuses,
     lost: tally.lost,
+    repeated: tally.repeated,
     wrong: tally.wrong,
   };
 }
@@ -79,6 +88,7 @@ function useConnection(options: LoadOptions, tally: Tally): Promise<void> {
     let sentAt = 0;
     let waiting = false;
     let isConnected = false;
+    let isKept = false;
     const send = (): void => {
       if (tally.next >= options.requests) {
         socket.end();
@@ -101,6 +111,7 @@ function useConnection(options: LoadOptions, tally: Tally): Promise<void> {
       if (options.isRight?.(bodied(answer, buffered)) === false) tally.wrong += 1;
       buffered = buffered.subarray(answer.length);
       waiting = false;
+      isKept = true;
       tally.latencies.push(performance.now() - sentAt);
       tally.statuses[answer.status] = (tally.statuses[answer.status] ?? 0) + 1;
       if (answer.closes) socket.end();
@@ -114,7 +125,11 @@ function useConnection(options: LoadOptions, tally: Tally): Promise<void> {
       }
     });
     socket.on('close', () => {
-      if (waiting) tally.lost += 1;
+      const isRepeated = options.repeatsOnNewConnection === true && isKept && buffered.length === 0;
+      if (waiting && isRepeated) {
+        tally.repeated += 1;
+        tally.next -= 1;
+      } else if (waiting) tally.lost += 1;
       resolve();
     });
   });
