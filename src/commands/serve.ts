@@ -85,13 +85,16 @@ async function supervise(context: Context, settings: Settings, inherited: Inheri
       ? null
       : servedSources({ options, terminal, log, onFirstFindings: (findings) => noteFindings(findings, context) });
   const began = performance.now();
+  const workerCode = await loadWorkerCode();
   const supervisor = await Supervisor.start({
     ...settings,
-    workerCode: await loadWorkerCode(),
+    workerCode,
     listener: LISTENER_FD,
     logOf,
     onTable: signals.killAtExit,
     ...(sources !== null && { prepare: sources.prepare }),
+  }).catch((error: unknown) => {
+    throw isSystemError(error) ? new UserError(`cannot start in ${settings.stateFolder}: ${error.message}`) : error;
   });
   const follower = sources?.follow(supervisor.store, () => supervisor.reload());
   signals.onHangup(() =>
@@ -103,6 +106,11 @@ async function supervise(context: Context, settings: Settings, inherited: Inheri
   await supervisor.stop();
   log('info', 'stopped');
   return EXIT_OK;
+}
+
+/** A full disk, a folder where a file should be: nothing that a stack would explain. */
+function isSystemError(error: unknown): error is Error {
+  return error instanceof Error && 'syscall' in error;
 }
 
 function noteFindings(findings: Parameters<typeof renderFindings>[0], { note, terminal }: Context): void {

@@ -1,10 +1,11 @@
 /** One edge process: the public listener's descriptor, a private control socket, and the program it serves. */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { UserError } from '../diagnostics/errors.ts';
 import type { ServeLog } from './serve-log.ts';
 import { relayRuntimeLine } from './serve-log.ts';
 import { askSocket } from './unix-socket.ts';
-import { WorkerdProcess } from './workerd-process.ts';
+import { endedAtStart, WorkerdProcess } from './workerd-process.ts';
 
 export type EdgeOptions = {
   readonly configFile: string;
@@ -43,14 +44,18 @@ export class EdgeProcess {
     void this.process.ended.then(() => fs.rmSync(this.#socket, { force: true }));
   }
 
-  /** Waits until the process answers and has loaded what there is. Returns the version it serves; null: none. */
+  /**
+   * Waits until the process answers and has loaded what there is. Returns the version it serves; null: none.
+   *
+   * @throws UserError when it ends instead
+   */
   async ready(): Promise<string | null> {
     const deadline = Date.now() + START_TIMEOUT_MS;
     for (;;) {
       try {
         return await this.reload();
       } catch (error) {
-        if (this.process.hasEnded) throw new Error('the process ended while it started', { cause: error });
+        if (this.process.hasEnded) throw new UserError(endedAtStart('an edge process', this.process));
         if (Date.now() > deadline) throw new Error(`no answer within ${START_TIMEOUT_MS} ms`, { cause: error });
         await new Promise((resolve) => setTimeout(resolve, POLL_MS));
       }

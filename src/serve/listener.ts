@@ -4,6 +4,7 @@
  * never touches and only hands on to the edge processes.
  */
 import { spawn } from 'node:child_process';
+import * as fs from 'node:fs';
 import * as net from 'node:net';
 import type { Socket } from 'node:net';
 import { UserError } from '../diagnostics/errors.ts';
@@ -28,8 +29,11 @@ export type InheritedListener = {
 export function inheritedListener(environment: Environment): InheritedListener | null {
   // https://www.freedesktop.org/software/systemd/man/sd_listen_fds.html
   if (environment['LISTEN_PID'] === String(process.pid)) {
-    if (environment['LISTEN_FDS'] === '1') return { address: null, orphaned: new Promise(() => undefined) };
-    throw new UserError('serve takes exactly one socket of systemd: give the unit one ListenStream.');
+    if (environment['LISTEN_FDS'] !== '1')
+      throw new UserError('serve takes exactly one socket of systemd: give the unit one ListenStream.');
+    if (!isSocket(LISTENER_FD))
+      throw new UserError(`LISTEN_PID and LISTEN_FDS are set, but descriptor ${LISTENER_FD} is no socket.`);
+    return { address: null, orphaned: new Promise(() => undefined) };
   }
   if (environment[LAUNCHED] !== String(process.ppid)) return null;
   return {
@@ -42,6 +46,14 @@ export function inheritedListener(environment: Environment): InheritedListener |
       lifeline.unref();
     }),
   };
+}
+
+function isSocket(descriptor: number): boolean {
+  try {
+    return fs.fstatSync(descriptor).isSocket();
+  } catch {
+    return false;
+  }
 }
 
 export type LaunchOptions = {

@@ -1,12 +1,13 @@
 /** The one process that holds the Durable Objects; restarted when it dies. Its clients connect anew by themselves. */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { UserError } from '../diagnostics/errors.ts';
 import { BackOff } from './back-off.ts';
 import type { ProcessTable } from './process-table.ts';
 import { OBJECTS_SOCKET } from './runtime-config.ts';
 import { relayRuntimeLine, type ServeLog } from './serve-log.ts';
 import { answers } from './unix-socket.ts';
-import { WorkerdProcess } from './workerd-process.ts';
+import { endedAtStart, WorkerdProcess } from './workerd-process.ts';
 
 const START_TIMEOUT_MS = 20_000;
 const POLL_MS = 10;
@@ -55,7 +56,7 @@ export class ObjectsProcess {
     void child.ended.then((ended) => this.#onEnded(child, ended));
     const deadline = Date.now() + START_TIMEOUT_MS;
     while (!(await answers(this.#socket))) {
-      if (child.hasEnded) throw new Error('the objects process ended while it started');
+      if (child.hasEnded) throw new UserError(endedAtStart('the objects process', child));
       if (Date.now() > deadline) throw new Error(`the objects process did not answer within ${START_TIMEOUT_MS} ms`);
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }

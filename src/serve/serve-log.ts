@@ -47,3 +47,12 @@ function parseObject(text: string): Record<string, unknown> | null {
     return null;
   }
 }
+
+/** What a line of the runtime says is wrong; null: it is no error. */
+export function errorIn(line: string): string | null {
+  const outer = parseObject(line);
+  if (outer === null) return line;
+  if (levelOf(outer['level']) !== 'error' || typeof outer['message'] !== 'string') return null;
+  const [text = ''] = outer['message'].split('\n', 1);
+  return text;
+}

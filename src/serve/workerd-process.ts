@@ -2,6 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
+import { errorIn } from './serve-log.ts';
 
 export type WorkerdOptions = {
   readonly configFile: string;
@@ -23,6 +24,7 @@ export class WorkerdProcess {
   readonly startedAt = Date.now();
   readonly ended: Promise<Ended>;
   #hasEnded = false;
+  #complaint: string | null = null;
 
   constructor({ configFile, args, workingFolder, listener, onLine }: WorkerdOptions) {
     const child = spawn(workerdBinary(), ['serve', configFile, ...args], {
@@ -33,19 +35,29 @@ export class WorkerdProcess {
     });
     this.#child = child;
     for (const stream of [child.stdout, child.stderr]) {
-      if (stream !== null) createInterface({ input: stream }).on('line', onLine);
+      if (stream === null) continue;
+      createInterface({ input: stream }).on('line', (line) => {
+        this.#complaint ??= errorIn(line);
+        onLine(line);
+      });
     }
     this.ended = new Promise((resolve) => {
       const finish = (ended: Ended): void => {
         this.#hasEnded = true;
         resolve(ended);
       };
-      child.once('exit', (code, signal) => finish({ code, signal }));
+      // With the last line of its output, which says why.
+      child.once('close', (code, signal) => finish({ code, signal }));
       child.once('error', (error) => {
         onLine(error.message);
         finish({ code: null, signal: null });
       });
     });
+  }
+
+  /** The first error that the runtime wrote; null: none. Says why a process could not start. */
+  get complaint(): string | null {
+    return this.#complaint;
   }
 
   /** null: it could not be started. */
@@ -79,6 +91,11 @@ export class WorkerdProcess {
   kill(): void {
     this.#child.kill('SIGKILL');
   }
+}
+
+/** For a person: which process it was and what the runtime has to say. */
+export function endedAtStart(what: string, { complaint }: WorkerdProcess): string {
+  return `${what} ended while it started: ${complaint ?? 'the runtime said nothing'}`;
 }
 
 function workerdBinary(): string {

@@ -3,7 +3,7 @@
  * (linked, so that no registry is asked) and uses it as a person would.
  */
 import { execFile, spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -79,6 +79,28 @@ describe('the published package', () => {
       child.kill('SIGTERM');
     }
     expect(await closed).toBe(0);
+  });
+
+  it.each([
+    ['cut off', (code: string) => code.slice(0, 1000), /an edge process ended while it started: .*SyntaxError/],
+    ['missing', () => null, /worker\.js is missing: install portolan again/],
+  ])('says in one line that the Worker it brings along is %s', async (_what, damage, expected) => {
+    const worker = join(folder.path, 'node_modules/portolan/dist/worker.js');
+    const whole = readFileSync(worker, 'utf8');
+    const damaged = damage(whole);
+    try {
+      if (damaged === null) rmSync(worker);
+      else writeFileSync(worker, damaged);
+      const failure: unknown = await portolan('serve', '--port', '0', '--state', 'st', '-f', 'manifests').catch(
+        (error: unknown) => error,
+      );
+      expect(failure).toMatchObject({ code: 1, stderr: expect.stringMatching(expected) });
+      const { stderr } = { stderr: '', ...Object(failure) };
+      expect(stderr.split('\n').filter((line: string) => line.startsWith('portolan:'))).toHaveLength(1);
+      expect(stderr).not.toMatch(/^\s+at /m);
+    } finally {
+      writeFileSync(worker, whole);
+    }
   });
 
   it('holds neither tests nor sources', () => {

@@ -284,6 +284,11 @@ describe('a start that cannot be', () => {
     );
   });
 
+  it('says that a folder lies where a file should be', async () => {
+    const said = await refused({}, (base) => fs.mkdirSync(path.join(base, 'state/run/worker.js'), { recursive: true }));
+    expect(said).toMatch(/cannot start in state: .*run\/worker\.js/);
+  });
+
   it('says that another node serves the folder', async () => {
     const served = await start({ files: { 'one.yaml': one } });
     const { code, stderr } = await run(['serve', '--port', '0', '--state', 'state'], served.base);

@@ -11,7 +11,7 @@ import { BackOff } from '../../src/serve/back-off.ts';
 import { claimNodeFolder } from '../../src/serve/node-folder.ts';
 import { SerialQueue } from '../../src/serve/serial-queue.ts';
 import { createLog, relayRuntimeLine } from '../../src/serve/serve-log.ts';
-import { answers, askSocket, assertSocketPath, listenOnSocket } from '../../src/serve/unix-socket.ts';
+import { askSocket, assertSocketPath, listenOnSocket } from '../../src/serve/unix-socket.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -102,18 +102,6 @@ describe('logs', () => {
 });
 
 describe('Unix sockets', () => {
-  it('replace a file that nobody answers on, refuse one that somebody does', async () => {
-    const file = path.join(folder, 'a.sock');
-    fs.writeFileSync(file, '');
-    const first = net.createServer();
-    await listenOnSocket(first, file, 'taken');
-    expect(await answers(file)).toBe(true);
-    expect(fs.statSync(file).mode & 0o777).toBe(0o600);
-    await expect(listenOnSocket(net.createServer(), file, 'taken')).rejects.toThrow('taken');
-    expect(await answers(file)).toBe(true);
-    await new Promise((resolve) => first.close(resolve));
-  });
-
   it('refuse a path that the system would cut', () => {
     expect(() => assertSocketPath(`/${'x'.repeat(102)}`)).not.toThrow();
     expect(() => assertSocketPath(`/${'x'.repeat(103)}`)).toThrow('too long for a Unix socket (104 bytes');
