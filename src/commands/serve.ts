@@ -9,7 +9,7 @@ import { INPUT_OPTIONS } from './input-options.ts';
 import { parsePort, usageError } from './parse-arguments.ts';
 import { parseAdmin, parseDrain, parseProcesses } from './serve-options.ts';
 import { servedSources } from './serve-sources.ts';
-import { readVerifyKey } from './sign-key.ts';
+import { publicHalf, readSignKey, readVerifyKey } from './sign-key.ts';
 
 const { target: _target, strict: _strict, ...sourceOptions } = INPUT_OPTIONS;
 
@@ -46,7 +46,7 @@ PORTOLAN_SIGN_KEY signs what the sources give. See docs/self-hosting.md.`,
       processes: parseProcesses(options.processes),
       admin: parseAdmin(options.admin, terminal.cwd),
       drainMs: parseDrain(options['drain-seconds']),
-      verifyKey: verifyKeyOf(terminal.env),
+      verifyKey: verifyKeyOf(terminal.env, options.file !== undefined || options.config !== undefined),
     };
     const { inheritedListener, launchSupervisor } = await import('../serve/listener.ts');
     const inherited = inheritedListener(terminal.env);
@@ -119,10 +119,15 @@ function noteFindings(findings: Parameters<typeof renderFindings>[0], { note, te
 }
 
 /** Whoever signs can verify: a node that publishes signed programs itself accepts no other. */
-function verifyKeyOf(env: Context['terminal']['env']): JWK | readonly JWK[] | null {
+function verifyKeyOf(env: Context['terminal']['env'], hasSources: boolean): readonly JWK[] | null {
   const given = readVerifyKey(env['PORTOLAN_VERIFY_KEY']);
-  const signing = readVerifyKey(env['PORTOLAN_SIGN_KEY']);
+  const signing = readSignKey(env['PORTOLAN_SIGN_KEY']);
   if (given !== null && signing !== null)
     throw new UserError('Set PORTOLAN_SIGN_KEY or PORTOLAN_VERIFY_KEY, not both.');
-  return given ?? signing;
+  // They would take the place of a signed program, and then nothing would be served.
+  if (given !== null && hasSources)
+    throw new UserError(
+      'PORTOLAN_VERIFY_KEY refuses unsigned programs, and the sources would be published unsigned: set PORTOLAN_SIGN_KEY in its place.',
+    );
+  return given ?? (signing === null ? null : [publicHalf(signing)]);
 }

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as http from 'node:http';
 import * as net from 'node:net';
@@ -303,6 +304,16 @@ describe('a start that cannot be', () => {
     const { port } = taken.address() as net.AddressInfo;
     expect(await refused({ args: ['--admin', `127.0.0.1:${port}`] })).toContain(`cannot listen on 127.0.0.1:${port}`);
     taken.close();
+  });
+
+  it('says that sources without a signature would be refused, and writes nothing', async () => {
+    const { base, args } = servePlace({ config: config(), files: { 'one.yaml': one } });
+    const { x } = generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' });
+    const key = JSON.stringify({ kty: 'OKP', crv: 'Ed25519', x });
+    const { code, stderr } = await run(args, base, { PORTOLAN_VERIFY_KEY: key });
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('set PORTOLAN_SIGN_KEY') });
+    expect(fs.existsSync(path.join(base, 'state'))).toBe(false);
+    fs.rmSync(base, { recursive: true, force: true });
   });
 
   it('says what is wrong with the configuration', async () => {
