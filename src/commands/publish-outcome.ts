@@ -72,7 +72,9 @@ function printOutcome(
   }
   if (poke?.outcome === 'reloaded') print('the running node serves it');
   if (poke?.outcome === 'failed')
-    note(`The running node did not take it at once (${poke.reason}); it looks again by itself.`);
+    note(
+      `The running node has not taken it: ${poke.reason}. It goes on with what it serves, and looks again by itself.`,
+    );
   if (pruned.blocked !== null) note(`Old values were not pruned: ${pruned.blocked}.`);
   if (refusals.length > 0)
     note(`${plural(refusals.length, 'route')} refuse${refusals.length === 1 ? 's' : ''}: see \`portolan routes\`.`);

@@ -77,7 +77,6 @@ export class EdgeFleet {
     const told: Promise<void>[] = [];
     for (const slot of this.#slots) {
       if (this.#stopping) break;
-      const old = slot.edge;
       const edge = this.#spawn(slot);
       let version: string | null;
       try {
@@ -87,7 +86,10 @@ export class EdgeFleet {
         edge.process.kill();
         throw error;
       }
+      // Only now: the one that was there may have died meanwhile, and another may have been started.
+      const old = slot.edge;
       if (slot.restart !== null) clearTimeout(slot.restart);
+      slot.restart = null;
       this.#install(slot, edge, version);
       if (old !== null) told.push(this.#drain(slot, old));
     }
@@ -115,14 +117,32 @@ export class EdgeFleet {
     await Promise.all(this.#draining);
   }
 
+  /** One without a program may not stand beside one that serves: it would answer its share of requests with 503. */
   async #startIn(slot: Slot): Promise<void> {
     const edge = this.#spawn(slot);
     slot.edge = edge;
     slot.state = 'starting';
     void edge.process.ended.then((ended) => this.#onEnded(slot, edge, ended));
-    slot.version = await edge.ready();
+    let version: string | null;
+    try {
+      version = await edge.ready();
+      if (version === null && this.#serves()) throw new Error('it could not load the program, which others serve');
+    } catch (error) {
+      // One that hangs at its start is as good as dead, and its end leads to the next try.
+      edge.process.kill();
+      // Exchanged while it started: its end was asked for.
+      if (slot.edge !== null && slot.edge !== edge) return;
+      throw error;
+    }
+    if (slot.edge !== edge) return;
+    slot.version = version;
     slot.state = 'ready';
-    this.#log(slot)('info', 'process-ready', { pid: edge.process.pid, version: slot.version });
+    this.#log(slot)('info', 'process-ready', { pid: edge.process.pid, version });
+  }
+
+  /** Whether any process has a program. */
+  #serves(): boolean {
+    return this.#slots.some(({ state, version }) => state === 'ready' && version !== null);
   }
 
   #install(slot: Slot, edge: EdgeProcess, version: string | null): void {
@@ -168,11 +188,9 @@ export class EdgeFleet {
     this.#log(slot)('error', 'process-ended', { ...ended, restartInMs: delayMs });
     slot.restart = setTimeout(() => {
       slot.restart = null;
-      this.#startIn(slot).catch((error: unknown) => {
-        this.#log(slot)('error', 'process-not-ready', { message: messageOf(error) });
-        // A process that hangs at its start is as good as dead, and its end leads back here.
-        slot.edge?.process.kill();
-      });
+      this.#startIn(slot).catch((error: unknown) =>
+        this.#log(slot)('error', 'process-not-ready', { message: messageOf(error) }),
+      );
     }, delayMs);
   }
 

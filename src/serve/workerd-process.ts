@@ -29,6 +29,7 @@ export class WorkerdProcess {
   constructor({ configFile, args, workingFolder, listener, onLine }: WorkerdOptions) {
     const child = spawn(workerdBinary(), ['serve', configFile, ...args], {
       cwd: workingFolder,
+      env: environment(),
       stdio: ['ignore', 'pipe', 'pipe', ...(listener === undefined ? [] : [listener])],
       // A group of its own: Ctrl-C in a terminal goes to the whole group, and workerd would drop its requests.
       detached: true,
@@ -91,6 +92,12 @@ export class WorkerdProcess {
   kill(): void {
     this.#child.kill('SIGKILL');
   }
+}
+
+/** The key that signs programs is none of the business of a process that strangers talk to. */
+function environment(): NodeJS.ProcessEnv {
+  const { PORTOLAN_SIGN_KEY: _signKey, ...others } = process.env;
+  return others;
 }
 
 /** For a person: which process it was and what the runtime has to say. */

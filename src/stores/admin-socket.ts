@@ -15,7 +15,14 @@ const TIMEOUT_MS = 500;
 export function pokeNode(folder: string, timeoutMs = TIMEOUT_MS): Promise<PokeResult> {
   const socketPath = path.join(folder, 'admin.sock');
   return new Promise((resolve) => {
-    const request = http.request({ socketPath, path: '/reload', method: 'POST', headers: { 'content-length': '0' } });
+    const request = http.request({
+      socketPath,
+      path: '/reload',
+      method: 'POST',
+      // An open connection would keep the process alive.
+      agent: false,
+      headers: { 'content-length': '0' },
+    });
     const timer = setTimeout(() => request.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
     const finish = (result: PokeResult): void => {
       clearTimeout(timer);
@@ -23,11 +30,12 @@ export function pokeNode(folder: string, timeoutMs = TIMEOUT_MS): Promise<PokeRe
     };
     request.on('response', (response) => {
       const { statusCode = 0 } = response;
-      response.resume();
-      finish(statusCode < 300 ? { outcome: 'reloaded' } : { outcome: 'failed', reason: `it answered ${statusCode}` });
-      // The answer's body is of no interest, and an open connection would keep the process alive.
+      let text = '';
+      response.on('data', (chunk: Buffer) => (text += chunk.toString()));
       response.on('error', () => undefined);
-      request.destroy();
+      response.on('close', () =>
+        finish(statusCode < 300 ? { outcome: 'reloaded' } : { outcome: 'failed', reason: reasonIn(text, statusCode) }),
+      );
     });
     request.on('error', (error) => {
       const gone = ['ENOENT', 'ECONNREFUSED'].includes(errorCode(error) ?? '');
@@ -35,4 +43,16 @@ export function pokeNode(folder: string, timeoutMs = TIMEOUT_MS): Promise<PokeRe
     });
     request.end();
   });
+}
+
+/** What the node says is wrong with the new version. */
+function reasonIn(text: string, status: number): string {
+  try {
+    const answer: unknown = JSON.parse(text);
+    if (typeof answer === 'object' && answer !== null && 'error' in answer && typeof answer.error === 'string')
+      return answer.error;
+  } catch {
+    // Not what a node answers.
+  }
+  return `it answered ${status}`;
 }

@@ -8,6 +8,7 @@ import { startEcho, type EchoServer } from '../../src/dev/echo-server.ts';
 import { generateLoad } from '../bench/load-generator.ts';
 import { ask, echoOf } from './dev-process.ts';
 import {
+  childrenOf,
   eventually,
   isAlive,
   run,
@@ -176,6 +177,31 @@ describe('with a state folder alone', () => {
   });
 });
 
+describe('signed programs', () => {
+  const { privateKey } = generateKeyPairSync('ed25519');
+  const key = JSON.stringify(privateKey.export({ format: 'jwk' }));
+
+  it('are what a node with a key serves, also when one of its processes dies over an unsigned one', async () => {
+    const served = await start({
+      files: { 'one.yaml': one },
+      args: ['--processes', '2'],
+      env: { PORTOLAN_SIGN_KEY: key },
+    });
+    for (const pid of runtimesIn(served.base))
+      expect(fs.readFileSync(`/proc/${pid}/environ`, 'utf8')).not.toContain('PORTOLAN_SIGN_KEY');
+
+    fs.writeFileSync(path.join(served.base, 'two.yaml'), two);
+    const publish = ['publish', '--to', 'dir:state', '-f', 'two.yaml', '--config', 'portolan.config.mjs'];
+    const { stderr } = await run(publish, served.base, { PORTOLAN_SIGN_KEY: '' });
+    expect(stderr).toContain('The running node has not taken it: current: has no signature');
+    const { edges } = await served.status();
+    const from = served.log.length;
+    process.kill(edges[0]?.pid ?? 0, 'SIGKILL');
+    await served.next(({ event, process: name }) => event === 'process-not-ready' && name === 'edge-1', from);
+    for (let index = 0; index < 20; index += 1) expect((await ask(served.port, '/one/x')).status).toBe(200);
+  });
+});
+
 describe('processes', () => {
   it('are exchanged at SIGHUP without a lost request', async () => {
     const served = await start({ files: { 'one.yaml': one }, args: ['--processes', '2'] });
@@ -212,6 +238,26 @@ describe('processes', () => {
     await eventually(async () => (await served.status()).objects.restarts === 1, 'the objects process ended');
     await eventually(async () => (await served.status()).objects.state === 'ready', 'it is up again');
     expect((await ask(served.port, '/one/x')).status).toBe(200);
+  });
+
+  it('are as many as before when one dies while its successor starts', async () => {
+    const served = await start({ files: { 'one.yaml': one }, args: ['--processes', '2'] });
+    const before = childrenOf(served.supervisorPid);
+    const started = (): number[] => childrenOf(served.supervisorPid).filter((pid) => !before.includes(pid));
+    const [edge] = (await served.status()).edges;
+    process.kill(served.pid, 'SIGHUP');
+    await eventually(() => started().length > 0, 'a successor starts');
+    const [successor = 0] = started();
+    process.kill(successor, 'SIGSTOP');
+    process.kill(edge?.pid ?? 0, 'SIGKILL');
+    await eventually(() => started().length > 1, 'the dead one is started again');
+    process.kill(successor, 'SIGCONT');
+    await served.next(({ event }) => event === 'rolled');
+    await eventually(() => runtimesIn(served.base).length === 3, 'nothing is left beside the fleet');
+    const { edges, objects } = await served.status();
+    const known = [...edges, objects].map(({ pid }) => pid ?? 0);
+    expect(new Set(runtimesIn(served.base))).toEqual(new Set(known));
+    expect(edges.map(({ state }) => state)).toEqual(['ready', 'ready']);
   });
 
   it('finish their requests at SIGTERM, and are killed when they do not in time', async () => {

@@ -142,6 +142,9 @@ describe('pokeNode', () => {
     const failing = await listen((_, response) => response.writeHead(500).end());
     expect(await pokeNode(root)).toEqual({ outcome: 'failed', reason: 'it answered 500' });
     await failing.close();
+    const refusing = await listen((_, response) => response.writeHead(503).end('{"error":"has no signature"}'));
+    expect(await pokeNode(root)).toEqual({ outcome: 'failed', reason: 'has no signature' });
+    await refusing.close();
     const hanging = await listen(() => undefined);
     expect(await pokeNode(root, 50)).toEqual({ outcome: 'failed', reason: 'no answer within 50 ms' });
     await hanging.close();
