@@ -1,6 +1,7 @@
 /** v1 and v2 forms → v3alpha1. */
 import { isRecord } from '../record.ts';
-import type { FieldKind } from './fields.ts';
+import { eitherSchema } from './field-schema.ts';
+import { list, text, withSchema, type FieldKind } from './fields.ts';
 import type { MappingSpec } from './types.ts';
 
 type TypedSpec = Partial<Omit<MappingSpec, 'other'>>;
@@ -39,11 +40,13 @@ function splitPresence(
   };
 }
 
+const commaListSchema = eitherSchema(text.schema, list(text).schema);
+
 /**
  * A list that may be one text with commas. v1 and v2 keep the spaces around the parts, as Ambassador's
  * conversion does; in v3alpha1, where only a list is proper, they are removed.
  */
-export const commaList: FieldKind<readonly string[]> = (value, path, reader) => {
+export const commaList: FieldKind<readonly string[]> = withSchema(commaListSchema, (value, path, reader) => {
   if (typeof value === 'string') {
     const parts = value.split(',');
     if (reader.legacy) {
@@ -57,7 +60,7 @@ export const commaList: FieldKind<readonly string[]> = (value, path, reader) => 
   const wrong = value.findIndex((part) => typeof part !== 'string');
   if (wrong !== -1) return reader.fail(`${path}[${wrong}]`, 'text', value[wrong], 'Put it in quotes.');
   return value.filter((part): part is string => typeof part === 'string');
-};
+});
 
 function reportSpaces(path: string, reader: Parameters<typeof commaList>[2]): void {
   const isOrigins = path.endsWith('.origins');

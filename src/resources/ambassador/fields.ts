@@ -7,23 +7,38 @@ import { nearest } from '../../diagnostics/nearest.ts';
 import { itemPath, memberPath } from '../field-path.ts';
 import { isRecord } from '../record.ts';
 import type { FieldReader } from './field-reader.ts';
+import { eitherSchema, freeForm, type FieldSchema } from './field-schema.ts';
 
 /** undefined: unusable, and reported; or as good as absent. */
-export type FieldKind<Value> = (value: unknown, path: string, reader: FieldReader) => Value | undefined;
+export type ReadField<Value> = (value: unknown, path: string, reader: FieldReader) => Value | undefined;
+
+/** How a field is read, and what a cluster's schema says of it. */
+export type FieldKind<Value> = ReadField<Value> & { readonly schema: FieldSchema };
+
+/** `schema` may take more than `read`: see docs/crds.md. A kind that is used elsewhere as well is left as it is. */
+export function withSchema<Value>(schema: FieldSchema, read: ReadField<Value>): FieldKind<Value> {
+  const own: ReadField<Value> = 'schema' in read ? (value, path, reader) => read(value, path, reader) : read;
+  return Object.assign(own, { schema });
+}
 
 /** One kind for every member that a mapping may have. */
 export type FieldTable<Members> = { readonly [Name in keyof Members]-?: FieldKind<Exclude<Members[Name], undefined>> };
 
-export const text: FieldKind<string> = (value, path, reader) =>
-  typeof value === 'string' ? value : reader.fail(path, 'text', value, quoteHint(value));
+export const text: FieldKind<string> = withSchema({ type: 'string' }, (value, path, reader) =>
+  typeof value === 'string' ? value : reader.fail(path, 'text', value, quoteHint(value)),
+);
 
 /** Text that says nothing when it is empty, as where a field is left out when it is written to the cluster. */
-export const optionalText: FieldKind<string> = (value, path, reader) => text(value, path, reader) || undefined;
+export const optionalText: FieldKind<string> = withSchema(
+  { type: 'string' },
+  (value, path, reader) => text(value, path, reader) || undefined,
+);
 
-export const nonEmptyText: FieldKind<string> = (value, path, reader) =>
+export const nonEmptyText: FieldKind<string> = withSchema({ type: 'string' }, (value, path, reader) =>
   typeof value === 'string' && value !== ''
     ? value
-    : reader.fail(path, 'text that is not empty', value, quoteHint(value));
+    : reader.fail(path, 'text that is not empty', value, quoteHint(value)),
+);
 
 const yamlBooleans = new Map([
   ['true', true],
@@ -35,7 +50,7 @@ const yamlBooleans = new Map([
 ]);
 
 /** `yes`, `on` and the like are text in YAML 1.2, but kubectl reads them as it did before: as true and false. */
-export const boolean: FieldKind<boolean> = (value, path, reader) => {
+export const boolean: FieldKind<boolean> = withSchema({ type: 'boolean' }, (value, path, reader) => {
   if (typeof value === 'boolean') return value;
   const read = typeof value === 'string' ? yamlBooleans.get(value.toLowerCase()) : undefined;
   if (read === undefined) return reader.fail(path, '`true` or `false`', value);
@@ -46,20 +61,25 @@ export const boolean: FieldKind<boolean> = (value, path, reader) => {
     hint: `Write \`${read}\` without quotes.`,
   });
   return read;
-};
+});
 
 export function integer(min: number, max = Number.MAX_SAFE_INTEGER): FieldKind<number> {
   const range = max === Number.MAX_SAFE_INTEGER ? `${min} or more` : `${min} to ${max}`;
   const expected = min === Number.MIN_SAFE_INTEGER ? 'a whole number' : `a whole number, ${range}`;
-  return (value, path, reader) => {
+  const schema: FieldSchema = {
+    type: 'integer',
+    ...(min !== Number.MIN_SAFE_INTEGER && { minimum: min }),
+    ...(max !== Number.MAX_SAFE_INTEGER && { maximum: max }),
+  };
+  return withSchema(schema, (value, path, reader) => {
     if (typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max) return value;
     return reader.fail(path, expected, value, isNumeric(value) ? 'Remove the quotes.' : null);
-  };
+  });
 }
 
 /** Timers of the runtime cannot count further (24 days). */
 const MAX_TIMER_MS = 2_147_483_647;
-export const milliseconds: FieldKind<number> = (value, path, reader) => {
+export const milliseconds: FieldKind<number> = withSchema({ type: 'integer', minimum: 0 }, (value, path, reader) => {
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && value <= MAX_TIMER_MS) return value;
   return reader.fail(
     path,
@@ -67,49 +87,55 @@ export const milliseconds: FieldKind<number> = (value, path, reader) => {
     value,
     typeof value === 'string' ? 'Write milliseconds without quotes and without a unit, for example `3000`.' : null,
   );
-};
+});
 
 /** A duration as Envoy and Go write it: `0.25s`, `1m30s`. */
-export const durationText: FieldKind<string> = (value, path, reader) =>
+export const durationText: FieldKind<string> = withSchema({ type: 'string' }, (value, path, reader) =>
   typeof value === 'string' && /^(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h))+$/.test(value)
     ? value
-    : reader.fail(path, 'a duration such as `0.25s`', value);
+    : reader.fail(path, 'a duration such as `0.25s`', value),
+);
 
 export function oneOf<Choice extends string>(
   choices: readonly Choice[],
   { ignoreCase = false }: { readonly ignoreCase?: boolean } = {},
 ): FieldKind<Choice> {
   const expected = choices.map((choice) => `\`${choice}\``).join(', ');
-  return (value, path, reader) => {
+  const schema: FieldSchema = ignoreCase
+    ? { type: 'string', pattern: `^(?i:${choices.join('|')})$` }
+    : { type: 'string', enum: choices };
+  return withSchema(schema, (value, path, reader) => {
     const wanted = ignoreCase && typeof value === 'string' ? value.toLowerCase() : value;
     const choice = choices.find((candidate) => candidate === wanted);
     if (choice !== undefined) return choice;
     const near = typeof value === 'string' ? nearest(value, choices) : null;
     return reader.fail(path, `one of ${expected}`, value, near === null ? null : `Did you mean \`${near}\`?`);
-  };
+  });
 }
 
 export function list<Item>(item: FieldKind<Item>): FieldKind<readonly Item[]> {
-  return (value, path, reader) => {
+  return withSchema({ type: 'array', items: item.schema }, (value, path, reader) => {
     if (!Array.isArray(value)) return reader.fail(path, 'a list', value);
     return value.flatMap((entry: unknown, index) => {
       const read = item(entry, itemPath(path, index), reader);
       return read === undefined ? [] : [read];
     });
-  };
+  });
 }
 
-/** A list of text; one text alone is a list of one. */
-export const textList: FieldKind<readonly string[]> = (value, path, reader) =>
-  typeof value === 'string' ? [value] : texts(value, path, reader);
 const texts = list(text);
+/** A list of text; one text alone is a list of one. */
+export const textList: FieldKind<readonly string[]> = withSchema(
+  eitherSchema(text.schema, texts.schema),
+  (value, path, reader) => (typeof value === 'string' ? [value] : texts(value, path, reader)),
+);
 
 /** A mapping whose keys the user chooses. */
 export function dictionary<Value>(
   kind: FieldKind<Value>,
   keyProblem: (key: string) => string | null = () => null,
 ): FieldKind<Readonly<Record<string, Value>>> {
-  return (value, path, reader) => {
+  return withSchema({ type: 'object', additionalProperties: kind.schema }, (value, path, reader) => {
     if (!isRecord(value)) return reader.fail(path, 'a mapping', value);
     const entries: [string, Value][] = [];
     for (const [key, member] of Object.entries(value)) {
@@ -120,7 +146,7 @@ export function dictionary<Value>(
     }
     // Not by assignment: a key `__proto__` must stay a key.
     return Object.fromEntries(entries);
-  };
+  });
 }
 
 /** A mapping with known members. Unknown ones are reported and left out; null counts as absent. */
@@ -129,7 +155,7 @@ export function record<Members extends object>(
   required: readonly (keyof Members & string)[] = [],
 ): FieldKind<Members> {
   const table: ReadonlyMap<string, FieldKind<unknown>> = new Map(Object.entries<FieldKind<unknown>>(fields));
-  return (value, path, reader) => {
+  return withSchema(recordSchema(table, required), (value, path, reader) => {
     if (!isRecord(value)) return reader.fail(path, 'a mapping', value);
     const read: Record<string, unknown> = {};
     for (const [key, member] of Object.entries(value)) {
@@ -145,6 +171,16 @@ export function record<Members extends object>(
     const missing = required.filter((key) => value[key] === undefined || value[key] === null);
     for (const key of missing) reader.missing(path, key);
     return isComplete(read, required) ? read : undefined;
+  });
+}
+
+/** Unknown members stay in the cluster, so that what a misspelt one meant can still be told. */
+function recordSchema(table: ReadonlyMap<string, FieldKind<unknown>>, required: readonly string[]): FieldSchema {
+  return {
+    type: 'object',
+    properties: Object.fromEntries([...table].map(([name, { schema }]) => [name, schema])),
+    ...(required.length > 0 && { required }),
+    ...freeForm,
   };
 }
 
@@ -156,18 +192,31 @@ export function isComplete<Members extends object>(
   return required.every((key) => Object.hasOwn(read, key));
 }
 
-export const anyMapping: FieldKind<Readonly<Record<string, unknown>>> = (value, path, reader) =>
-  isRecord(value) ? value : reader.fail(path, 'a mapping', value);
+export const anyMapping: FieldKind<Readonly<Record<string, unknown>>> = withSchema(
+  { type: 'object', ...freeForm },
+  (value, path, reader) => (isRecord(value) ? value : reader.fail(path, 'a mapping', value)),
+);
 
-export const anyList: FieldKind<readonly unknown[]> = (value, path, reader) =>
-  Array.isArray(value) ? value : reader.fail(path, 'a list', value);
+/** Read as `anyMapping`; `members` are for who looks into a cluster's schema. */
+export function mappingOf(members: Readonly<Record<string, FieldSchema>>): typeof anyMapping {
+  return withSchema({ type: 'object', properties: members, ...freeForm }, anyMapping);
+}
 
-export const anything: FieldKind<unknown> = (value) => value;
+export const anyList: FieldKind<readonly unknown[]> = withSchema(
+  { type: 'array', items: freeForm },
+  (value, path, reader) => (Array.isArray(value) ? value : reader.fail(path, 'a list', value)),
+);
 
-export function firstOf<A, B>(isFirst: (value: unknown) => boolean, first: FieldKind<A>, second: FieldKind<B>) {
-  const kind: FieldKind<A | B> = (value, path, reader) =>
-    isFirst(value) ? first(value, path, reader) : second(value, path, reader);
-  return kind;
+export const anything: FieldKind<unknown> = withSchema(freeForm, (value) => value);
+
+export function firstOf<A, B>(
+  isFirst: (value: unknown) => boolean,
+  first: FieldKind<A>,
+  second: FieldKind<B>,
+): FieldKind<A | B> {
+  return withSchema<A | B>(eitherSchema(first.schema, second.schema), (value, path, reader) =>
+    isFirst(value) ? first(value, path, reader) : second(value, path, reader),
+  );
 }
 
 export const textOrBoolean: FieldKind<string | boolean> = firstOf(

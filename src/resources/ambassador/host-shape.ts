@@ -1,6 +1,17 @@
 /** The fields of a Host and what each takes. */
 import type { FieldReader } from './field-reader.ts';
-import { anyMapping, integer, oneOf, optionalText, record, text, type FieldTable } from './fields.ts';
+import {
+  boolean,
+  integer,
+  list,
+  mappingOf,
+  oneOf,
+  optionalText,
+  record,
+  text,
+  withSchema,
+  type FieldTable,
+} from './fields.ts';
 import { labelSelector } from './selector-shape.ts';
 import type { HostSpec } from './types.ts';
 
@@ -22,21 +33,43 @@ type HostFields = {
 export type HostField = keyof HostFields;
 export type ReadHostFields = Partial<HostFields>;
 
+const words = text.schema;
+const tlsSettings = {
+  cert_chain_file: words,
+  private_key_file: words,
+  ca_secret: words,
+  cacert_chain_file: words,
+  crl_secret: words,
+  alpn_protocols: words,
+  cert_required: boolean.schema,
+  min_tls_version: words,
+  max_tls_version: words,
+  cipher_suites: list(text).schema,
+  ecdh_curves: list(text).schema,
+  redirect_cleartext_from: { type: 'integer' },
+  sni: words,
+} as const;
+
 export const hostFields: FieldTable<HostFields> = {
-  hostname: optionalText,
+  hostname: withSchema({ type: 'string', default: '*' }, optionalText),
   mappingSelector: labelSelector,
   selector: labelSelector,
   requestPolicy: record<NonNullable<HostFields['requestPolicy']>>({
     insecure: record<{ readonly action?: InsecureAction; readonly additionalPort?: number }>({
       action: oneOf(['Redirect', 'Reject', 'Route']),
-      additionalPort: integer(-1, 65_535),
+      additionalPort: withSchema({ type: 'integer' }, integer(-1, 65_535)),
     }),
   }),
-  tlsSecret: anyMapping,
+  tlsSecret: mappingOf({ name: words, namespace: words }),
   tlsContext: record<{ readonly name?: string }>({ name: text }),
-  tls: anyMapping,
-  acmeProvider: anyMapping,
-  previewUrl: anyMapping,
+  tls: mappingOf(tlsSettings),
+  acmeProvider: mappingOf({
+    authority: words,
+    email: words,
+    privateKeySecret: record<{ readonly name?: string }>({ name: text }).schema,
+    registration: words,
+  }),
+  previewUrl: mappingOf({ enabled: boolean.schema, type: words }),
 };
 
 /** `contextRequires`: a TLSContext of that name asks clients for a certificate. */

@@ -1,6 +1,7 @@
 /** The fields of a Listener and what each takes. */
 import type { FieldReader } from './field-reader.ts';
-import { anything, integer, list, oneOf, record, text, type FieldKind, type FieldTable } from './fields.ts';
+import type { FieldSchema } from './field-schema.ts';
+import { anything, integer, list, oneOf, record, text, withSchema, type FieldKind, type FieldTable } from './fields.ts';
 import { labelSelector } from './selector-shape.ts';
 import type { ListenerSpec } from './types.ts';
 
@@ -32,7 +33,17 @@ export type ReadListenerFields = Partial<ListenerFields>;
 
 const layers = list(oneOf(['TLS', 'HTTP', 'PROXY', 'TCP', 'UDP']));
 
-const protocolStack: FieldKind<readonly string[]> = (value, path, reader) => {
+const stackSchema: FieldSchema = {
+  ...layers.schema,
+  'x-kubernetes-validations': [
+    {
+      rule: "self.size() > 0 && (self[self.size() - 1] == 'TCP' || (self[self.size() - 1] == 'UDP' && 'HTTP' in self))",
+      message: 'must end in TCP, or in UDP with HTTP before it',
+    },
+  ],
+};
+
+const protocolStack: FieldKind<readonly string[]> = withSchema(stackSchema, (value, path, reader) => {
   const stack = layers(value, path, reader);
   if (stack === undefined) return undefined;
   const last = stack.at(-1);
@@ -43,7 +54,7 @@ const protocolStack: FieldKind<readonly string[]> = (value, path, reader) => {
     return reader.reject(path, `\`${path}\` has \`UDP\` without \`HTTP\`.`, 'UDP carries HTTP/3 only: add `HTTP`.');
   }
   return stack;
-};
+});
 
 type Binding = {
   readonly namespace?: { readonly from?: 'SELF' | 'ALL' };
@@ -55,21 +66,28 @@ const bindingFields = record<Binding>({
   selector: labelSelector,
 });
 
-const hostBinding: FieldKind<HostBinding> = (value, path, reader) => {
+const bindingSchema: FieldSchema = {
+  ...bindingFields.schema,
+  'x-kubernetes-validations': [
+    { rule: 'has(self.namespace) || has(self.selector)', message: 'needs namespace or selector' },
+  ],
+};
+
+const hostBinding: FieldKind<HostBinding> = withSchema(bindingSchema, (value, path, reader) => {
   const read = bindingFields(value, path, reader);
   if (read === undefined) return undefined;
   if (read.namespace === undefined && read.selector === undefined) {
     return reader.reject(path, `\`${path}\` needs \`namespace\` or \`selector\`.`, 'Add `namespace: { from: ALL }`.');
   }
   return { namespaceFrom: read.namespace?.from ?? 'SELF', matchLabels: read.selector ?? null };
-};
+});
 
 export const listenerFields: FieldTable<ListenerFields> = {
   port: integer(1, 65_535),
   protocol: oneOf(PROTOCOLS),
   protocolStack,
   securityModel: oneOf(['XFP', 'SECURE', 'INSECURE']),
-  l7Depth: integer(0, 255),
+  l7Depth: withSchema({ type: 'integer', minimum: 0, default: 0 }, integer(0, 255)),
   hostBinding,
   statsPrefix: text,
   http2MaxConcurrentStreams: integer(0),

@@ -1,5 +1,6 @@
 /** The fields of a Mapping and what each takes. */
 import { commaList, convertLegacySpecifier } from './convert.ts';
+import { eitherSchema, freeForm, type FieldSchema } from './field-schema.ts';
 import { isRecord } from '../record.ts';
 import {
   anyMapping,
@@ -9,6 +10,7 @@ import {
   firstOf,
   integer,
   list,
+  mappingOf,
   milliseconds,
   nonEmptyText,
   oneOf,
@@ -17,6 +19,7 @@ import {
   text,
   textList,
   textOrBoolean,
+  withSchema,
   type FieldKind,
   type FieldTable,
 } from './fields.ts';
@@ -40,35 +43,40 @@ function headerNameProblem(name: string): string | null {
 }
 
 /** A line break in a value would end the header and start another. */
-const headerValue: FieldKind<string> = (value, path, reader) => {
+const headerValue: FieldKind<string> = withSchema({ type: 'string' }, (value, path, reader) => {
   const read = text(value, path, reader);
   if (read === undefined || !CONTROL.test(read)) return read;
   return reader.reject(path, `\`${path}\` holds a control character, which no header may.`, 'Remove the line break.');
-};
+});
 
-const headerName: FieldKind<string> = (value, path, reader) =>
-  typeof value === 'string' && HEADER_NAME.test(value) ? value : reader.fail(path, 'the name of an HTTP header', value);
+const headerName: FieldKind<string> = withSchema({ type: 'string' }, (value, path, reader) =>
+  typeof value === 'string' && HEADER_NAME.test(value) ? value : reader.fail(path, 'the name of an HTTP header', value),
+);
+const oneHeaderName: FieldKind<readonly string[]> = withSchema({ type: 'string' }, (value, path, reader) => {
+  const name = headerName(value, path, reader);
+  return name === undefined ? undefined : [name];
+});
 
 export const headerNames: FieldKind<readonly string[]> = firstOf(
   (value) => typeof value === 'string',
-  (value, path, reader) => {
-    const name = headerName(value, path, reader);
-    return name === undefined ? undefined : [name];
-  },
+  oneHeaderName,
   list(headerName),
 );
 
 /** `true`: present, whatever the value. */
-const condition: FieldKind<string | true> = (value, path, reader) =>
-  value === true ? true : text(value, path, reader);
-
-const additionFields = record<{ value: string; append?: boolean; v2Representation?: unknown }>(
-  { value: headerValue, append: boolean, v2Representation: anything },
-  ['value'],
+const condition: FieldKind<string | true> = withSchema(
+  eitherSchema(text.schema, boolean.schema),
+  (value, path, reader) => (value === true ? true : text(value, path, reader)),
 );
 
+const additionMembers = { value: headerValue, append: boolean, v2Representation: anything };
+type AdditionFields = { value: string; append?: boolean; v2Representation?: unknown };
+const additionFields = record<AdditionFields>(additionMembers, ['value']);
+/** Without `value` Ambassador adds an empty one. */
+const additionSchema = eitherSchema(text.schema, record<Partial<AdditionFields>>(additionMembers).schema);
+
 /** A bare text is the old form; nothing at all is an empty value there. */
-const addition: FieldKind<HeaderAddition> = (value, path, reader) => {
+const addition: FieldKind<HeaderAddition> = withSchema(additionSchema, (value, path, reader) => {
   if (value === null && reader.legacy) return { value: '', append: true };
   if (!isRecord(value)) {
     const read = headerValue(value, path, reader);
@@ -76,7 +84,7 @@ const addition: FieldKind<HeaderAddition> = (value, path, reader) => {
   }
   const read = additionFields(value, path, reader);
   return read === undefined ? undefined : { value: read.value, append: read.append ?? true };
-};
+});
 
 export const headerAdditions: FieldKind<Readonly<Record<string, HeaderAddition>>> = dictionary(
   addition,
@@ -84,11 +92,11 @@ export const headerAdditions: FieldKind<Readonly<Record<string, HeaderAddition>>
 );
 
 /** Seconds as text; a bare number is taken as well. */
-const maxAge: FieldKind<string> = (value, path, reader) => {
+const maxAge: FieldKind<string> = withSchema({ 'x-kubernetes-int-or-string': true }, (value, path, reader) => {
   const seconds = typeof value === 'number' ? String(value) : value;
   if (typeof seconds === 'string' && /^\s*\d+\s*$/.test(seconds)) return seconds.trim();
   return reader.fail(path, 'a number of seconds as text', value, 'For example `"600"`.');
-};
+});
 
 type CorsFields = CorsSpec & { readonly v2CommaSeparatedOrigins?: unknown };
 const corsFields = record<CorsFields>({
@@ -101,7 +109,7 @@ const corsFields = record<CorsFields>({
   v2CommaSeparatedOrigins: anything,
 });
 
-export const cors: FieldKind<CorsSpec> = (value, path, reader) => {
+export const cors: FieldKind<CorsSpec> = withSchema(corsFields.schema, (value, path, reader) => {
   const read = corsFields(value, path, reader);
   if (read === undefined) return undefined;
   const { v2CommaSeparatedOrigins: _, ...spec } = read;
@@ -113,48 +121,68 @@ export const cors: FieldKind<CorsSpec> = (value, path, reader) => {
     hint: 'Add `origins`; `"*"` lets every site in.',
   });
   return { ...spec, origins: [] };
-};
+});
 
 type Limit = RateLimitSpec['limits'][number];
 
 const limitFields = record<Omit<Limit, 'pattern'> & { readonly pattern?: string }>(
   {
-    pattern: nonEmptyText,
-    rate: integer(1),
+    pattern: withSchema({ type: 'string', minLength: 1, maxLength: 2_048, default: '*' }, nonEmptyText),
+    rate: withSchema({ type: 'integer', minimum: 1, maximum: 1_000_000 }, integer(1)),
     unit: oneOf(['second', 'minute', 'hour', 'day'], { ignoreCase: true }),
   },
   ['rate', 'unit'],
 );
 
 /** Without a pattern a limit is for every path. */
-const limit: FieldKind<Limit> = (value, path, reader) => {
+const limit: FieldKind<Limit> = withSchema(limitFields.schema, (value, path, reader) => {
   const read = limitFields(value, path, reader);
   return read === undefined ? undefined : { ...read, pattern: read.pattern ?? '*' };
-};
+});
 
-const rateLimits = list(record<RateLimitSpec>({ name: nonEmptyText, limits: list(limit) }, ['name', 'limits']));
+const rateLimits = list(
+  record<RateLimitSpec>(
+    {
+      name: withSchema({ type: 'string', minLength: 1, maxLength: 256 }, nonEmptyText),
+      limits: withSchema({ type: 'array', items: limit.schema, minItems: 1, maxItems: 100 }, list(limit)),
+    },
+    ['name', 'limits'],
+  ),
+);
 
-const regexSubstitution = record<RegexSubstitution>({ pattern: nonEmptyText, substitution: text }, [
-  'pattern',
-  'substitution',
-]);
+const substitutionMembers = { pattern: nonEmptyText, substitution: text };
+/** Ambassador takes one without the other into the cluster. */
+const regexSubstitution = withSchema(
+  record<Partial<RegexSubstitution>>(substitutionMembers).schema,
+  record<RegexSubstitution>(substitutionMembers, ['pattern', 'substitution']),
+);
 
 const SPECIFIERS = ['source_cluster', 'destination_cluster', 'remote_address', 'request_headers', 'generic_key'];
 
-const specifier: FieldKind<unknown> = (value, path, reader) => {
+const specifierSchema: FieldSchema = {
+  ...freeForm,
+  type: 'object',
+  properties: Object.fromEntries(SPECIFIERS.map((name) => [name, anyMapping.schema])),
+  minProperties: 1,
+  maxProperties: 1,
+};
+const specifier: FieldKind<unknown> = withSchema(specifierSchema, (value, path, reader) => {
   const converted = reader.legacy ? convertLegacySpecifier(value) : value;
   const keys = isRecord(converted) ? Object.keys(converted) : [];
   if (keys.length === 1 && SPECIFIERS.includes(keys[0] ?? '')) return converted;
   const names = SPECIFIERS.map((name) => `\`${name}\``).join(', ');
   return reader.fail(path, `a mapping with exactly one of ${names}`, value);
-};
+});
 
-const labelGroup: FieldKind<Readonly<Record<string, readonly unknown[]>>> = (value, path, reader) => {
-  const read = labelGroupMembers(value, path, reader);
-  if (read === undefined || Object.keys(read).length === 1) return read;
-  return reader.reject(path, `\`${path}\` must have exactly one group name.`, 'Make each group an item of its own.');
-};
 const labelGroupMembers = dictionary(list(specifier));
+const labelGroup: FieldKind<Readonly<Record<string, readonly unknown[]>>> = withSchema(
+  { ...labelGroupMembers.schema, minProperties: 1, maxProperties: 1 },
+  (value, path, reader) => {
+    const read = labelGroupMembers(value, path, reader);
+    if (read === undefined || Object.keys(read).length === 1) return read;
+    return reader.reject(path, `\`${path}\` must have exactly one group name.`, 'Make each group an item of its own.');
+  },
+);
 const labels = dictionary(list(labelGroup));
 
 /** Fields that the translation reads by name. */
@@ -212,8 +240,15 @@ export const otherMappingFields = {
   cluster_tag: text,
   cluster_timeout_ms: milliseconds,
   connect_timeout_ms: milliseconds,
-  dns_type: oneOf(['strict_dns', 'logical_dns']),
-  docs: anyMapping,
+  /** Ambassador takes any text here, and `strict_dns` for what it does not know. */
+  dns_type: withSchema({ type: 'string' }, oneOf(['strict_dns', 'logical_dns'])),
+  docs: mappingOf({
+    path: text.schema,
+    url: text.schema,
+    ignored: boolean.schema,
+    display_name: text.schema,
+    timeout_ms: milliseconds.schema,
+  }),
   enable_ipv4: boolean,
   enable_ipv6: boolean,
   envoy_override: anything,

@@ -1,5 +1,6 @@
 /** How requests reach a service: fields that a Mapping and the Module share, and that only Envoy can keep. */
 import { isRecord } from '../record.ts';
+import type { FieldSchema } from './field-schema.ts';
 import {
   anything,
   boolean,
@@ -11,6 +12,7 @@ import {
   oneOf,
   record,
   text,
+  withSchema,
   type FieldKind,
 } from './fields.ts';
 
@@ -23,18 +25,28 @@ const RETRY_ON = [
   'retriable-status-codes',
 ] as const;
 
-const retryOn: FieldKind<string> = (value, path, reader) => {
+const oneCondition = oneOf(RETRY_ON);
+const retryOn: FieldKind<string> = withSchema(oneCondition.schema, (value, path, reader) => {
   if (typeof value === 'string' && value.includes(',')) {
     return reader.fail(path, 'one condition, not a list of them', value, 'Keep the widest; `5xx` covers most others.');
   }
-  return oneOf(RETRY_ON)(value, path, reader);
-};
+  return oneCondition(value, path, reader);
+});
 
 export const retryPolicy: FieldKind<unknown> = record<{
   retry_on?: string;
   num_retries?: number;
   per_try_timeout?: string;
-}>({ retry_on: retryOn, num_retries: integer(0), per_try_timeout: durationText });
+  retry_back_off?: unknown;
+}>({
+  retry_on: retryOn,
+  num_retries: integer(0),
+  per_try_timeout: durationText,
+  retry_back_off: record<{ base_interval?: string; max_interval?: string }>({
+    base_interval: durationText,
+    max_interval: durationText,
+  }),
+});
 
 export const circuitBreakers: FieldKind<unknown> = list(
   record<{
@@ -80,8 +92,20 @@ const loadBalancerFields = record<LoadBalancer>(
   ['policy'],
 );
 
+const hashInputs = '[has(self.cookie), has(self.header), has(self.source_ip)].filter(given, given).size()';
+const loadBalancerSchema: FieldSchema = {
+  ...loadBalancerFields.schema,
+  'x-kubernetes-validations': [
+    {
+      rule: `${hashInputs} == (self.policy in ['ring_hash', 'maglev'] ? 1 : 0)`,
+      message:
+        'ring_hash and maglev need exactly one of cookie, header and source_ip; the other policies take none of them',
+    },
+  ],
+};
+
 /** The hashing policies need one thing to hash, the others take nothing. */
-export const loadBalancer: FieldKind<unknown> = (value, path, reader) => {
+export const loadBalancer: FieldKind<unknown> = withSchema(loadBalancerSchema, (value, path, reader) => {
   const read = loadBalancerFields(value, path, reader);
   if (read === undefined) return undefined;
   const inputs = Object.keys(read).filter((key) => key !== 'policy').length;
@@ -94,7 +118,7 @@ export const loadBalancer: FieldKind<unknown> = (value, path, reader) => {
       : `\`${read.policy}\` takes neither \`cookie\` nor \`header\` nor \`source_ip\`.`,
     hashes ? 'Keep one of the three.' : 'Remove it, or use `ring_hash` or `maglev`.',
   );
-};
+});
 
 const statusRange = record<{ min: number; max: number }>({ min: integer(100, 599), max: integer(100, 599) }, [
   'min',
@@ -154,13 +178,23 @@ const errorBodyFields = record<{
   content_type: text,
 });
 
-const errorBody: FieldKind<unknown> = (value, path, reader) => {
+const errorBodySchema: FieldSchema = {
+  ...errorBodyFields.schema,
+  'x-kubernetes-validations': [
+    {
+      rule: `[${BODIES.map((name) => `has(self.${name})`).join(', ')}].filter(given, given).size() == 1`,
+      message: `must have exactly one of ${BODIES.join(', ')}`,
+    },
+  ],
+};
+
+const errorBody: FieldKind<unknown> = withSchema(errorBodySchema, (value, path, reader) => {
   const read = errorBodyFields(value, path, reader);
   const written = isRecord(value) ? BODIES.filter((key) => value[key] !== undefined && value[key] !== null) : [];
   if (read === undefined || written.length === 1) return read;
   const names = BODIES.map((name) => `\`${name}\``).join(', ');
   return reader.reject(path, `\`${path}\` must have exactly one of ${names}.`, 'Keep one of them.');
-};
+});
 
 export const errorOverrides: FieldKind<unknown> = list(
   record<{ on_status_code: number; body: unknown }>({ on_status_code: integer(400, 599), body: errorBody }, [
