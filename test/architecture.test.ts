@@ -17,6 +17,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'policies/': ['model/', 'program/', 'diagnostics/'],
   'config/': ['model/', 'policies/', 'diagnostics/'],
   'resources/': ['model/', 'policies/', 'diagnostics/'],
+  'crds/': ['resources/'],
   'compile/build-program.ts': ['model/', 'program/', 'policies/', 'diagnostics/', 'config/', 'resources/', 'compile/'],
   'compile/': ['model/', 'program/', 'policies/', 'diagnostics/'],
   'gateway/': ['program/', 'policies/', 'diagnostics/', 'model/'],
@@ -55,6 +56,7 @@ const FORBIDDEN_PACKAGES: Readonly<Record<string, RegExp>> = {
   'diagnostics/': /^(node:|zod|yaml|cloudflare:)/,
   'compile/': /^(node:|yaml|cloudflare:)/,
   'resources/': /^(node:|cloudflare:)/,
+  'crds/': /^(node:|cloudflare:)/,
   'explain/': /^(node:|cloudflare:)/,
 };
 

@@ -1,0 +1,143 @@
+/** What each field of a Host, a Listener and the Module means; see mapping-meanings.ts. */
+import type { CommonField } from '../resources/ambassador/coverage.ts';
+import type { HostField } from '../resources/ambassador/host-shape.ts';
+import type { ListenerField } from '../resources/ambassador/listener-shape.ts';
+import type { ModuleKey } from '../resources/ambassador/module-shape.ts';
+import { commonMeanings } from './mapping-meanings.ts';
+
+export const hostMeanings: Readonly<Record<HostField | CommonField, string>> = {
+  ...commonMeanings,
+  hostname: 'Hostname that requests are for: exact, or with one `*` at its start or end. Default `*`.',
+  mappingSelector: 'Labels of the Mappings that this Host serves. Default: Mappings whose `hostname` fits.',
+  selector: 'Labels of the Mappings that this Host serves; `mappingSelector` beats it.',
+  requestPolicy: 'What happens to requests in clear.',
+  tlsSecret: 'The Secret with the certificate of this Host.',
+  tlsContext: 'The TLSContext of this Host.',
+  tls: 'TLS settings of this Host; the fields of a TLSContext.',
+  acmeProvider: 'Where the certificate of this Host is ordered.',
+  previewUrl: 'Obsolete.',
+};
+
+export const hostMemberMeanings: Readonly<Record<string, string>> = {
+  'mappingSelector.matchLabels': 'Labels that a Mapping must have, all of them.',
+  'mappingSelector.matchExpressions': 'Ignored, as in Ambassador.',
+  'selector.matchLabels': 'Labels that a Mapping must have, all of them.',
+  'selector.matchExpressions': 'Ignored, as in Ambassador.',
+  'requestPolicy.insecure': 'Requests that did not come by TLS.',
+  'requestPolicy.insecure.action': '`Redirect` (default): to https. `Reject`: no route. `Route`: as over TLS.',
+  'requestPolicy.insecure.additionalPort': 'A further port for requests in clear. No effect at the edge.',
+  'tlsSecret.name': 'Name of the Secret.',
+  'tlsSecret.namespace': 'Namespace of the Secret. Default: that of the Host.',
+  'tlsContext.name': 'Name of the TLSContext, in the namespace of the Host.',
+  'tls.cert_chain_file': 'File with the certificate.',
+  'tls.private_key_file': 'File with the private key.',
+  'tls.ca_secret': 'Secret with the authority that client certificates must be from.',
+  'tls.cacert_chain_file': 'File with the authority that client certificates must be from.',
+  'tls.crl_secret': 'Secret with the list of revoked certificates.',
+  'tls.alpn_protocols': 'Protocols offered, with commas between them, for example `h2, http/1.1`.',
+  'tls.cert_required':
+    'Clients must show a certificate. The Host refuses every request then, because that cannot be checked here.',
+  'tls.min_tls_version': 'Lowest version of TLS: `v1.0` to `v1.3`.',
+  'tls.max_tls_version': 'Highest version of TLS: `v1.0` to `v1.3`.',
+  'tls.cipher_suites': 'Cipher suites that may be used.',
+  'tls.ecdh_curves': 'Curves that may be used.',
+  'tls.redirect_cleartext_from': 'Obsolete.',
+  'tls.sni': 'Server name toward services.',
+  'acmeProvider.authority': 'Address of the ACME authority; `none` orders nothing.',
+  'acmeProvider.email': 'Address that the authority writes to.',
+  'acmeProvider.privateKeySecret': 'The Secret with the key of the account.',
+  'acmeProvider.privateKeySecret.name': 'Name of the Secret.',
+  'acmeProvider.registration': 'The account at the authority, as Edge Stack notes it.',
+  'previewUrl.enabled': 'Obsolete.',
+  'previewUrl.type': 'Obsolete.',
+};
+
+export const listenerMeanings: Readonly<Record<ListenerField | CommonField, string>> = {
+  ...commonMeanings,
+  port: 'Port, 1 to 65535.',
+  protocol: 'Short name of a common `protocolStack`. One of the two is needed.',
+  protocolStack: 'Protocols from the outside in; the last is `TCP`, or `UDP` below `HTTP`. Beats `protocol`.',
+  securityModel:
+    'Which requests count as secure: `SECURE` all, `INSECURE` none, `XFP` those whose `x-forwarded-proto` is `https`.',
+  l7Depth: 'How many trusted proxies stand before the gateway. Default 0.',
+  hostBinding: 'Which Hosts this Listener serves: by namespace, by label, or both.',
+  statsPrefix: 'Prefix of the names of metrics.',
+  http2MaxConcurrentStreams: 'How many requests one HTTP/2 connection may have under way.',
+  internal_address_config: 'Which clients count as internal.',
+};
+
+export const listenerMemberMeanings: Readonly<Record<string, string>> = {
+  'hostBinding.namespace': 'Namespaces of the Hosts.',
+  'hostBinding.namespace.from': '`SELF` (default): the Listener’s own namespace. `ALL`: every namespace.',
+  'hostBinding.selector': 'Labels of the Hosts.',
+  'hostBinding.selector.matchLabels': 'Labels that a Host must have, all of them.',
+  'hostBinding.selector.matchExpressions': 'Ignored, as in Ambassador.',
+};
+
+const asInMapping = 'Default of Mappings that do not say otherwise; see `spec` of a Mapping.';
+
+export const moduleMeanings: Readonly<Record<ModuleKey, string>> = {
+  add_linkerd_headers: asInMapping,
+  admin_port: 'Port of Envoy’s administration.',
+  allow_chunked_length: 'Requests with both `Transfer-Encoding` and `Content-Length` are accepted.',
+  auth_enabled: 'Obsolete.',
+  buffer: 'Requests are read as a whole before they are passed on; `max_request_bytes` is the largest.',
+  buffer_limit_bytes: 'Bytes that one connection may hold.',
+  circuit_breakers: asInMapping,
+  cluster_idle_timeout_ms: asInMapping,
+  cluster_max_connection_lifetime_ms: asInMapping,
+  cluster_request_timeout_ms: 'Milliseconds for a whole request, of Mappings without `timeout_ms`. Default 3000.',
+  cors: asInMapping,
+  debug_mode: 'Obsolete.',
+  default_label_domain: 'Domain of rate-limit labels. Default `ambassador`.',
+  default_labels: 'Labels that every request gets, by domain.',
+  defaults: 'Header changes of Mappings that have none of their own.',
+  diagnostics: 'Whether and where the diagnostics page is shown.',
+  enable_grpc_http11_bridge: 'gRPC over HTTP/1.1. Its presence switches it on.',
+  enable_grpc_web: 'gRPC-Web. Its presence switches it on.',
+  enable_http10: 'HTTP/1.0 is accepted.',
+  enable_ipv4: asInMapping,
+  enable_ipv6: asInMapping,
+  envoy_log_format: 'Format of the access log.',
+  envoy_log_path: 'File of the access log.',
+  envoy_log_type: 'Kind of the access log: text, json or typed_json.',
+  envoy_validation_timeout: 'Seconds for checking Envoy’s configuration.',
+  error_response_overrides: asInMapping,
+  forward_client_cert_details: 'What becomes of `x-forwarded-client-cert`.',
+  grpc_stats: 'Metrics of gRPC.',
+  gzip: 'Compression toward clients.',
+  header_case_overrides: 'Header names that are written in this very case.',
+  headers_with_underscores_action:
+    'What becomes of header names with an underscore: ALLOW, REJECT_REQUEST or DROP_HEADER.',
+  ip_allow: 'Addresses that may make requests: a list of `peer` or `remote`.',
+  ip_deny: 'Addresses that may not make requests: a list of `peer` or `remote`.',
+  keepalive: asInMapping,
+  listener_idle_timeout_ms: 'Milliseconds after which an unused connection of a client is closed.',
+  liveness_probe: 'The route of the liveness probe.',
+  load_balancer: asInMapping,
+  lua_scripts: 'Lua that sees every request.',
+  max_request_headers_kb: 'Largest size of all request headers together, in KiB. Default 60.',
+  merge_slashes: 'Several slashes in a row count as one. Default false.',
+  preserve_external_request_id: 'A client’s `x-request-id` is kept. Default false.',
+  proper_case: 'Header names are written with capitals. Default false.',
+  prune_unreachable_routes: 'Routes that nothing can reach are left out. Default true.',
+  readiness_probe: 'The route of the readiness probe.',
+  regex_max_size: 'How large a regular expression may be.',
+  regex_type: 'Obsolete.',
+  reject_requests_with_escaped_slashes: 'Requests with `%2F` or `%5C` in the path are refused.',
+  resolver: asInMapping,
+  retry_policy: asInMapping,
+  runtime_flags: 'Flags of Envoy.',
+  server_name: 'The `server` header of answers.',
+  service_port: 'Obsolete.',
+  set_current_client_cert_details: 'What of a client certificate is passed to services.',
+  statsd: 'Obsolete.',
+  strip_matching_host_port: 'The port is taken out of `Host` where it is the port of the Listener. Default false.',
+  suppress_envoy_headers: 'Services and clients do not see `x-envoy-…` headers. Default false.',
+  use_ambassador_namespace_for_service_resolution:
+    'Services without a namespace are in that of the gateway, not of the Mapping. Default false.',
+  use_proxy_proto: 'Obsolete.',
+  use_remote_address: 'The address of the connection, not what a client says, is the client’s. Default true.',
+  x_forwarded_proto_redirect: 'Obsolete.',
+  xff_num_trusted_hops: 'Number of trusted proxies.',
+};
