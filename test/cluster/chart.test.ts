@@ -78,6 +78,7 @@ const variants: readonly (readonly [string, readonly string[], readonly string[]
       'nodeSelector={"kubernetes.io/os":"linux"}',
       'tolerations=[{"operator":"Exists"}]',
       'extraArgs=["--strict"]',
+      'extraEnv=[{"name":"HTTPS_PROXY","value":"http://proxy:3128"}]',
     ],
     ['Deployment', 'ConfigMap', 'NetworkPolicy'],
   ],

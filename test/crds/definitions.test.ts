@@ -16,6 +16,7 @@ import {
 } from '../../src/crds/other-meanings.ts';
 import { rateLimitOptionsSchema } from '../../src/policies/rate-limit/options.ts';
 import type { FieldSchema } from '../../src/resources/ambassador/field-schema.ts';
+import { statusShapeOf } from '../../src/sync/status-shape.ts';
 import { walk, type SchemaNode } from './schema-nodes.ts';
 
 const update = process.env['UPDATE_GOLDENS'] === '1';
@@ -82,11 +83,31 @@ describe.each(kinds)('%s', (kind, definition) => {
     expect(Object.keys(status)).toEqual(expect.arrayContaining(own));
   });
 
+  it('has a status that sync recognises', () => {
+    const stored: unknown = JSON.parse(JSON.stringify(definition));
+    expect(statusShapeOf(stored, 'v3alpha1')).toBe('conditions');
+  });
+
   it('describes every field, in sentences', () => {
     const named = nodes.filter(({ path: at }) => at.startsWith('.spec.') && !/(\[\]|\.\*)$/.test(at));
     const silent = named.filter(({ schema }) => !/^[^\n]{8,}[.)]$/.test(schema.description ?? ''));
     expect(silent.map(({ path: at }) => at)).toEqual([]);
   });
+});
+
+it.each<[string, FieldSchema]>([
+  ['no type', {}],
+  ['a list without items', { type: 'array' }],
+  ['keeps members of no object', { type: 'string', 'x-kubernetes-preserve-unknown-fields': true }],
+  ['exclude each other', { type: 'object', properties: {}, additionalProperties: { type: 'string' } }],
+  [
+    'a rule on an untyped node',
+    { 'x-kubernetes-int-or-string': true, 'x-kubernetes-validations': [{ rule: '', message: '' }] },
+  ],
+  ['typed twice', { type: 'string', 'x-kubernetes-int-or-string': true }],
+  ['which it does not have', { type: 'object', properties: {}, required: ['a'] }],
+])('a schema with this is found not to be structural: %s', (problem, schema) => {
+  expect(structuralProblems({ path: '.spec.a', schema }).join()).toContain(problem);
 });
 
 it('has no words without a field', () => {

@@ -99,6 +99,7 @@ spec:
               key: {{ .key }}
         {{- end }}
         {{- end }}
+        {{- with .Values.extraEnv }}{{ toYaml . | nindent 8 }}{{ end }}
       {{- if $watches }}
       ports:
         - name: health
