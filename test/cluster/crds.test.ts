@@ -104,6 +104,10 @@ describe('what is wrong', () => {
       'Listener',
       { port: 80, protocolStack: ['TLS', 'HTTP', 'UDP'], securityModel: 'XFP', hostBinding: { namespace: {} } },
     ],
+    [
+      'Listener',
+      { port: 80, protocol: 'HTTP', protocolStack: [], securityModel: 'XFP', hostBinding: { namespace: {} } },
+    ],
     ['Module', { config: { lua_scripts: [], unknown: 5 } }],
   ])('is not: a %s with %j', (kind, spec) => expect(apply(kind, spec, '--dry-run=server').stderr).toBe(''));
 });

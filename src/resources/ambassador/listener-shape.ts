@@ -37,7 +37,8 @@ const stackSchema: FieldSchema = {
   ...layers.schema,
   'x-kubernetes-validations': [
     {
-      rule: "self.size() > 0 && (self[self.size() - 1] == 'TCP' || (self[self.size() - 1] == 'UDP' && 'HTTP' in self))",
+      // Of an empty list Ambassador thinks as of none.
+      rule: "self.size() == 0 || self[self.size() - 1] == 'TCP' || (self[self.size() - 1] == 'UDP' && 'HTTP' in self)",
       message: 'must end in TCP, or in UDP with HTTP before it',
     },
   ],
