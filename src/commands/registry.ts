@@ -9,6 +9,7 @@ import { initCommand } from './init.ts';
 import { publishCommand } from './publish.ts';
 import { routesCommand } from './routes.ts';
 import { serveCommand } from './serve.ts';
+import { syncCommand } from './sync.ts';
 import { testCommand } from './test.ts';
 
 export const COMMANDS: readonly Command[] = [
@@ -21,5 +22,6 @@ export const COMMANDS: readonly Command[] = [
   devCommand,
   serveCommand,
   publishCommand,
+  syncCommand,
   echoCommand,
 ];

@@ -53,6 +53,22 @@ export async function loadInput(
   };
 }
 
+/**
+ * The configuration alone, of whoever gets resources from elsewhere. null: there is none.
+ *
+ * @throws UserError when there is one and it cannot be read
+ */
+export async function readConfig(
+  option: string | undefined,
+  cwd: string,
+): Promise<{ readonly config: PortolanConfig | null; readonly findings: readonly Finding[] }> {
+  const findings: Finding[] = [];
+  const file = await findConfig(option, cwd);
+  const { config } = await loadConfig(file, cwd, (found) => void findings.push(found));
+  if (file !== null && config === null) throw new UserError(`${file} cannot be used: ${findings[0]?.message ?? ''}`);
+  return { config, findings };
+}
+
 /** A command in a pipe that failed leaves nothing behind, and no error. */
 const nothingRead = finding(
   'warning',

@@ -9,10 +9,15 @@ import { isDeeperThan, isRecord } from './record.ts';
 import { isOwnGroup } from './resource-kinds.ts';
 
 export type ObjectPlace = {
-  readonly document: ReadDocument;
+  readonly document: {
+    /** null: it has no lines. */
+    readonly lineOf: (path: FieldPath) => number | null;
+    readonly memberLines: ReadDocument['memberLines'];
+  };
   /** Where in the document the object is: `[]`, or `['items', 3]` in a list. */
   readonly path: FieldPath;
-  readonly file: string;
+  /** null: from no file. */
+  readonly file: string | null;
   readonly report: Report;
 };
 
@@ -22,6 +27,8 @@ export type ObjectPlace = {
  */
 const MAX_DEPTH = 64;
 const MAX_FOREIGN_DEPTH = 500;
+/** Stands for a file in findings about what has neither file nor name. */
+const NO_FILE = 'the cluster';
 const TOP_LEVEL = ['apiVersion', 'kind', 'metadata', 'spec', 'status'];
 
 /** null, and a finding, when the data is no Kubernetes object. */
@@ -30,7 +37,7 @@ export function toObject(value: unknown, place: ObjectPlace): KubernetesObject |
   const line = document.lineOf(path);
   if (!isRecord(value)) {
     const found = Array.isArray(value) ? 'a list' : 'a single value';
-    rejectDocument(report, fileSource(file, line), {
+    rejectDocument(report, fileSource(file ?? NO_FILE, line), {
       message: `A Kubernetes object is a mapping with \`apiVersion\`, \`kind\` and \`metadata\`, but this document is ${found}.`,
       hint: 'Remove the document, or indent it under the fields it belongs to.',
     });
@@ -42,14 +49,14 @@ export function toObject(value: unknown, place: ObjectPlace): KubernetesObject |
   const source: SourceRef = {
     kind: nonEmpty(kind) ?? 'File',
     namespace: nonEmpty(metadata['namespace']) ?? 'default',
-    name: name ?? file,
+    name: name ?? file ?? NO_FILE,
     file,
     line,
   };
   const mistake = objectMistake(value, name);
   if (mistake !== null || typeof apiVersion !== 'string' || typeof kind !== 'string') {
     // Without a name nobody can say which resource is missing now.
-    rejectDocument(report, name === null ? fileSource(file, line) : source, mistake ?? missingHead);
+    rejectDocument(report, name === null ? fileSource(file ?? NO_FILE, line) : source, mistake ?? missingHead);
     return null;
   }
   const own = isOwnGroup(apiVersion);

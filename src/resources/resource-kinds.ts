@@ -50,7 +50,8 @@ const edgeStackKinds = [
 
 const ambassadorKinds: readonly string[] = [...carriedKinds, ...unenforcedKinds];
 
-const kindsByGroup: ReadonlyMap<string, readonly string[]> = new Map([
+/** Kinds that are read, by API group. */
+export const kindsByGroup: ReadonlyMap<string, readonly string[]> = new Map([
   ['getambassador.io', ambassadorKinds],
   ['x.getambassador.io', [...previewNames.keys(), ...ambassadorKinds]],
   ['gateway.getambassador.io', edgeStackKinds],
