@@ -65,8 +65,6 @@ const variants: readonly (readonly [string, readonly string[], readonly string[]
       'target=dir:/state',
       'stateVolume={"persistentVolumeClaim":{"claimName":"state"}}',
       'config=export default { routes: [] };\n// "{{ text }}"\n',
-      'cluster=east',
-      'publisher=true',
       'allowMassDelete=true',
       'replicas=1',
       'signingKeySecret.name=key',

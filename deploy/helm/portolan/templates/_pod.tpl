@@ -57,13 +57,6 @@ spec:
         - --config
         - /etc/portolan/routes.config.ts
         {{- end }}
-        {{- with .Values.cluster }}
-        - --cluster
-        - {{ . | quote }}
-        {{- end }}
-        {{- if .Values.publisher }}
-        - --publisher
-        {{- end }}
         {{- if .Values.allowMassDelete }}
         - --allow-mass-delete
         {{- end }}
