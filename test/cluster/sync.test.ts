@@ -64,8 +64,14 @@ function startSync(): SyncProcess {
   const child = spawn(
     process.execPath,
     [
-      ...['--conditions=portolan-source', path.join(ROOT, 'src', 'cli.ts'), 'sync', '--watch', '--to', 'dir:state'],
-      ...['--config', 'portolan.config.mjs', '--lease-namespace', 'gateway', '--lease-name', 'routes-portolan'],
+      '--conditions=portolan-source',
+      path.join(ROOT, 'src', 'cli.ts'),
+      'sync',
+      '--watch',
+      '--to=dir:state',
+      '--config=portolan.config.mjs',
+      '--lease-namespace=gateway',
+      '--lease-name=routes-portolan',
     ],
     {
       cwd: gateway.base,
@@ -225,8 +231,15 @@ describe('sync', () => {
     const child = spawn(
       process.execPath,
       [
-        ...['--conditions=portolan-source', path.join(ROOT, 'src', 'cli.ts'), 'sync', '-f', '-', '--once', '--json'],
-        ...['--to', 'dir:state', '--config', path.join(gateway.base, 'portolan.config.mjs')],
+        '--conditions=portolan-source',
+        path.join(ROOT, 'src', 'cli.ts'),
+        'sync',
+        '--once',
+        '--json',
+        '-f',
+        '-',
+        '--to=dir:state',
+        `--config=${path.join(gateway.base, 'portolan.config.mjs')}`,
       ],
       { cwd: folder, env: { ...process.env, KUBECONFIG: '/nonexistent' }, stdio: ['pipe', 'pipe', 'inherit'] },
     );

@@ -4,38 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { Clock } from '../../src/sync/clock.ts';
 import { ApiError, ApiUnreachable, type KubernetesApi } from '../../src/sync/kubernetes-api.ts';
 import { LEASE_SECONDS, LeaderElection } from '../../src/sync/lease.ts';
-
-/** Time passes only in `advance`. */
-class VirtualTime {
-  nowMs = 1_700_000_000_000;
-  readonly #sleepers: { readonly atMs: number; readonly wake: () => void }[] = [];
-
-  /** @param skewMs this machine's clock is off by so much */
-  clock(skewMs: number, random: () => number): Clock {
-    return {
-      nowMs: () => this.nowMs + skewMs,
-      random,
-      sleep: (ms, signal) =>
-        new Promise((resolve) => {
-          this.#sleepers.push({ atMs: this.nowMs + ms, wake: resolve });
-          signal?.addEventListener('abort', () => resolve(), { once: true });
-        }),
-    };
-  }
-
-  async advance(ms: number): Promise<void> {
-    this.nowMs += ms;
-    for (const sleeper of this.#sleepers.filter(({ atMs }) => atMs <= this.nowMs)) {
-      this.#sleepers.splice(this.#sleepers.indexOf(sleeper), 1);
-      sleeper.wake();
-    }
-    await settle();
-  }
-}
-
-async function settle(): Promise<void> {
-  for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
-}
+import { settle, VirtualTime } from './virtual-time.ts';
 
 type Lease = { metadata: { resourceVersion: string }; spec: { holderIdentity: string; leaseTransitions: number } };
 
