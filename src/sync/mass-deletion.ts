@@ -2,6 +2,8 @@
 import { plural } from '../diagnostics/render.ts';
 import type { AcceptedResources } from '../program/accepted.ts';
 
+/** Losses within it add up: thousands of objects are not deleted in one moment, and passes go on meanwhile. */
+const WINDOW_MS = 60_000;
 /** Both must be exceeded. */
 const MAX_COUNT = 20;
 const MAX_SHARE = 0.3;
@@ -20,4 +22,18 @@ export function massDeletion(before: AcceptedResources, after: AcceptedResources
     `${plural(gone.length, 'resource')} of ${all.length} would be gone (${share} %: ${gone.slice(0, 3).join(', ')}, …); ` +
     `--allow-mass-delete publishes that all the same`
   );
+}
+
+export class DeletionGuard {
+  /** What was live before each pass that lost something, and when that was. */
+  #losses: { readonly atMs: number; readonly before: AcceptedResources }[] = [];
+
+  /** As massDeletion(), but from what was live at the start of the window. */
+  objection(before: AcceptedResources, after: AcceptedResources, nowMs: number): string | null {
+    this.#losses = this.#losses.filter(({ atMs }) => nowMs - atMs < WINDOW_MS);
+    const problem = massDeletion(this.#losses[0]?.before ?? before, after);
+    const isLoss = Object.keys(before).some((key) => !Object.hasOwn(after, key));
+    if (problem === null && isLoss) this.#losses.push({ atMs: nowMs, before });
+    return problem;
+  }
 }

@@ -14,7 +14,7 @@ import type { PokeResult } from '../stores/admin-socket.ts';
 import { isRecord } from '../resources/record.ts';
 import type { ClusterSnapshot, OwnObject } from './cluster-snapshot.ts';
 import { conditionsOf, type Publication, type WantedCondition } from './conditions.ts';
-import { massDeletion } from './mass-deletion.ts';
+import { DeletionGuard } from './mass-deletion.ts';
 import type { ResourceEvents } from './resource-events.ts';
 import type { StatusShape } from './status-shape.ts';
 import type { StatusTarget, StatusWriter } from './status-writer.ts';
@@ -52,6 +52,7 @@ type Published = Pick<SyncPass, 'withheld' | 'report' | 'poke'>;
 
 export class SyncRun {
   readonly #options: SyncRunOptions;
+  readonly #guard = new DeletionGuard();
   #isRecalled = false;
 
   constructor(options: SyncRunOptions) {
@@ -78,7 +79,9 @@ export class SyncRun {
     };
     const before = publisher.accepted;
     const result = publisher.build(input);
-    const loss = this.#options.allowMassDelete ? null : massDeletion(before, result.accepted);
+    const loss = this.#options.allowMassDelete
+      ? null
+      : this.#guard.objection(before, result.accepted, performance.now());
     const published: Published =
       loss === null ? await this.#publish(result) : { withheld: loss, report: null, poke: null };
     const { withheld } = published;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { AcceptedResources } from '../../src/program/accepted.ts';
-import { massDeletion } from '../../src/sync/mass-deletion.ts';
+import { DeletionGuard, massDeletion } from '../../src/sync/mass-deletion.ts';
 
 function resources(count: number, from = 0): AcceptedResources {
   const metadata = {
@@ -37,5 +37,25 @@ describe('massDeletion', () => {
   it('counts what is gone, not the difference in numbers', () => {
     expect(massDeletion(resources(100), resources(100, 50))).toContain('50 resources of 100');
     expect(massDeletion(resources(100), resources(200))).toBeNull();
+  });
+});
+
+describe('DeletionGuard', () => {
+  it('adds up what passes lose within a minute', () => {
+    const guard = new DeletionGuard();
+    expect(guard.objection(resources(1000), resources(850), 0)).toBeNull();
+    expect(guard.objection(resources(850), resources(720), 10_000)).toBeNull();
+    expect(guard.objection(resources(720), resources(650), 20_000)).toContain('350 resources of 1000');
+    // What is withheld stays live, and does not become the measure.
+    expect(guard.objection(resources(720), resources(650), 30_000)).toContain('350 resources of 1000');
+    expect(guard.objection(resources(720), resources(715), 30_000)).toBeNull();
+    expect(guard.objection(resources(715), resources(600), 95_000)).toBeNull();
+  });
+
+  it('does not mind changes that lose nothing', () => {
+    const guard = new DeletionGuard();
+    for (let count = 10; count < 200; count += 10)
+      expect(guard.objection(resources(count), resources(count + 10), count * 10)).toBeNull();
+    expect(guard.objection(resources(200), resources(150), 5_000)).toBeNull();
   });
 });
