@@ -1,6 +1,7 @@
 /** The Worker: puts the platform's bindings behind the gateway's ports. */
 import { WorkerEntrypoint } from 'cloudflare:workers';
 import { createGateway, type Gateway } from './gateway/app.ts';
+import { policyPorts } from './gateway/platform-ports.ts';
 import type { Log } from './gateway/problem.ts';
 import { SnapshotCache, type SnapshotStatus } from './gateway/snapshot-cache.ts';
 import { createTransport, parsePlatform, type Platform } from './gateway/transport.ts';
@@ -22,6 +23,8 @@ type Env = {
   readonly PLATFORM?: string;
   /** How often the pointer is looked at, in milliseconds. Default 30000. */
   readonly REFRESH_MS?: string;
+  /** API keys and users, see docs/policies/api-key.md. Without it those policies refuse. */
+  readonly KEYS?: KVNamespace;
   /** Public Ed25519 JWK, or an array of them; then only signed programs are served. */
   readonly VERIFY_KEY?: string;
   /** Self-hosting: JSON list of upstream ids that have no binding on purpose. Their routes refuse. Default none. */
@@ -58,7 +61,14 @@ function start(env: Env): Process {
     log,
   });
   const transport = createTransport(platform);
-  const gateway = createGateway({ programs, rateLimiter: rateLimiterOf(env), log, transport, backends });
+  const gateway = createGateway({
+    programs,
+    rateLimiter: rateLimiterOf(env),
+    log,
+    transport,
+    backends,
+    ...policyPorts(platform, env),
+  });
   return { platform, programs, gateway };
 }
 

@@ -3,11 +3,12 @@ import { finding, type Report, type Severity, type SourceRef } from '../diagnost
 import type { FieldPosition, Provenance, RegexModel } from '../model/route-model.ts';
 import type { CompiledSource } from '../program/route-program.ts';
 import { compileRegex, type RegexResult } from './regex.ts';
-import type { UpstreamResolver } from './upstreams.ts';
+import type { UpstreamOptions, UpstreamResolver } from './upstreams.ts';
 
 export type CompileContext = {
   readonly resolver: UpstreamResolver;
   readonly regex: (model: RegexModel, full: boolean) => RegexResult;
+  readonly target: UpstreamOptions['target'];
 };
 
 /** One route being compiled. */

@@ -59,7 +59,8 @@ function compileRoutes(model: RouteModel, options: CompileOptions, cache: Compil
   const environment = JSON.stringify([model.clusters, target, unresolved]);
   if (cache.context === null || cache.environment !== environment) {
     cache.environment = environment;
-    cache.context = { resolver: createUpstreamResolver(model.clusters, options), regex: createRegexCompiler() };
+    const resolver = createUpstreamResolver(model.clusters, options);
+    cache.context = { resolver, regex: createRegexCompiler(), target };
     cache.routes = new Map();
   }
   const { context, routes: known } = cache;

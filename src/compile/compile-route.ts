@@ -42,7 +42,8 @@ function compileBody(
   route: RouteModelRoute,
   context: RouteContext,
 ): { readonly body: RouteBody; readonly upstreams: readonly CompiledUpstream[] } {
-  const policies = lowerPolicies(route, context);
+  const lowered = lowerPolicies(route, context);
+  const policies = lowered?.policies ?? null;
   const { action, upstreams } = compileAction(route.action, context);
   const { requestMs, idleMs, attemptMs } = route.timeouts;
   const body: RouteBody = {
@@ -59,7 +60,7 @@ function compileBody(
     ...(route.insecure === 'serve' ? { insecure: 'serve' } : {}),
     ...(route.staleSince === null ? {} : { staleSince: route.staleSince }),
   };
-  return { body, upstreams: policies === null ? [] : upstreams };
+  return { body, upstreams: lowered === null ? [] : [...upstreams, ...lowered.upstreams] };
 }
 
 /** A match with another hostname belongs to another table; a broken one refuses without touching its siblings. */

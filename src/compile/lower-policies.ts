@@ -1,14 +1,23 @@
 /** Policies of a route: authored options → compiled JSON, in chain order. */
 import { nearest } from '../diagnostics/nearest.ts';
+import type { LowerContext, LowerProblem } from '../policies/contract.ts';
 import { POLICY_LOWERINGS, policyLowering } from '../policies/lowerings.ts';
 import { policyOrder } from '../policies/order.ts';
-import type { RouteModelRoute } from '../model/route-model.ts';
-import type { CompiledPolicy } from '../program/route-program.ts';
+import type { Provenance, RouteModelRoute } from '../model/route-model.ts';
+import type { CompiledPolicy, CompiledUpstream } from '../program/route-program.ts';
 import { compiledSource, reportAt, type RouteContext } from './compile-context.ts';
+import { isProblem } from './upstreams.ts';
+
+export type LoweredPolicies = {
+  readonly policies: readonly CompiledPolicy[];
+  /** What the policies themselves will ask. */
+  readonly upstreams: readonly CompiledUpstream[];
+};
 
 /** null: a policy cannot be applied, so the route must refuse. Reported. */
-export function lowerPolicies(route: RouteModelRoute, context: RouteContext): readonly CompiledPolicy[] | null {
+export function lowerPolicies(route: RouteModelRoute, context: RouteContext): LoweredPolicies | null {
   const compiled: CompiledPolicy[] = [];
+  const upstreams: CompiledUpstream[] = [];
   let complete = true;
   for (const use of route.policies) {
     const lowering = policyLowering(use.policy);
@@ -17,12 +26,50 @@ export function lowerPolicies(route: RouteModelRoute, context: RouteContext): re
       complete = false;
       continue;
     }
-    const config = lowering.lower(use.options, { routeId: route.id, source: use.source, report: context.report });
+    const config = lowering.lower(use.options, lowerContext(route, use.source, context, upstreams));
     if (config === null) complete = false;
     else compiled.push({ name: use.policy, config, source: compiledSource(use.source) });
   }
   // Stable: two uses of one policy keep the order they were written in.
-  return complete ? compiled.toSorted((a, b) => position(a.name) - position(b.name)) : null;
+  const policies = compiled.toSorted((a, b) => position(a.name) - position(b.name));
+  return complete ? { policies, upstreams } : null;
+}
+
+function lowerContext(
+  { id }: RouteModelRoute,
+  source: Provenance,
+  { report, target, resolver, regex }: RouteContext,
+  upstreams: CompiledUpstream[],
+): LowerContext {
+  return {
+    routeId: id,
+    source,
+    report,
+    target,
+    upstream: (service) => {
+      const resolved = resolver(service);
+      if (isProblem(resolved)) return resolved;
+      if (resolved.ingress !== null) return behindIngress(service.text);
+      const { upstream } = resolved;
+      upstreams.push(upstream);
+      return { upstream: upstream.id, origin: upstream.origin, via: upstream.via };
+    },
+    regex: (model, full) => {
+      const result = regex(model, full);
+      if ('regex' in result) return result.regex;
+      const message = `The regular expression \`${model.pattern}\` cannot be used: ${result.error}.`;
+      return { code: 'regex-invalid', message, hint: 'Write it in RE2 syntax.' };
+    },
+  };
+}
+
+/** An ingress finds services by the routes of clients; a question of the gateway's own is on none of them. */
+function behindIngress(service: string): LowerProblem {
+  return {
+    code: 'upstream-unresolved',
+    message: `The service ${service} is reachable only through the ingress of its cluster, which policies cannot ask.`,
+    hint: 'Add it to the `services` of a cluster in routes.config.ts, or give the cluster a template.',
+  };
 }
 
 function position(name: string): number {

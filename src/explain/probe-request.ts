@@ -95,6 +95,7 @@ export function receiveProbe(request: ProbeRequest, settings: Pick<GatewaySettin
     transport: {
       scheme: scheme ?? 'http',
       peerIp: trustedHops > 0 ? LOOPBACK : clientIp,
+      place: null,
       extraTrustedHops: 0,
       peerIsInForwardedFor: false,
       keepsPlatformHeaders: false,

@@ -1,11 +1,12 @@
 /** The request path, from the runtime's request to the answer. docs/request-path.md tells the steps in prose. */
 import { GatewayError } from '../diagnostics/errors.ts';
-import type { PolicyRuntime, RequestFacts } from '../policies/contract.ts';
-import { createRouteLoader, policyRuntime, type RouteLoader } from './chain.ts';
+import type { PolicyPorts, RequestFacts } from '../policies/contract.ts';
+import { createRouteLoader, type RouteLoader } from './chain.ts';
 import type { TransportFacts } from './client-address.ts';
 import type { Exchange, MatchedExchange } from './exchange.ts';
 import { finishResponse } from './finish-response.ts';
 import { createPolicyApp, type PolicyApp } from './policy-app.ts';
+import { createPolicyRuntime } from './policy-runtime.ts';
 import { logProblem, problemResponse, toGatewayError } from './problem.ts';
 import type { ProgramView } from './program-view.ts';
 import { readRequest } from './read-request.ts';
@@ -24,12 +25,14 @@ export interface ProgramSource {
 }
 
 /** What the process gives the gateway: every side effect arrives here. */
-export type GatewayBindings = Omit<PolicyRuntime, 'failOpen'> & {
+export type GatewayBindings = PolicyPorts & {
   readonly programs: ProgramSource;
   readonly backends: Backends;
   readonly transport: (request: Request) => TransportFacts;
   /** In [0, 1); default Math.random. */
   readonly random?: () => number;
+  /** Milliseconds since 1970; default Date.now. */
+  readonly now?: () => number;
 };
 
 export interface Gateway {
@@ -54,7 +57,7 @@ export function createGateway(bindings: GatewayBindings): Gateway {
     loaderOf: (view) => {
       let loader = loaders.get(view);
       if (loader === undefined) {
-        loader = createRouteLoader(policyRuntime(bindings, view.settings));
+        loader = createRouteLoader(createPolicyRuntime(bindings, view.settings));
         loaders.set(view, loader);
       }
       return loader;
@@ -106,11 +109,12 @@ async function answer(exchange: Exchange, state: GatewayState): Promise<Response
 
   const loaded = state.loaderOf(view).load(verdict.route);
   const template = { facts, protocol: transport.protocol, startTime: new Date(), response: null };
-  const matched: MatchedExchange = { view, loaded, template, backendHeaders: null, outgoing: null };
+  const matched: MatchedExchange = { view, loaded, template, backendHeaders: null, outgoing: null, body: null };
   exchange.matched = matched;
   const { policies } = loaded;
   if (policies === null) return act(exchange, matched, state);
-  return state.policies.run(raw, { policies, matched, answer: () => act(exchange, matched, state) });
+  const { waitUntil } = exchange;
+  return state.policies.run(raw, { policies, matched, waitUntil, answer: () => act(exchange, matched, state) });
 }
 
 async function act({ raw, waitUntil }: Exchange, matched: MatchedExchange, state: GatewayState): Promise<Response> {
@@ -121,7 +125,9 @@ async function act({ raw, waitUntil }: Exchange, matched: MatchedExchange, state
     const { settings } = view;
     const { backends } = state.bindings;
     const draw = state.random();
-    const sent = await forwardRequest({ raw, route, forward, context: template, settings, backends, draw, waitUntil });
+    const body = matched.body?.rest() ?? null;
+    const request = { raw, route, forward, context: template, settings, backends, draw, waitUntil, body };
+    const sent = await forwardRequest(request);
     matched.backendHeaders = sent.backend.responseHeaders;
     return sent.response;
   }

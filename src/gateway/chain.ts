@@ -5,7 +5,6 @@
 import type { MiddlewareHandler } from 'hono';
 import { every } from 'hono/combine';
 import { GatewayError } from '../diagnostics/errors.ts';
-import type { GatewaySettings } from '../model/route-model.ts';
 import type { GatewayEnv, PolicyRuntime } from '../policies/contract.ts';
 import { policyHandler } from '../policies/handlers.ts';
 import type { CompiledPolicy, CompiledRoute } from '../program/route-program.ts';
@@ -70,12 +69,4 @@ function createPolicy(
   return () => {
     throw new GatewayError(503, 'policy-not-enforced', 'A policy of this route cannot be enforced by this gateway.');
   };
-}
-
-/** Policy runtime for a program with these settings. */
-export function policyRuntime(
-  base: Omit<PolicyRuntime, 'failOpen'>,
-  settings: Pick<GatewaySettings, 'failOpen'>,
-): PolicyRuntime {
-  return { ...base, failOpen: settings.failOpen };
 }

@@ -6,6 +6,7 @@
  * with N it is the N-th entry from the right of the received `x-forwarded-for`. Entries further left
  * were written by the client itself and are not passed on.
  */
+import type { PlaceFacts } from '../policies/contract.ts';
 import { canonicalPeer } from './ip-address.ts';
 
 /** What the listener knows about a connection. Nothing in here comes from a request header that a client may write. */
@@ -21,6 +22,8 @@ export type TransportFacts = {
   readonly keepsPlatformHeaders: boolean;
   /** For `%PROTOCOL%`. */
   readonly protocol: string;
+  /** null: no platform says where the client is. */
+  readonly place: PlaceFacts | null;
 };
 
 export type ClientFacts = {

@@ -3,6 +3,7 @@ import type { RequestFacts } from '../policies/contract.ts';
 import type { OutgoingHeaderLog } from '../policies/outgoing-headers.ts';
 import type { LoadedRoute } from './chain.ts';
 import type { ProgramView } from './program-view.ts';
+import type { PeekedBody } from './request-body.ts';
 import type { WaitUntil } from './upstream/pipe.ts';
 import type { HeaderChange } from './upstream/header-mutations.ts';
 import type { TemplateContext } from './upstream/header-template.ts';
@@ -24,4 +25,6 @@ export type MatchedExchange = {
   backendHeaders: HeaderChange | null;
   /** What policies want on the answer; null: the route has none. */
   outgoing: OutgoingHeaderLog | null;
+  /** The request's body as policies see it; null: the route has none. */
+  body: PeekedBody | null;
 };

@@ -8,11 +8,14 @@ import type { Context, MiddlewareHandler } from 'hono';
 import type { GatewayEnv } from '../policies/contract.ts';
 import { createOutgoing } from '../policies/outgoing-headers.ts';
 import type { MatchedExchange } from './exchange.ts';
+import { createRequestBody } from './request-body.ts';
+import type { WaitUntil } from './upstream/pipe.ts';
 
 /** What the catch-all needs of one request. Hono's `env` carries it; policies are typed not to see it. */
 type PolicyRun = {
   readonly policies: MiddlewareHandler<GatewayEnv>;
   readonly matched: MatchedExchange;
+  readonly waitUntil: WaitUntil;
   /** Makes the answer when every policy has let the request pass. */
   readonly answer: () => Promise<Response>;
 };
@@ -42,13 +45,20 @@ export function createPolicyApp(): PolicyApp {
   };
 }
 
-async function runPolicies(c: Context<GatewayEnv>, { policies, matched, answer }: PolicyRun): Promise<Response> {
+async function runPolicies(
+  c: Context<GatewayEnv>,
+  { policies, matched, waitUntil, answer }: PolicyRun,
+): Promise<Response> {
   const outgoing = createOutgoing();
   matched.outgoing = outgoing;
+  matched.body = createRequestBody(c.req.raw);
   c.set('facts', matched.template.facts);
   c.set('route', matched.loaded.route);
   c.set('configVersion', matched.view.version);
   c.set('outgoing', outgoing);
+  c.set('consumer', null);
+  c.set('body', matched.body);
+  c.set('waitUntil', waitUntil);
   const early = await policies(c, async () => {
     c.res = await answer();
   });

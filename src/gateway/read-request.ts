@@ -24,5 +24,7 @@ export function readRequest(
   if (target.rawPath === '*') return null;
   const { scheme, clientIp } = client;
   const path = canonicalizePath(target.rawPath, settings.paths);
-  return Object.freeze({ requestId, method, scheme, hostname, authority, path, query, clientIp, headers });
+  const { peerIp, place } = transport;
+  const line = { requestId, method, scheme, hostname, authority, path, query };
+  return Object.freeze({ ...line, clientIp, peerIp, place, headers });
 }

@@ -38,6 +38,12 @@ function fromCloudflare(request: Request): TransportFacts {
     peerIsInForwardedFor: true,
     keepsPlatformHeaders: true,
     protocol: cfText(request, 'httpProtocol') ?? 'HTTP/1.1',
+    place: {
+      country: cfText(request, 'country'),
+      continent: cfText(request, 'continent'),
+      region: cfText(request, 'regionCode'),
+      asn: cfNumber(request, 'asn'),
+    },
   };
 }
 
@@ -64,13 +70,21 @@ function facts(request: Request, peerIp: string): TransportFacts {
     peerIsInForwardedFor: false,
     keepsPlatformHeaders: false,
     protocol: 'HTTP/1.1',
+    place: null,
   };
 }
 
-/** Workers put facts about the connection into `request.cf`; the standard Request has no such property. */
-function cfText(request: Request & { readonly cf?: unknown }, name: string): string | null {
-  const { cf } = request;
-  if (typeof cf !== 'object' || cf === null || !(name in cf)) return null;
-  const value: unknown = Reflect.get(cf, name);
+function cfText(request: Request, name: string): string | null {
+  const value = cfValue(request, name);
   return typeof value === 'string' ? value : null;
+}
+
+function cfNumber(request: Request, name: string): number | null {
+  const value = cfValue(request, name);
+  return typeof value === 'number' ? value : null;
+}
+
+/** Workers put facts about the connection into `request.cf`; the standard Request has no such property. */
+function cfValue({ cf }: Request & { readonly cf?: unknown }, name: string): unknown {
+  return typeof cf === 'object' && cf !== null && name in cf ? Reflect.get(cf, name) : undefined;
 }

@@ -8,8 +8,8 @@
  */
 import type { Context, MiddlewareHandler } from 'hono';
 import type { Report } from '../diagnostics/finding.ts';
-import type { Json, Provenance } from '../model/route-model.ts';
-import type { CompiledRoute } from '../program/route-program.ts';
+import type { Json, Provenance, RegexModel, ServiceRef } from '../model/route-model.ts';
+import type { CompiledRegex, CompiledRoute, UpstreamTransport } from '../program/route-program.ts';
 
 /** Facts about a request, computed once and frozen. Policies decide on these, never on `c.req`. */
 export type RequestFacts = {
@@ -27,9 +27,51 @@ export type RequestFacts = {
   readonly query: string | null;
   /** Client address by the one rule of gateway/client-address.ts; IPv6 in canonical text form. */
   readonly clientIp: string;
-  /** Request headers after sanitising; read only. */
+  /** The TCP peer, whatever forwarding headers say; IPv6 in canonical text form. */
+  readonly peerIp: string;
+  /** Where the platform places the client; null where no platform says it (self-hosting). */
+  readonly place: PlaceFacts | null;
+  /**
+   * Request headers after sanitising. Authentication alone changes them (it removes credentials and
+   * adds what it found out); whoever runs later sees, and the upstream gets, the result.
+   */
   readonly headers: Headers;
 };
+
+/** Facts of the platform about the client address; null where it does not know. */
+export type PlaceFacts = {
+  /** ISO 3166-1 alpha-2, upper case; also `T1` for Tor. */
+  readonly country: string | null;
+  /** Two letters: AF AN AS EU NA OC SA. */
+  readonly continent: string | null;
+  /** ISO 3166-2 without the country, for example `BY`. */
+  readonly region: string | null;
+  /** Autonomous system number. */
+  readonly asn: number | null;
+};
+
+/**
+ * Who is calling, as authentication found it. Authorisation, rate limits, header templates and the log
+ * read this and nothing else about identity.
+ */
+export type Consumer = {
+  /** Unique within its kind: `sub` of a token (with its issuer in `issuer`), consumer of a key, user name. `anonymous` when nothing was shown. */
+  readonly id: string;
+  readonly kind: 'anonymous' | 'jwt' | 'api-key' | 'basic' | 'external' | 'oidc';
+  /** `iss` of a token; null for other kinds. */
+  readonly issuer: string | null;
+  /** Names an entry of the configured plans; null: none. */
+  readonly plan: string | null;
+  readonly scopes: readonly string[];
+  /** Verified claims of a token, metadata of a key. */
+  readonly claims: { readonly [name: string]: Json };
+};
+
+/** The body of the request, of which a policy may look at the start without taking it from the upstream. */
+export interface RequestBody {
+  /** The first bytes, at most `maxBytes`; `isWhole` when there are no more. Resolves with nothing for no body. */
+  peek(maxBytes: number): Promise<{ readonly bytes: Uint8Array; readonly isWhole: boolean }>;
+}
 
 export type GatewayVariables = {
   facts: RequestFacts;
@@ -37,6 +79,11 @@ export type GatewayVariables = {
   configVersion: string;
   /** One per request, made by policies/outgoing-headers.ts before the chain starts. */
   outgoing: OutgoingHeaders;
+  /** Set by authentication; null: no policy asked who is calling. */
+  consumer: Consumer | null;
+  body: RequestBody;
+  /** Keeps work alive after the answer: refreshing a key set ahead of need, for example. */
+  waitUntil: (work: Promise<unknown>) => void;
 };
 
 /**
@@ -66,6 +113,21 @@ export type LowerContext = {
   readonly routeId: string;
   readonly source: Provenance;
   readonly report: Report;
+  readonly target: 'self-hosted' | 'cloudflare';
+  /** A service that the policy itself will ask. It becomes one of the program's upstreams. */
+  readonly upstream: (service: ServiceRef) => PolicyTarget | LowerProblem;
+  /** `full`: must match the whole text; else it is searched for. */
+  readonly regex: (model: RegexModel, full: boolean) => CompiledRegex | LowerProblem;
+};
+
+/** Parts of a finding; `code` tells it from a result. */
+export type LowerProblem = { readonly code: string; readonly message: string; readonly hint: string | null };
+
+/** Where a policy sends requests of its own; see CompiledBackend for the members. */
+export type PolicyTarget = {
+  readonly upstream: string;
+  readonly origin: string;
+  readonly via: UpstreamTransport;
 };
 
 export type PolicyExplanation = {
@@ -87,14 +149,40 @@ export interface PolicyLowering {
   explain(config: Json, facts: RequestFacts): PolicyExplanation;
 }
 
-/** Ports that policies may use at request time; worker.ts supplies them. */
-export type PolicyRuntime = {
+/** Ports that the process gives to policies; worker.ts supplies them. */
+export type PolicyPorts = {
   readonly rateLimiter: RateLimiter;
-  /** `never`: a limiter that cannot be asked refuses the request with 503 instead of letting it pass. */
-  readonly failOpen: 'as-upstream' | 'never';
   /** One structured line: `event` is kebab-case and stable, `fields` hold no secret. Never throws. */
   readonly log: (event: string, fields: Readonly<Record<string, Json>>) => void;
+  /** Plain fetch of a public https address: only for addresses that nobody wrote into the configuration. null: not in this process. */
+  readonly askPublic: ((url: string, init: RequestInit) => Promise<Response>) | null;
+  /** The namespace of API keys and users; null value: there is no such key. Throws when it cannot be asked. */
+  readonly keys: { get(name: string): Promise<string | null> };
+  /** A secret by the name of its variable; null: not set. */
+  readonly secret: (name: string) => string | null;
+  /** Shared by the isolates of one place (Cache API); a cache, so anything may be missing. Never rejects. */
+  readonly shared: SharedTexts | null;
 };
+
+/** What policies may use at request time; gateway/policy-runtime.ts makes it. */
+export type PolicyRuntime = PolicyPorts & {
+  /** `never`: a limiter that cannot be asked refuses the request with 503 instead of letting it pass. */
+  readonly failOpen: 'as-upstream' | 'never';
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /**
+   * Asks a target. `path` begins with `/` and may hold a query; redirects are not followed. Throws when
+   * the process has no way to it or it cannot be reached.
+   */
+  readonly ask: (target: PolicyTarget, path: string, init: RequestInit) => Promise<Response>;
+  /** For a match (`full`) or a search, as the regex was compiled. */
+  readonly regex: (regex: CompiledRegex, text: string) => boolean;
+};
+
+export interface SharedTexts {
+  get(name: string): Promise<string | null>;
+  put(name: string, text: string, seconds: number): Promise<void>;
+}
 
 /**
  * Request-time half of a policy. `create` runs once per loaded route, not per request; it throws when

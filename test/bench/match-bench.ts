@@ -124,6 +124,8 @@ function factsOf(index: number, perHostname: number, misses: boolean): RequestFa
     path: Buffer.from(path).toString(),
     query: null,
     clientIp: '127.0.0.1',
+    peerIp: '127.0.0.1',
+    place: null,
     headers: HEADERS,
   };
 }

@@ -70,6 +70,10 @@ async function serve(program: RouteProgram, probe: ProbeRequest, draw: number): 
     },
     rateLimiter: { take: () => Promise.reject(new Error('no limiter')) },
     log: () => undefined,
+    askPublic: null,
+    keys: { get: () => Promise.resolve(null) },
+    secret: () => null,
+    shared: null,
     transport: () => transport,
     random: () => draw,
   });

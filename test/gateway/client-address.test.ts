@@ -9,6 +9,7 @@ const transport: TransportFacts = {
   peerIsInForwardedFor: false,
   keepsPlatformHeaders: false,
   protocol: 'HTTP/1.1',
+  place: null,
 };
 const client = (headers: Record<string, string>, hops: number, change: Partial<TransportFacts> = {}): unknown =>
   resolveClient(new Headers(headers), { ...transport, ...change }, hops);

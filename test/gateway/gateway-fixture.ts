@@ -70,6 +70,7 @@ export function gatewayFixture(options: FixtureOptions): Fixture {
     peerIsInForwardedFor: false,
     keepsPlatformHeaders: false,
     protocol: 'HTTP/1.1',
+    place: null,
     ...options.transport,
   };
   const gateway = createGateway({
@@ -90,6 +91,10 @@ export function gatewayFixture(options: FixtureOptions): Fixture {
     },
     rateLimiter: options.limiter ?? { take: () => Promise.reject(new Error('no limiter')) },
     log: (event, fields) => logged.push({ event, fields }),
+    askPublic: null,
+    keys: { get: () => Promise.resolve(null) },
+    secret: () => null,
+    shared: null,
     transport: () => transport,
     ...options.bindings,
   });

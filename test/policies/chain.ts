@@ -7,6 +7,8 @@ import { GatewayError } from '../../src/diagnostics/errors.ts';
 import type { Json } from '../../src/model/route-model.ts';
 import type { GatewayEnv, PolicyRuntime, RateLimiter, RequestFacts } from '../../src/policies/contract.ts';
 import { policyHandler } from '../../src/policies/handlers.ts';
+import { regexMatches } from '../../src/gateway/regex.ts';
+import { createRequestBody } from '../../src/gateway/request-body.ts';
 import { OutgoingHeaderLog } from '../../src/policies/outgoing-headers.ts';
 
 export type ChainOptions = {
@@ -31,6 +33,8 @@ export function factsOf(
     path: '/backend/hello',
     query: null,
     clientIp: '203.0.113.7',
+    peerIp: '203.0.113.7',
+    place: null,
     ...request,
     headers: new Headers(request.headers),
   };
@@ -38,7 +42,19 @@ export function factsOf(
 
 /** Ports that policies get; a limiter that was not given cannot be asked. */
 export function runtimeOf(ports: Partial<PolicyRuntime>): PolicyRuntime {
-  return { rateLimiter: UNUSED_LIMITER, failOpen: 'as-upstream', log: () => undefined, ...ports };
+  return {
+    rateLimiter: UNUSED_LIMITER,
+    failOpen: 'as-upstream',
+    log: () => undefined,
+    now: Date.now,
+    ask: () => Promise.reject(new Error('nothing to ask in this test')),
+    askPublic: null,
+    keys: { get: () => Promise.resolve(null) },
+    secret: () => null,
+    shared: null,
+    regex: regexMatches,
+    ...ports,
+  };
 }
 
 /** An upstream that always answers 200 with these headers. */
@@ -54,6 +70,9 @@ export async function runChain(options: ChainOptions, facts: RequestFacts): Prom
   app.use(async (c, next) => {
     c.set('facts', facts);
     c.set('outgoing', outgoing);
+    c.set('consumer', null);
+    c.set('body', createRequestBody(c.req.raw));
+    c.set('waitUntil', () => undefined);
     c.set('route', {
       id: 'Mapping/default/backend-mapping',
       source: { kind: 'Mapping', namespace: 'default', name: 'backend-mapping' },

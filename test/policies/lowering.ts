@@ -1,4 +1,5 @@
 /** Lowers options and keeps what was reported. */
+import { compileRegex } from '../../src/compile/regex.ts';
 import type { Finding } from '../../src/diagnostics/finding.ts';
 import type { Json } from '../../src/model/route-model.ts';
 import { policyLowering } from '../../src/policies/lowerings.ts';
@@ -12,6 +13,15 @@ export function lowerOptions(policy: string, options: unknown): { config: Json |
     routeId: 'Mapping/default/m',
     source,
     report: (finding) => findings.push(finding),
+    target: 'self-hosted',
+    upstream: ({ scheme, host, port }) => {
+      const origin = `${scheme}://${host}:${port}`;
+      return { upstream: origin.replace('://', '/'), origin, via: { kind: 'binding' } };
+    },
+    regex: (model, full) => {
+      const result = compileRegex(model.pattern, { full });
+      return 'regex' in result ? result.regex : { code: 'regex-invalid', message: result.error, hint: null };
+    },
   });
   return { config, findings };
 }

@@ -8,7 +8,7 @@ import { POLICY_ORDER, policyOrder } from '../../src/policies/order.ts';
 const folder = path.resolve(import.meta.dirname, '../../src/policies');
 const built = fs
   .readdirSync(folder, { withFileTypes: true })
-  .flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
+  .flatMap((entry) => (fs.existsSync(path.join(folder, entry.name, 'handler.ts')) ? [entry.name] : []));
 
 describe('policy lists', () => {
   it('name every policy folder exactly once', () => {

@@ -39,7 +39,7 @@ export interface Backends {
 }
 
 /** Tells the development relay which upstream is meant. Removed from client requests with every `x-portolan-*`. */
-const RELAY_HEADER = 'x-portolan-relay';
+export const RELAY_HEADER = 'x-portolan-relay';
 
 export type ForwardInput = {
   readonly raw: Request;
@@ -48,6 +48,8 @@ export type ForwardInput = {
   readonly context: TemplateContext;
   readonly settings: GatewaySettings;
   readonly backends: Backends;
+  /** Stands in for the body of `raw` when a policy looked at that; null: nobody did. */
+  readonly body: ReadableStream<Uint8Array> | null;
   /** Draw for the weighted choice, in [0, 1). */
   readonly draw: number;
   /** Keeps the request's script alive; called only for bodies that may take long. */
@@ -78,11 +80,13 @@ export async function forwardRequest(input: ForwardInput): Promise<Forwarded> {
   writeUpstreamHeaders(headers, target, backend, { context, settings, timeouts: route.timeouts });
   if (way.relayId !== undefined) headers.set(RELAY_HEADER, way.relayId);
   if (upgrade !== null) headers.set('upgrade', upgrade);
-  const upload = longUpload(raw);
+  const upload = input.body === null ? longUpload(raw) : { body: input.body, length: contentLength(raw.headers) };
   const deadline = startDeadline(route.timeouts, upgrade !== null ? 'upgrade' : upload === null ? 'plain' : 'upload');
   const { signal } = deadline;
-  const isWatched = upload !== null && signal !== null;
-  const body = isWatched ? watchUpload({ ...upload, signal }, deadline, input.waitUntil) : raw.body;
+  // A body that was looked at needs the pipe also to keep its length.
+  const isWatched = upload !== null && (signal !== null || input.body !== null);
+  const watched = signal ?? new AbortController().signal;
+  const body = isWatched ? watchUpload({ ...upload, signal: watched }, deadline, input.waitUntil) : raw.body;
   try {
     const response = await send(way.fetcher, raw, { url: target.url, headers, body, deadline });
     if (upgrade !== null) deadline.clear();

@@ -1,0 +1,9 @@
+/** Request-time half of every authentication method. An explicit list: nothing registers itself by being imported. */
+import type { AuthMethodHandler } from './method.ts';
+
+export const AUTH_METHODS: readonly AuthMethodHandler[] = [];
+
+/** null: this Worker has no such method, and the route must refuse. */
+export function authMethod(name: string): AuthMethodHandler | null {
+  return AUTH_METHODS.find((method) => method.name === name) ?? null;
+}
