@@ -14,6 +14,8 @@ export type CompiledRouteParts = {
   /** One part per table the route belongs to. */
   readonly parts: readonly RoutePart[];
   readonly upstreams: readonly CompiledUpstream[];
+  /** Request headers that its policies write. */
+  readonly injectedHeaders: readonly string[];
   readonly findings: readonly Finding[];
 };
 
@@ -31,17 +33,17 @@ export function compileRoute(route: RouteModelRoute, shared: CompileContext): Co
   const findings: Finding[] = [];
   const context: RouteContext = { ...shared, source: route.source, report: (finding) => findings.push(finding) };
   const matches = route.matches.map((match) => compileMatch(match, context)).filter((match) => match !== null);
-  const { body, upstreams } = compileBody(route, context);
+  const { body, upstreams, injectedHeaders } = compileBody(route, context);
   const domains = [...new Set(route.domains)].toSorted(compareCodePoints);
   const parts = domains.length === 0 ? [] : partition(matches, domains, body);
   // Of a route that is nowhere, no backend needs to run.
-  return { parts, upstreams: parts.length === 0 ? [] : upstreams, findings };
+  if (parts.length === 0) return { parts, upstreams: [], injectedHeaders: [], findings };
+  return { parts, upstreams, injectedHeaders, findings };
 }
 
-function compileBody(
-  route: RouteModelRoute,
-  context: RouteContext,
-): { readonly body: RouteBody; readonly upstreams: readonly CompiledUpstream[] } {
+type CompiledBody = { readonly body: RouteBody } & Pick<CompiledRouteParts, 'upstreams' | 'injectedHeaders'>;
+
+function compileBody(route: RouteModelRoute, context: RouteContext): CompiledBody {
   const lowered = lowerPolicies(route, context);
   const policies = lowered?.policies ?? null;
   const { action, upstreams } = compileAction(route.action, context);
@@ -60,7 +62,8 @@ function compileBody(
     ...(route.insecure === 'serve' ? { insecure: 'serve' } : {}),
     ...(route.staleSince === null ? {} : { staleSince: route.staleSince }),
   };
-  return { body, upstreams: lowered === null ? [] : [...upstreams, ...lowered.upstreams] };
+  if (lowered === null) return { body, upstreams: [], injectedHeaders: [] };
+  return { body, upstreams: [...upstreams, ...lowered.upstreams], injectedHeaders: lowered.injectedHeaders };
 }
 
 /** A match with another hostname belongs to another table; a broken one refuses without touching its siblings. */

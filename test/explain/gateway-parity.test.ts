@@ -127,7 +127,7 @@ describe('explain', () => {
           }
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 300, seed: 11 },
     );
     for (const outcome of ['forward', 'redirect', 'respond', 'refuse', 'no-route']) {
       expect([outcome, (met.get(outcome) ?? 0) > 10]).toEqual([outcome, true]);
