@@ -8,8 +8,8 @@ import type { OptionValues, Terminal } from './command.ts';
 import { usageError } from './parse-arguments.ts';
 
 export const CREDENTIAL_OPTIONS = {
-  token: { type: 'string', value: 'TOKEN', help: 'decide with this bearer token; - reads it from standard input' },
-  key: { type: 'string', value: 'KEY', help: 'decide with this API key in x-api-key; - reads it from standard input' },
+  token: { type: 'string', value: 'TOKEN', help: 'bearer token to decide with; -: from standard input' },
+  key: { type: 'string', value: 'KEY', help: 'API key to decide with; -: from standard input' },
   jwks: { type: 'string', value: 'FILE', help: 'key set (JSON) that stands for every one the routes name' },
   online: { type: 'boolean', help: 'ask identity providers and external authorisation services' },
   at: { type: 'string', value: 'TIME', help: 'judge expiry as of this ISO time; default now' },
