@@ -24,7 +24,8 @@ export const explainCommand = defineCommand({
   details: `
 Offline, with the Worker's own matcher and policies. The URL is read as text: nothing in it is normalised
 before the gateway's own rules are applied. A Host header replaces the URL's host. The credential of --token
-or --key is never printed. Exit code 0 whatever the outcome. JSON: {outcome, status, code, route: {id, source},
+or --key is never printed. Exit code 0 whatever the outcome.
+JSON: {outcome, status, code, route: {id, source},
 nearMisses: [{source, failed, expected, actual}], policies: [{name, source, input, note, decision, code}],
 consumer: {id, kind, plan}, request: {path, canonicalPath}, upstream: {url, host, headers},
 candidates: [{url, weight}], location}; what does not exist is null. docs/explain.md tells more.`,
