@@ -44,12 +44,12 @@ it('a header that names the consumer is nobody else’s to send, on any route', 
   const { settings } = compileModel(model, { target: 'self-hosted', unresolved: 'echo' }, () => undefined);
   expect(settings.injectedHeaders).toEqual(['x-user']);
 
-  const { send, upstream } = gatewayFixture({
+  const gateway = gatewayFixture({
     routes: [aCompiledRoute('/')],
     settings: { ...settings, headersWithUnderscores: 'allow' },
   });
-  await send('http://a.test/', { headers: { 'x-user': 'admin', X_User: 'admin', 'x-other': '1' } });
-  const [sent] = upstream;
+  await gateway.send('http://a.test/', { headers: { 'x-user': 'admin', X_User: 'admin', 'x-other': '1' } });
+  const [sent] = gateway.upstream;
   expect([sent?.headers.get('x-user'), sent?.headers.get('x_user'), sent?.headers.get('x-other')]).toEqual([
     null,
     null,
