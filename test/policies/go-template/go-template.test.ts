@@ -87,7 +87,11 @@ describe('Go templates', () => {
       '= false<no value>',
     );
     expect(outcome('{{ .token.constructor }}')).toBe('fails');
-    expect(outcome('{{ range $k, $v := .token.Claims }}{{ $k }};{{ end }}', { token: { Claims: JSON.parse('{"__proto__":1,"a":2}') as GoMap } })).toBe('= __proto__;a;');
+    expect(
+      outcome('{{ range $k, $v := .token.Claims }}{{ $k }};{{ end }}', {
+        token: { Claims: JSON.parse('{"__proto__":1,"a":2}') as GoMap },
+      }),
+    ).toBe('= __proto__;a;');
   });
 
   it.each([
@@ -108,13 +112,18 @@ describe('Go templates', () => {
     ['{{ if .a }}', '`{{end}}` is missing'],
     ['{{ $x }}', 'the variable `$x` is not declared'],
     ['{{ .a.b-c }}', 'unexpected `-c ` in an action'],
-    ['{{ "\xff" }}', 'the byte escape `\xff` is not supported; write `\u00..`'],
+    [String.raw`{{ "\xff" }}`, 'the byte escape `\\xff` is not supported; write `\\u00..`'],
   ])('say what is wrong with %s', (text, error) => {
     expect(parseTemplate(text, { functions: FUNCTIONS })).toEqual({ error });
   });
 
   it('never throw anything else, whatever the text', () => {
-    const piece = fc.constantFrom(...'{{ }} {{- -}} if else end range with . .a $x $ := = | ( ) "s" 1 1.5 and eq printf "%s" index len , nil true break /* */ - _ é'.split(' '), ' ');
+    const piece = fc.constantFrom(
+      ...'{{ }} {{- -}} if else end range with . .a $x $ := = | ( ) "s" 1 1.5 and eq printf "%s" index len , nil true break /* */ - _ é'.split(
+        ' ',
+      ),
+      ' ',
+    );
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 14 }), (pieces) => {
         outcome(`{{ ${pieces.join(' ')} }}`);
