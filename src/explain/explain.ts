@@ -100,7 +100,7 @@ async function explain(request: ProbeRequest, prepared: Prepared): Promise<Expla
     return early(request, errorAnswer(new GatewayError(refuse.status, refuse.code, refuse.message)), { facts, domain });
   }
   const candidates = view.judge(facts, 0) ?? [];
-  const context = { facts, protocol: received.transport.protocol, startTime, response: null };
+  const context = { facts, protocol: received.transport.protocol, startTime, response: null, consumer: null };
   const shares = await listShares(
     {
       context,

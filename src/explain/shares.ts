@@ -82,7 +82,7 @@ async function answersAt(draw: number, request: SharedRequest): Promise<Answers>
     const verdict = await judge.decide({ route: first, facts, sources, rematch });
     const { route, policies, consumer, answer } = verdict;
     if (answer !== null) return { route, policies, consumer, parts: [{ part: 1, answer }] };
-    const forwarded = { ...request, context: { ...context, facts: verdict.facts }, settings };
+    const forwarded = { ...request, context: { ...context, facts: verdict.facts, consumer }, settings };
     return { route, policies, consumer, parts: answerRoute(route, forwarded) };
   } catch (error) {
     const answer = errorAnswer(error);
