@@ -3,16 +3,13 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { bundleWorker } from '../../../../scripts/bundle-worker.ts';
-import { buildProgram } from '../../../../src/compile/build-program.ts';
-import { compileModel } from '../../../../src/compile/compile-model.ts';
+import { buildProgram, type BuildResult } from '../../../../src/compile/build-program.ts';
 import { parseConfig } from '../../../../src/config/parse.ts';
 import type { Finding } from '../../../../src/diagnostics/finding.ts';
 import type { Json } from '../../../../src/model/route-model.ts';
 import { bindingName } from '../../../../src/program/binding-name.ts';
 import { encodeProgram } from '../../../../src/program/encode.ts';
 import { publishProgram } from '../../../../src/program/publish.ts';
-import type { RouteProgram } from '../../../../src/program/route-program.ts';
-import type { AcceptedResources } from '../../../../src/program/accepted.ts';
 import { openStateFolder } from '../../../../src/stores/state-folder.ts';
 import { startWorkerd } from '../../../bench/workerd-process.ts';
 import { connect, startRawBackend, type RawBackend } from '../../../fidelity/stand.ts';
@@ -68,23 +65,22 @@ function build(
   routes: Readonly<Record<string, Readonly<Record<string, Json>>>>,
   backend: string,
   service: string,
-): { readonly program: RouteProgram; readonly accepted: AcceptedResources } {
+): BuildResult {
   const findings: Finding[] = [];
-  const report = (finding: Finding): unknown => findings.push(finding);
+  const entries = Object.entries(routes).map(([name, options]) => [name, { external: { service, ...options } }]);
   const config = parseConfig(
-    { routes: Object.keys(routes).map((name) => ({ name, path: `/${name}/`, backend })) },
-    report,
+    {
+      authentication: Object.fromEntries(entries),
+      routes: Object.keys(routes).map((name) => ({ name, path: `/${name}/`, backend, policies: { auth: name } })),
+    },
+    (finding) => findings.push(finding),
     'routes.config.ts',
   );
-  const options = { target: 'self-hosted', unresolved: 'refuse', now: '2026-01-01T00:00:00.000Z' } as const;
-  const { model, accepted } = buildProgram({ objects: [], config, initialFindings: findings }, options);
-  const guarded = model.routes.map((route) => {
-    const written = routes[route.id.replace('config/', '')];
-    const methods = [{ method: 'external', options: { service, ...written } }];
-    return { ...route, policies: [{ policy: 'auth', source: route.source, options: { require: 'all', methods } }] };
-  });
-  const program = compileModel({ ...model, routes: guarded }, options, report);
-  const bad = findings.find(({ severity }) => severity === 'error');
+  const built = buildProgram(
+    { objects: [], config, initialFindings: findings },
+    { target: 'self-hosted', unresolved: 'refuse', now: '2026-01-01T00:00:00.000Z' },
+  );
+  const bad = built.findings.find(({ severity }) => severity === 'error');
   if (bad !== undefined) throw new Error(`The input has findings: ${bad.code}: ${bad.message}`);
-  return { program, accepted };
+  return built;
 }

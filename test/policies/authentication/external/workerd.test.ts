@@ -339,4 +339,13 @@ describe('the service is not to be relied on', () => {
     gateway.backend.on(path, answers(PASSED));
     for (let round = 0; round < 10; round += 1) expect((await send(requestOf(`GET ${path}`))).status).toBe(200);
   });
+
+  it('a yes with a few bytes leaves its connection for the next question', async () => {
+    const path = fresh('plain');
+    gateway.auth.on(`/verify${path}`, answers(ALLOW));
+    gateway.backend.on(path, answers(PASSED));
+    const before = gateway.auth.accepted;
+    for (let round = 0; round < 10; round += 1) await send(requestOf(`GET ${path}`));
+    expect([gateway.auth.arrivals(`/verify${path}`), gateway.auth.accepted - before < 5]).toEqual([10, true]);
+  });
 });
