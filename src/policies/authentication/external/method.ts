@@ -16,6 +16,9 @@ import { logOutage } from './outage-log.ts';
 /** Longer names are no names; they would be keys of counters and words of log lines. */
 const MAX_CONSUMER_LENGTH = 512;
 
+/** For log and explain; the client gets the service's own answer. */
+const DENIED = 'external-auth-denied';
+
 type Check = { readonly request: AuthRequest; readonly config: CompiledExternal; readonly runtime: PolicyRuntime };
 
 export const externalMethod: AuthMethodHandler = {
@@ -68,7 +71,7 @@ function judge(response: Response, check: Check, clock: Clock): AuthVerdict | Ou
   return {
     kind: 'deny',
     isMissing: false,
-    code: 'external-auth-denied',
+    code: DENIED,
     challenge: status === 401 ? (copied.find(([name]) => name === 'www-authenticate')?.[1] ?? null) : null,
     answer: clientAnswer(response, { copied, isHead, clock, waitUntil: request.waitUntil }),
   };

@@ -90,23 +90,28 @@ describe('the client gets', () => {
   });
 });
 
-describe('the body', () => {
-  function streamed(chunks: number, size = 65_536): { response: Response; cancelled: () => unknown } {
-    let left = chunks;
-    let cancelled: unknown;
-    const stream = new ReadableStream({
-      pull: (controller) => {
-        left -= 1;
-        if (left < 0) controller.close();
-        else controller.enqueue(new Uint8Array(size).fill(97));
-      },
-      cancel: (reason) => {
-        cancelled = String(reason);
-      },
-    });
-    return { response: new Response(stream, { status: 403 }), cancelled: () => cancelled };
-  }
+function streamed(chunks: number, size = 65_536): { response: Response; cancelled: () => unknown } {
+  let left = chunks;
+  let cancelled: unknown;
+  const stream = new ReadableStream({
+    pull: (controller) => {
+      left -= 1;
+      if (left < 0) controller.close();
+      else controller.enqueue(new Uint8Array(size).fill(97));
+    },
+    cancel: (reason) => {
+      cancelled = String(reason);
+    },
+  });
+  return { response: new Response(stream, { status: 403 }), cancelled: () => cancelled };
+}
 
+function stall(): Response {
+  const body = new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(3)) });
+  return new Response(body, { status: 403 });
+}
+
+describe('the body', () => {
   it('passes up to one MiB', async () => {
     const { stand, answer } = await denied(streamed(16).response);
     expect((await answer.arrayBuffer()).byteLength).toBe(1_048_576);
@@ -123,13 +128,6 @@ describe('the body', () => {
 
   it('is cut when it stalls, read or not', async () => {
     vi.useFakeTimers();
-    const stall = (): Response =>
-      new Response(
-        new ReadableStream({
-          start: (controller) => controller.enqueue(new Uint8Array(3)),
-        }),
-        { status: 403 },
-      );
     const read = await denied(stall());
     const failed = expect(read.answer.arrayBuffer()).rejects.toThrow('in time');
     const unread = await denied(stall());
@@ -165,7 +163,12 @@ it('is not forgiven by `optional`: the service has spoken', async () => {
     optional: true,
     methods: [{ method: 'external', options: { service: SERVICE } }],
   });
-  const ask = (): Promise<Response> => Promise.resolve(new Response('no', { status: 401 }));
-  const answer = await runChain({ policies: [{ name: 'auth', config }], runtime: runtimeOf({ ask }) }, factsOf());
+  const answer = await runChain(
+    {
+      policies: [{ name: 'auth', config }],
+      runtime: runtimeOf({ ask: async () => new Response('no', { status: 401 }) }),
+    },
+    factsOf(),
+  );
   expect([answer.status, await answer.text()]).toEqual([401, 'no']);
 });

@@ -116,6 +116,7 @@ describe('lowering', () => {
 
   it('warns of what is dangerous', () => {
     expect(codes({ failureModeAllow: true })).toEqual(['warning external-fails-open failureModeAllow']);
+    expect(codes({ service: 'http://127.evil.example' })).toEqual(['warning external-cleartext service']);
     expect(codes({ service: 'http://auth.example.com' })).toEqual(['warning external-cleartext service']);
     expect(codes({ service: 'auth.shop' })).toEqual([]);
     expect(codes({ allowedAuthorizationHeaders: ['x-user', 'Accept-Language', 'Cookie'] })).toEqual([
@@ -148,21 +149,23 @@ it('says what it demands', () => {
   );
 });
 
+function created(config: Json): () => unknown {
+  return () => externalMethod.create(config, runtimeOf({}));
+}
+
 it('runs nothing that it does not understand', () => {
   const good = loweredExternal({ includeBody: { maxBytes: 1, allowPartial: true }, addRequestHeaders: { a: 'b' } });
-  const create = (config: Json) => () => externalMethod.create(config, runtimeOf({}));
-  expect(create(good)).not.toThrow();
-  const bad: readonly Json[] = [
+  expect(created(good)).not.toThrow();
+  const fields = good as { readonly [key: string]: Json };
+  const bad: Json[] = [
     null,
     [],
     {},
-    ...Object.keys(good as object)
-      .filter((key) => key !== 'body')
-      .map((key) => ({ ...(good as object), [key]: null }) as Json),
-    { ...(good as object), body: { maxBytes: '1', allowPartial: true } },
-    { ...(good as object), target: { ...TARGET, via: { kind: 'vpc' } } },
-    { ...(good as object), failOpen: false },
-    { ...(good as object), addedHeaders: [['a']] },
+    { ...fields, body: { maxBytes: '1', allowPartial: true } },
+    { ...fields, target: { ...TARGET, via: { kind: 'vpc' } } },
+    { ...fields, failOpen: false },
+    { ...fields, addedHeaders: [['a']] },
   ];
-  for (const config of bad) expect(create(config), JSON.stringify(config)).toThrow('not one this version understands');
+  for (const key of Object.keys(fields)) bad.push({ ...fields, [key]: null });
+  for (const config of bad) expect(created(config), JSON.stringify(config)).toThrow('not one this version understands');
 });

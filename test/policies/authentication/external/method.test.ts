@@ -91,13 +91,13 @@ describe('the question', () => {
     ));
 });
 
+async function sent(stand: ExternalStand): Promise<string> {
+  return new Response(stand.last.init.body ?? null).text();
+}
+
 describe('the body', () => {
   const whole = { includeBody: { maxBytes: 10, allowPartial: false } };
   const partial = { includeBody: { maxBytes: 10, allowPartial: true } };
-
-  async function sent(stand: ExternalStand): Promise<string> {
-    return new Response(stand.last.init.body ?? null).text();
-  }
 
   it.each(['', 'a', '0123456789'])('%j travels whole', async (text) => {
     for (const options of [whole, partial]) {
@@ -252,6 +252,11 @@ describe('200', () => {
   });
 });
 
+const silent = ({ init }: Asked): Promise<Response> =>
+  new Promise((_resolve, reject) => {
+    init.signal?.addEventListener('abort', () => reject(new Error('aborted')));
+  });
+
 describe('an outage', () => {
   const outages: readonly [string, (asked: Asked) => Response | Promise<Response>][] = [
     ['500', () => new Response('secret', { status: 500 })],
@@ -274,10 +279,6 @@ describe('an outage', () => {
 
   it('is silence for longer than the time given', async () => {
     vi.useFakeTimers();
-    const silent = ({ init }: Asked): Promise<Response> =>
-      new Promise((_resolve, reject) => {
-        init.signal?.addEventListener('abort', () => reject(new Error('aborted')));
-      });
     const stand = new ExternalStand({ timeoutMs: 700 }, silent);
     const outcome = stand.check();
     await vi.advanceTimersByTimeAsync(699);
@@ -308,15 +309,15 @@ describe('an outage', () => {
   });
 });
 
-describe('an answer that nobody can use', () => {
-  /** As a runtime may hand it over; none can be made with the platform's own constructor. */
-  const withStatus = (status: number) => (): Response =>
-    Object.create(new Response('x'), {
-      status: { value: status },
-      headers: { value: new Headers({ 'x-auth-user': 'eve' }) },
-      body: { value: null },
-    }) as Response;
+/** As a runtime may hand it over; none can be made with the platform's own constructor. */
+const withStatus = (status: number) => (): Response =>
+  Object.create(new Response('x'), {
+    status: { value: status },
+    headers: { value: new Headers({ 'x-auth-user': 'eve' }) },
+    body: { value: null },
+  }) as Response;
 
+describe('an answer that nobody can use', () => {
   it.each([0, 100, 101, 199, 600, 999])('status %i never lets a request pass', async (status) => {
     const stand = new ExternalStand({ failureModeAllow: true, statusOnError: 503 }, withStatus(status));
     expect(await stand.check()).toEqual({ kind: 'error', status: 503, code: 'external-auth-unavailable' });

@@ -147,7 +147,7 @@ describe('a body arrives at the service and whole at the backend', () => {
   it('unless the client breaks off, before or after the service was asked', async () => {
     const [early, late] = [fresh('whole'), fresh('part')];
     const clients = [await gateway.connect(), await gateway.connect()];
-    let broken = 0;
+    const broken: unknown[] = [];
     const whole: Seen[] = [];
     for (const path of [early, late]) {
       gateway.auth.on(path, answers(ALLOW));
@@ -155,7 +155,7 @@ describe('a body arrives at the service and whole at the backend', () => {
         try {
           whole.push({ head, body: await wire.body(head) });
         } catch (error) {
-          broken += 1;
+          broken.push(error);
           throw error;
         }
       });
@@ -164,8 +164,8 @@ describe('a body arrives at the service and whole at the backend', () => {
     await clients[1]?.write(requestOf(`POST ${late}`, ['Content-Length: 50000'], randomBytes(20_000)));
     for (let waited = 0; gateway.backend.arrivals(late) === 0 && waited < 400; waited += 1) await sleep(10);
     for (const client of clients) client.reset();
-    for (let waited = 0; broken === 0 && waited < 400; waited += 1) await sleep(10);
-    expect([broken, whole.length]).toEqual([1, 0]);
+    for (let waited = 0; broken.length === 0 && waited < 400; waited += 1) await sleep(10);
+    expect([broken.length, whole.length]).toEqual([1, 0]);
     expect([gateway.auth.arrivals(early), gateway.backend.arrivals(early)]).toEqual([0, 0]);
   });
 });
@@ -224,15 +224,15 @@ describe('the service is asked', () => {
   });
 });
 
-describe('the service says no', () => {
-  async function denied(answer: Buffer, line = 'GET', isHead = false): Promise<Got> {
-    const path = fresh('plain');
-    gateway.auth.on(`/verify${path}`, answers(answer));
-    const got = await send(requestOf(`${line} ${path}`), isHead);
-    expect([gateway.auth.arrivals(`/verify${path}`), gateway.backend.arrivals(path)]).toEqual([1, 0]);
-    return got;
-  }
+async function denied(answer: Buffer, line = 'GET', isHead = false): Promise<Got> {
+  const path = fresh('plain');
+  gateway.auth.on(`/verify${path}`, answers(answer));
+  const got = await send(requestOf(`${line} ${path}`), isHead);
+  expect([gateway.auth.arrivals(`/verify${path}`), gateway.backend.arrivals(path)]).toEqual([1, 0]);
+  return got;
+}
 
+describe('the service says no', () => {
   it('and the client gets its words, its cookies apart, its redirect not followed', async () => {
     const headers = [
       'Location: /plain/elsewhere',
