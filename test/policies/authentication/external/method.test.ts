@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { GatewayError } from '../../../../src/diagnostics/errors.ts';
 import { createRequestBody } from '../../../../src/gateway/request-body.ts';
 import { applyEdits } from '../../../../src/policies/authentication/apply-edits.ts';
 import { bodyOf, ExternalStand, type Asked } from './fixture.ts';
@@ -287,6 +288,25 @@ describe('an outage', () => {
     expect(await outcome).toMatchObject({ kind: 'error', code: 'external-auth-unavailable' });
     expect(stand.logged).toMatchObject([{ reason: 'no answer within 700 ms' }]);
     expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('is none when a kept connection was lost and a new one serves', async () => {
+    const lost = Object.assign(new Error('Network connection lost.'), { retryable: true });
+    const answers = [Promise.reject(lost), Promise.resolve(new Response(null))];
+    for (const each of answers) each.catch(() => undefined);
+    const rest = answers.values();
+    const stand = new ExternalStand({}, () => rest.next().value ?? Promise.reject(lost));
+    expect(await stand.check()).toMatchObject({ kind: 'allow' });
+    expect(stand.asked).toHaveLength(2);
+    expect(await stand.check()).toMatchObject({ kind: 'error' });
+    expect(stand.asked).toHaveLength(4);
+  });
+
+  it('is not what an error of the gateway’s own is', async () => {
+    const stand = new ExternalStand({ failureModeAllow: true }, () =>
+      Promise.reject(new GatewayError(503, 'not-asked', 'Nobody is asked.')),
+    );
+    expect(await stand.check()).toEqual({ kind: 'error', status: 503, code: 'not-asked' });
   });
 
   it('is logged once in ten seconds per service, without the query', async () => {

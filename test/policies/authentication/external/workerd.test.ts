@@ -315,6 +315,18 @@ describe('the service is not to be relied on', () => {
     expect(gateway.log()).toContain('no answer within 300 ms');
   });
 
+  it('a connection that is lost once is no outage, and the body is shown again', async () => {
+    const path = fresh('part');
+    const [asked, arrived]: [Seen[], Seen[]] = [[], []];
+    gateway.auth.on(path, async (question) => {
+      await recording(asked, asked.length === 0 ? Buffer.alloc(0) : ALLOW)(question);
+      if (asked.length === 1) throw new Error('ends the connection');
+    });
+    gateway.backend.on(path, recording(arrived, PASSED));
+    expect((await send(requestOf(`POST ${path}`, ['Content-Length: 5'], 'hello'))).status).toBe(200);
+    expect([...asked, ...arrived].map(({ body }) => body.toString())).toEqual(['hello', 'hello', 'hello']);
+  });
+
   it('nobody listens', async () => {
     const path = fresh('down');
     const got = await send(requestOf(`GET ${path}?token=sesame`));
