@@ -124,6 +124,46 @@ describe('a body arrives at the service and whole at the backend', () => {
     expect(arrived.map(({ body }) => body.toString())).toEqual(['slowly does it', 'and once more']);
   });
 
+  it.each(['length', 'chunked'] as const)('when it is large (%s)', async (framing) => {
+    const path = fresh('part');
+    const bytes = randomBytes(20_000_000);
+    const hashes: string[] = [];
+    gateway.auth.on(path, answers(ALLOW));
+    gateway.backend.on(path, async ({ wire, head }) => {
+      const hash = createHash('sha256');
+      await wire.eachPart(head, (part) => void hash.update(part));
+      hashes.push(hash.digest('hex'));
+      await wire.write(PASSED);
+    });
+    const lines = [framing === 'length' ? `Content-Length: ${bytes.length}` : 'Transfer-Encoding: chunked'];
+    const body = framing === 'length' ? bytes : chunked(bytes, 70_001);
+    expect((await send(requestOf(`POST ${path}`, lines, body))).status).toBe(200);
+    expect(hashes).toEqual([sha256(bytes)]);
+  });
+
+  it('though the backend may answer before it has it', async () => {
+    const path = fresh('part');
+    gateway.auth.on(path, answers(ALLOW));
+    gateway.backend.on(path, async ({ wire }) => {
+      await wire.write(answerOf('404 Not Found', ['Content-Length: 4', 'Connection: close'], 'none'));
+      throw new Error('ends the connection');
+    });
+    const client = await gateway.connect();
+    await client.write(requestOf(`POST ${path}`, ['Content-Length: 100000'], randomBytes(5_000)));
+    const head = await client.head();
+    expect([head.startLine, (await client.body(head)).toString()]).toEqual(['HTTP/1.1 404 Not Found', 'none']);
+  });
+
+  it('and when the service says no, nobody waits for the rest of it', async () => {
+    const path = fresh('part');
+    gateway.auth.on(path, answers(answerOf('403 Forbidden', ['Content-Length: 2'], 'no')));
+    const client = await gateway.connect();
+    await client.write(requestOf(`POST ${path}`, ['Content-Length: 100000'], randomBytes(5_000)));
+    const head = await client.head();
+    expect([head.startLine, (await client.body(head)).toString()]).toEqual(['HTTP/1.1 403 Forbidden', 'no']);
+    expect(gateway.backend.arrivals(path)).toBe(0);
+  });
+
   it('unless it is longer than may be shown: then it reaches neither', async () => {
     const path = fresh('small');
     const bytes = randomBytes(1_001);
