@@ -15,11 +15,15 @@ const service = http.createServer((request, response) => {
 const asked: string[] = [];
 let stand: ProtectedStand;
 
+function route(name: string, more: object): object {
+  return { name, path: '/r/', backend: 'BACKEND', ...more };
+}
+
 beforeAll(async () => {
   await new Promise<void>((resolve) => service.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(service.address() as AddressInfo).port}`;
   const external = { service: url, allowedRequestHeaders: ['x-who'], allowedAuthorizationHeaders: ['x-plan'] };
-  const route = (name: string, more: object): object => ({ name, path: '/r/', backend: 'BACKEND', ...more });
+
   const cors = { origins: ['https://app.example.com'] };
   stand = await startProtectedStand({
     config: {
