@@ -25,7 +25,7 @@ export async function readLiveVersion(store: ProgramStore, verifyKey: JWK | unde
   const text = await store.get(POINTER_KEY);
   const pointer = await unlessRejected(() => decodePointer(text, verifyKey === undefined ? {} : { verifyKey }));
   if (pointer === null) return { text, pointer, history: null, sequence: await highestSequence(store) };
-  const key = historyKey(pointer.sequence, pointer.version);
+  const key = historyKey(pointer.sequence, pointer.history);
   const entry = await store.get(key);
   const history = await unlessRejected(() => decodeHistory(entry, key, pointer.history));
   return { text, pointer, history, sequence: pointer.sequence };

@@ -90,7 +90,7 @@ export async function publishProgram(
     skipped: null,
     version: pointer.version,
     sequence: pointer.sequence,
-    written: [...missing.flat().map(({ key }) => key), historyKey(pointer.sequence, pointer.version), POINTER_KEY],
+    written: [...missing.flat().map(({ key }) => key), historyKey(pointer.sequence, pointer.history), POINTER_KEY],
     kept: keys.filter((key) => known.has(key)),
     ...facts,
     pruned: options.prune === false ? { deleted: [], blocked: null } : await tryToPrune(store, options.now),
@@ -167,7 +167,7 @@ async function switchPointer(
     sources: { resources: sources.resources },
   };
   const signed = options.signKey === undefined ? pointer : await signPointer(pointer, options.signKey);
-  await store.put(historyKey(sequence, version), historyText);
+  await store.put(historyKey(sequence, pointer.history), historyText);
   if ((await store.get(POINTER_KEY)) !== live.text) {
     throw new UserError('someone else published meanwhile and their version stays live: build again and repeat');
   }

@@ -169,6 +169,22 @@ describe('publishProgram', () => {
     expect(await publish(new MemoryStore(), small, { expectSequence: 0 })).toMatchObject({ sequence: 1 });
   });
 
+  it('leaves every pointer whole when two publish the same routes at once and the first is late', async () => {
+    const store = new MemoryStore();
+    await publish(store, small);
+    const put = store.put.bind(store);
+    let late: string | null = null;
+    store.put = async (key, value) => {
+      if (key === 'current' && late === null) late = value;
+      else await put(key, value);
+    };
+    await publish(store, changed);
+    await publish(store, changed, { now: '2026-11-01T00:05:00.000Z', sources: acceptedOf(small) });
+    expect(await loadSources(store)).toEqual(acceptedOf(small));
+    await put('current', late ?? '');
+    expect(await loadSources(store)).toEqual(acceptedOf(changed));
+  });
+
   it('heals a store: damaged pointer, damaged history, lost values', async () => {
     for (const damage of ['{"format":9}', 'nonsense', '']) {
       const store = new MemoryStore();
