@@ -87,12 +87,16 @@ describe('several sync processes', () => {
       { api: (api) => ({ ...api, request: async (call) => (call.method === 'PATCH' ? null : api.request(call)) }) },
       /^status of/,
     ],
-  ])('are seen to be wrong when %s, so that the test above can fail', async (_, sabotage, expected) => {
-    let wrong = 0;
-    for (let seed = 1; seed <= 40; seed += 1) {
-      const { broken } = await runSchedule(seed, sabotage);
-      if (broken.some((problem) => expected.test(problem))) wrong += 1;
-    }
-    expect(wrong).toBeGreaterThan(4);
-  });
+  ])(
+    'are seen to be wrong when %s, so that the test above can fail',
+    { timeout: 300_000 },
+    async (_, sabotage, expected) => {
+      let wrong = 0;
+      for (let seed = 1; seed <= 40; seed += 1) {
+        const { broken } = await runSchedule(seed, sabotage);
+        if (broken.some((problem) => expected.test(problem))) wrong += 1;
+      }
+      expect(wrong).toBeGreaterThan(4);
+    },
+  );
 });
