@@ -40,7 +40,8 @@ async function unlessRejected<T>(decode: () => Promise<T>): Promise<T | null> {
   }
 }
 
-async function highestSequence(store: ProgramStore): Promise<number> {
+/** That was ever given out, used or not; 0 for a fresh store. */
+export async function highestSequence(store: ProgramStore): Promise<number> {
   const keys = await store.list(KEY_PREFIXES.history);
   return keys.reduce((highest, { key }) => Math.max(highest, historySequence(key) ?? 0), 0);
 }

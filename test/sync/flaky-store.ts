@@ -8,7 +8,13 @@ import { MemoryStore } from '../program/memory-store.ts';
 import type { ProcessLife } from './process-life.ts';
 
 /** What is live from one moment on; `problem`: why a reader cannot use it. */
-export type Seen = { readonly loaded: LoadedProgram | null; readonly sources: number; readonly problem: string | null };
+export type Seen = {
+  /** Written by a process that had last read another pointer than the one it replaced. */
+  readonly isBlind: boolean;
+  readonly loaded: LoadedProgram | null;
+  readonly sources: number;
+  readonly problem: string | null;
+};
 
 export class SharedStore {
   readonly raw = new MemoryStore();
@@ -29,12 +35,20 @@ export class SharedStore {
   of(life: ProcessLife): ProgramStore {
     const call = <Result>(effect: () => Result | Promise<Result>): Promise<Result> =>
       life.call(effect, () => new Error('the store fails'));
+    let lastRead: string | null = null;
     return {
-      get: (key) => call(() => this.raw.get(key)),
+      get: async (key) => {
+        const value = await call(() => this.raw.get(key));
+        if (key === POINTER_KEY) lastRead = value;
+        return value;
+      },
       list: (prefix) => call(() => this.raw.list(prefix)),
       put: async (key, value) => {
         life.isPublishing = true;
-        await call(() => this.#write(key, value));
+        await call(() => {
+          const replaced = this.raw.values.get(POINTER_KEY)?.value ?? null;
+          this.#write(key, value, key === POINTER_KEY && replaced !== lastRead);
+        });
         life.isPublishing = key !== POINTER_KEY;
       },
       putMany: async (values) => {
@@ -49,11 +63,11 @@ export class SharedStore {
     };
   }
 
-  #write(key: string, value: string): void {
+  #write(key: string, value: string, isBlind = false): void {
     const before = this.raw.values.get(key)?.value;
     this.writes += 1;
     this.raw.values.set(key, { value, writtenAt: new Date().toISOString() });
-    if (key === POINTER_KEY || (before !== undefined && before !== value)) this.#look();
+    if (key === POINTER_KEY || (before !== undefined && before !== value)) this.#look(isBlind);
   }
 
   #delete(keys: readonly string[]): void {
@@ -62,19 +76,19 @@ export class SharedStore {
   }
 
   /** All keys but the pointer name their content, so between these moments a reader finds the same. */
-  #look(): void {
-    this.#seen.push(read(this.raw.copy()));
+  #look(isBlind = false): void {
+    this.#seen.push(read(this.raw.copy(), isBlind));
   }
 }
 
-async function read(store: MemoryStore): Promise<Seen> {
+async function read(store: MemoryStore, isBlind: boolean): Promise<Seen> {
   try {
     const loaded = await loadProgram(store);
     const sources = Object.keys(await loadSources(store)).length;
     const isWhole = loaded !== null && sources === loaded.pointer.sources.resources;
-    return { loaded, sources, problem: isWhole ? null : 'the kept resources are not whole' };
+    return { isBlind, loaded, sources, problem: isWhole ? null : 'the kept resources are not whole' };
   } catch (error) {
-    return { loaded: null, sources: 0, problem: error instanceof Error ? error.message : String(error) };
+    return { isBlind, loaded: null, sources: 0, problem: error instanceof Error ? error.message : String(error) };
   }
 }
 

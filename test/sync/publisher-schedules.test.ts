@@ -66,7 +66,7 @@ describe('several sync processes', () => {
     [
       'everybody leads and looks for no other publisher',
       { alwaysLeads: true, store: withoutPointerCheck },
-      /which it had not seen/,
+      /it had not seen/,
     ],
     ['nobody remembers what was accepted', { store: withoutSources }, /fragile/],
     [
