@@ -21,9 +21,12 @@ export const sourcesKey = (hash: string): string => KEY_PREFIXES.sources + hash;
 
 const SEQUENCE_DIGITS = 10;
 
-/** The sequence is padded, so that a listing is in the order of publishing. */
-export function historyKey(sequence: number, version: string): string {
-  return `${KEY_PREFIXES.history}${String(sequence).padStart(SEQUENCE_DIGITS, '0')}-${version}`;
+/**
+ * The sequence is padded, so that a listing is in the order of publishing. The hash is of the entry: two
+ * publishers may give one sequence and version to entries that differ, and each pointer keeps its own.
+ */
+export function historyKey(sequence: number, hash: string): string {
+  return `${KEY_PREFIXES.history}${String(sequence).padStart(SEQUENCE_DIGITS, '0')}-${hash}`;
 }
 
 /** The sequence in a history key; null when it is not one of ours. */

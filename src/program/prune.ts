@@ -65,8 +65,8 @@ async function listValues(store: ProgramStore): Promise<readonly Listed[]> {
 }
 
 async function liveHistoryKey(store: ProgramStore): Promise<string> {
-  const { sequence, version } = await decodePointer(await store.get(POINTER_KEY));
-  return historyKey(sequence, version);
+  const { sequence, history } = await decodePointer(await store.get(POINTER_KEY));
+  return historyKey(sequence, history);
 }
 
 async function neededBy(store: ProgramStore, historyKeys: ReadonlySet<string>): Promise<ReadonlySet<string>> {

@@ -76,7 +76,7 @@ async function loadLive(store: SnapshotReader, trust: PointerTrust): Promise<Sto
   const text = await store.get(POINTER_KEY);
   if (text === null) return null;
   const pointer = await decodePointer(text, trust);
-  const key = historyKey(pointer.sequence, pointer.version);
+  const key = historyKey(pointer.sequence, pointer.history);
   return decodeHistory(await store.get(key), key, pointer.history);
 }
 
