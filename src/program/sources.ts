@@ -11,7 +11,7 @@ import { hashOf, textOf, type EncodeCache } from './encode-cache.ts';
 import { historyKey, POINTER_KEY, sourcesKey } from './keys.ts';
 import type { ProgramStore, SnapshotReader, StoredValue } from './program-store.ts';
 import { ProgramRejected } from './rejected.ts';
-import { anything, integer, nullable, object, passed, record, string, type Check } from './shape.ts';
+import { anything, array, integer, nullable, object, optional, passed, record, string, type Check } from './shape.ts';
 import { STORED_FORMAT, type StoredHistory } from './stored-form.ts';
 
 export type EncodedSources = {
@@ -123,6 +123,7 @@ const acceptedShape: Check<AcceptedResources> = record<AcceptedResource>(
         creationTimestamp: nullable(string),
       }),
       spec: record(anything<Json>()),
+      clusters: optional(array(string)),
     }),
     staleSince: nullable(string),
   }),
