@@ -73,7 +73,7 @@ describe('pruneStore', () => {
   it('keeps what has no age, and keys that are not ours', async () => {
     const store = new MemoryStore();
     store.now = at(0);
-    await store.put('slice-eu', 'x');
+    await store.put('slices-eu', 'x');
     await store.put('history-of-something', 'x');
     store.now = null;
     await store.put(`shard-${'0'.repeat(64)}`, 'x');
@@ -82,7 +82,7 @@ describe('pruneStore', () => {
     await store.put(`shard-${'1'.repeat(64)}`, 'x');
     expect((await pruneStore(store, { now: at(500), keep: 1 })).deleted).toContain(`shard-${'1'.repeat(64)}`);
     expect([...store.values.keys()]).toEqual(
-      expect.arrayContaining(['slice-eu', 'history-of-something', `shard-${'0'.repeat(64)}`]),
+      expect.arrayContaining(['slices-eu', 'history-of-something', `shard-${'0'.repeat(64)}`]),
     );
   });
 
