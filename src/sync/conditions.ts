@@ -31,7 +31,7 @@ const MAX_MESSAGE = 2_000;
 
 /** `findings`: errors and warnings about this resource, sorted. Says nothing that changes from publish to publish. */
 export function conditionsOf(
-  { state }: ResourceStatus,
+  { state }: Pick<ResourceStatus, 'state'>,
   findings: readonly Finding[],
   publication: Publication,
 ): readonly WantedCondition[] {
