@@ -23,7 +23,7 @@ import { IncrementalNormalization } from './incremental-normalization.ts';
 import { IncrementalTranslation } from './incremental-translation.ts';
 import { KeyOrder } from './key-order.ts';
 import { PlainForm } from './last-accepted.ts';
-import { MergeCache, mergeClusters, withClusters, type Merged } from './merge-clusters.ts';
+import { MergeCache, mergeClusters, withClusters, withOverruled, type Merged } from './merge-clusters.ts';
 import type { ResourceStatus } from './resource-status.ts';
 import type { UpstreamOptions } from './upstreams.ts';
 
@@ -93,7 +93,7 @@ export function buildProgram(input: BuildInput, options: BuildOptions): BuildRes
     program: result.program,
     findings: sortFindings(result.findings),
     statuses: withClusters(result.statuses, merged),
-    accepted: result.accepted,
+    accepted: withOverruled(result.accepted, merged, cache.plain),
     counts: {
       resources: result.statuses.length,
       routes: result.model.routes.filter(({ domains }) => domains.length > 0).length,

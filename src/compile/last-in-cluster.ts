@@ -50,37 +50,72 @@ export function lastVersions(
     if (severity !== 'error' || source?.cluster === undefined || present.has(resourceKey(source))) continue;
     const { cluster } = source;
     const key = resourceKey(withoutCluster(source));
-    const accepted = Object.hasOwn(previous, key) ? previous[key] : undefined;
-    if (accepted === undefined || unreadable.get(key)?.includes(cluster) === true) continue;
+    const own = lastIn(previous, key, cluster);
+    const isKnown = own !== null || Object.hasOwn(previous, key);
+    if (!isKnown || unreadable.get(key)?.includes(cluster) === true) continue;
     unreadable.set(key, [...(unreadable.get(key) ?? []), cluster]);
-    if (accepted.object.clusters?.includes(cluster) === true) add(accepted, source, 'kept');
+    if (own !== null) add(own, source, 'kept');
   }
   return { candidates, unreadable };
 }
 
 /**
- * The accepted versions without the clusters that hold nothing of their name any more: should one stand
- * in today, no request goes to a cluster from which the resource was deleted.
+ * The accepted versions as a build takes them: of resources, not of single clusters, and without the
+ * clusters that hold nothing of their name any more. Should one stand in today, no request goes to a
+ * cluster from which the resource was deleted.
  */
-export function keepInClusters(
+export function previousOfResources(
   previous: AcceptedResources,
   candidates: Iterable<readonly Candidate[]>,
   order: ClusterOrder,
 ): AcceptedResources {
   const changed: [string, AcceptedResource][] = [];
   for (const all of candidates) {
-    const first = all[0];
-    const key = first === undefined ? '' : resourceKey(withoutCluster(first.object.source));
-    const accepted = Object.hasOwn(previous, key) ? previous[key] : undefined;
-    if (accepted === undefined) continue;
-    const present = new Set(all.map(({ cluster }) => cluster));
-    const before = accepted.object.clusters ?? [];
-    const still = before.filter((cluster) => present.has(cluster));
-    if (still.length === before.length && still.length > 0) continue;
-    const clusters = still.length > 0 ? still : [...present].toSorted((a, b) => order.compare(a, b));
-    changed.push([key, { ...accepted, object: { ...accepted.object, clusters } }]);
+    const [first] = all;
+    if (first === undefined) continue;
+    const key = resourceKey(withoutCluster(first.object.source));
+    const present = [...new Set(all.map(({ cluster }) => cluster))].toSorted((a, b) => order.compare(a, b));
+    const now = standInFor(previous, key, present);
+    if (now !== null && now !== previous[key]) changed.push([key, now]);
   }
-  return changed.length === 0 ? previous : { ...previous, ...Object.fromEntries(changed) };
+  const entries = Object.entries(previous);
+  const ofResources = entries.filter(([key, { object }]) => !isOfOneCluster(key, object));
+  if (changed.length === 0 && ofResources.length === entries.length) return previous;
+  return Object.fromEntries([...ofResources, ...changed]);
+}
+
+/** The key under which the version of one cluster is kept that another cluster's goes before. */
+export function overruledKey(key: string, cluster: string): string {
+  return `${cluster}:${key}`;
+}
+
+function standInFor(previous: AcceptedResources, key: string, present: readonly string[]): AcceptedResource | null {
+  const accepted = Object.hasOwn(previous, key) ? previous[key] : undefined;
+  const before = accepted?.object.clusters ?? [];
+  const still = before.filter((cluster) => present.includes(cluster));
+  if (accepted !== undefined && still.length > 0)
+    return still.length === before.length ? accepted : within(accepted, still);
+  for (const cluster of present) {
+    const own = lastIn(previous, key, cluster);
+    if (own !== null) return within(own, [cluster]);
+  }
+  return accepted === undefined ? null : within(accepted, present);
+}
+
+function within(accepted: AcceptedResource, clusters: readonly string[]): AcceptedResource {
+  return { ...accepted, object: { ...accepted.object, clusters } };
+}
+
+/** What this cluster had of a resource, whether it served or not. */
+function lastIn(previous: AcceptedResources, key: string, cluster: string): AcceptedResource | null {
+  const own = overruledKey(key, cluster);
+  if (Object.hasOwn(previous, own)) return previous[own] ?? null;
+  const accepted = Object.hasOwn(previous, key) ? previous[key] : undefined;
+  return accepted?.object.clusters?.includes(cluster) === true ? accepted : null;
+}
+
+function isOfOneCluster(key: string, { clusters }: AcceptedObject): boolean {
+  return clusters?.length === 1 && key.startsWith(`${clusters[0]}:`);
 }
 
 function sourceOf({ kind, metadata }: AcceptedObject, cluster: string): SourceRef {

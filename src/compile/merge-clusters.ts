@@ -5,12 +5,12 @@
  */
 import { finding, resourceKey, type Finding, type SourceRef } from '../diagnostics/finding.ts';
 import { compareCodePoints } from '../model/rank.ts';
-import type { AcceptedResources } from '../program/accepted.ts';
+import type { AcceptedResource, AcceptedResources } from '../program/accepted.ts';
 import { competitorId, withoutCluster, type Candidate, type MergeRules } from './cluster-candidates.ts';
 import { ClusterOrder } from './cluster-order.ts';
 import { compareSources } from './compare-sources.ts';
-import { keepInClusters, lastVersions, type LastVersions } from './last-in-cluster.ts';
-import type { ManifestObject } from './last-accepted.ts';
+import { lastVersions, overruledKey, previousOfResources, type LastVersions } from './last-in-cluster.ts';
+import type { ManifestObject, PlainForm } from './last-accepted.ts';
 import type { ResourceStatus } from './resource-status.ts';
 
 export type MergeInput<Item extends ManifestObject> = {
@@ -28,15 +28,17 @@ export type Merged<Item extends ManifestObject> = {
   readonly objects: readonly (Item | ManifestObject)[];
   /** About what serves: without a cluster. About a version that does not: with it. */
   readonly findings: readonly Finding[];
-  /** `previous`, without the clusters that do not hold a resource any more. */
+  /** See previousOfResources(). */
   readonly previous: AcceptedResources;
   /** Resource key → the clusters that have the version which this key stands for. */
   readonly holders: ReadonlyMap<string, readonly string[]>;
-  /** Versions that another cluster's goes before. */
-  readonly overruled: readonly SourceRef[];
+  /** Versions that another cluster's goes before; each with its only cluster. */
+  readonly overruled: readonly Overruled[];
   /** Unreadable versions whose last accepted one goes on beside those of other clusters. */
   readonly kept: readonly SourceRef[];
 };
+
+export type Overruled = { readonly source: SourceRef; readonly object: ManifestObject };
 
 export function mergeClusters<Item extends ManifestObject>(
   input: MergeInput<Item>,
@@ -55,7 +57,7 @@ export function mergeClusters<Item extends ManifestObject>(
   return {
     objects: [...others, ...outcome.objects],
     findings: [...outcome.place(findings, last), ...outcome.conflicts, ...duplicates],
-    previous: keepInClusters(previous, candidates.values(), order),
+    previous: previousOfResources(previous, candidates.values(), order),
     holders: outcome.holders(last),
     overruled: outcome.overruled,
     kept: outcome.kept,
@@ -72,9 +74,27 @@ export function withClusters(
     const clusters = holders.get(resourceKey(status.source));
     return clusters === undefined ? status : { ...status, clusters };
   });
-  for (const source of overruled) all.push({ source, state: 'overruled', codes: ['cluster-conflict'] });
+  for (const { source } of overruled) all.push({ source, state: 'overruled', codes: ['cluster-conflict'] });
   for (const source of kept) all.push({ source, state: 'stale', codes: [] });
   return all.toSorted((a, b) => compareCodePoints(resourceKey(a.source), resourceKey(b.source)));
+}
+
+/**
+ * What to keep: of resources, and the versions that do not serve now. Were theirs the last cluster that
+ * can be read, or should the other version be deleted meanwhile, nothing else would know them.
+ */
+export function withOverruled(
+  accepted: AcceptedResources,
+  { overruled }: Merged<ManifestObject>,
+  plain: PlainForm,
+): AcceptedResources {
+  if (overruled.length === 0) return accepted;
+  const more = overruled.map(({ source, object }): [string, AcceptedResource] => [
+    overruledKey(resourceKey(withoutCluster(source)), source.cluster ?? ''),
+    plain.entry(object),
+  ]);
+  const all = [...Object.entries(accepted), ...more];
+  return Object.fromEntries(all.toSorted(([a], [b]) => compareCodePoints(a, b)));
 }
 
 /** Merged objects by the object they were made of: the same content gives the same object, which makes rebuilds cheap. */
@@ -127,7 +147,7 @@ function collect<Item extends ManifestObject>(
 class Outcome {
   readonly objects: ManifestObject[] = [];
   readonly conflicts: Finding[] = [];
-  readonly overruled: SourceRef[] = [];
+  readonly overruled: Overruled[] = [];
   readonly kept: SourceRef[] = [];
   readonly #cache: MergeCache;
   readonly #holders = new Map<string, readonly string[]>();
@@ -149,7 +169,7 @@ class Outcome {
     for (const { object, cluster, as } of candidates) {
       const source = { ...object.source, cluster };
       if (!clusters.includes(cluster)) {
-        this.overruled.push(source);
+        this.overruled.push({ source, object: this.#cache.merged(object, [cluster]) });
         this.conflicts.push(conflict(source, cluster, winner.cluster));
       } else if (as === 'kept') this.kept.push(source);
     }

@@ -8,8 +8,6 @@ const WINDOW_MS = 60_000;
 const MAX_COUNT = 20;
 const MAX_SHARE = 0.3;
 
-const NONE: ReadonlySet<string> = new Set();
-
 /** A resource in one of its clusters. */
 type Holding = { readonly key: string; readonly cluster: string | undefined };
 
@@ -18,17 +16,12 @@ type Holding = { readonly key: string; readonly cluster: string | undefined };
  * of its clusters, and each cluster is looked at by itself too: what one loses must not hide among many.
  *
  * @param before what the live program was built from
- * @param present keys of what is there in another way, for example as a version that does not serve
  */
-export function massDeletion(
-  before: AcceptedResources,
-  after: AcceptedResources,
-  present: ReadonlySet<string> = NONE,
-): string | null {
+export function massDeletion(before: AcceptedResources, after: AcceptedResources): string | null {
   const all = holdings(before);
   const parts = [...Map.groupBy(all, ({ cluster }) => cluster).values()];
   for (const part of parts.length > 1 ? [all, ...parts] : [all]) {
-    const gone = part.filter((holding) => isGone(holding, after, present)).map(nameOf);
+    const gone = part.filter((holding) => isGone(holding, after)).map(nameOf);
     if (gone.length <= MAX_COUNT || gone.length <= part.length * MAX_SHARE) continue;
     const share = Math.round((gone.length / part.length) * 100);
     return (
@@ -44,15 +37,10 @@ export class DeletionGuard {
   #losses: { readonly atMs: number; readonly before: AcceptedResources }[] = [];
 
   /** As massDeletion(), but from what was live at the start of the window. */
-  objection(
-    before: AcceptedResources,
-    after: AcceptedResources,
-    nowMs: number,
-    present: ReadonlySet<string> = NONE,
-  ): string | null {
+  objection(before: AcceptedResources, after: AcceptedResources, nowMs: number): string | null {
     this.#losses = this.#losses.filter(({ atMs }) => nowMs - atMs < WINDOW_MS);
-    const problem = massDeletion(this.#losses[0]?.before ?? before, after, present);
-    const isLoss = holdings(before).some((holding) => isGone(holding, after, present));
+    const problem = massDeletion(this.#losses[0]?.before ?? before, after);
+    const isLoss = holdings(before).some((holding) => isGone(holding, after));
     if (problem === null && isLoss) this.#losses.push({ atMs: nowMs, before });
     return problem;
   }
@@ -62,13 +50,17 @@ function holdings(resources: AcceptedResources): readonly Holding[] {
   return Object.entries(resources).flatMap(([key, { object }]): readonly Holding[] =>
     object.clusters === undefined
       ? [{ key, cluster: undefined }]
-      : object.clusters.map((cluster) => ({ key, cluster })),
+      : // A version that does not serve stands under a key with its cluster.
+        object.clusters.map((cluster) => ({
+          key: key.startsWith(`${cluster}:`) ? key.slice(cluster.length + 1) : key,
+          cluster,
+        })),
   );
 }
 
-function isGone(holding: Holding, after: AcceptedResources, present: ReadonlySet<string>): boolean {
+function isGone(holding: Holding, after: AcceptedResources): boolean {
   const { key, cluster } = holding;
-  if (present.has(nameOf(holding))) return false;
+  if (cluster !== undefined && Object.hasOwn(after, nameOf(holding))) return false;
   const now = Object.hasOwn(after, key) ? after[key] : undefined;
   if (now === undefined) return true;
   // Clusters may get a name, or lose it.

@@ -3,7 +3,7 @@
  * against losing too much, publish, read back, tell. One pass at a time; only the leader acts.
  */
 import type { BuildInput, BuildResult } from '../compile/build-program.ts';
-import { resourceKey, type Finding } from '../diagnostics/finding.ts';
+import type { Finding } from '../diagnostics/finding.ts';
 import { UserError } from '../diagnostics/errors.ts';
 import type { PortolanConfig } from '../config/portolan-config.ts';
 import type { SourcePublisher } from '../follow/source-publisher.ts';
@@ -82,7 +82,7 @@ export class SyncRun {
     const result = publisher.build(input);
     const loss = this.#options.allowMassDelete
       ? null
-      : this.#guard.objection(before, result.accepted, performance.now(), presentElsewise(result));
+      : this.#guard.objection(before, result.accepted, performance.now());
     const published: Published =
       loss === null ? await this.#publish(result) : { withheld: loss, report: null, poke: null };
     const { withheld } = published;
@@ -125,13 +125,6 @@ export class SyncRun {
     if (outcomes !== undefined) await outcomes.tell(slices ?? [], judgeIn, publication, tools.mayAct);
     return total;
   }
-}
-
-/** Versions that do not serve now, but are not gone either. */
-function presentElsewise({ statuses }: BuildResult): ReadonlySet<string> {
-  return new Set(
-    statuses.filter(({ source }) => source.cluster !== undefined).map(({ source }) => resourceKey(source)),
-  );
 }
 
 function sentence(text: string): string {

@@ -210,6 +210,25 @@ describe('what a cluster held last', () => {
     expect(states(gone)).toContain('-:a stale west');
   });
 
+  it('is kept of a version that does not serve, until it does', () => {
+    const other = mapping('a', 'prefix: /other/, service: web');
+    const conflict = build({ west: mapping('a'), east: other });
+    expect(Object.keys(conflict.accepted).toSorted()).toEqual(['Mapping/shop/a', 'east:Mapping/shop/a']);
+    const { accepted: previous } = conflict;
+    const unread = other.replace('spec: {', 'spec: [').replace(' }\n', ' ]\n');
+    // West's is gone: what stands in for east's is east's.
+    const alone = buildProgram(input({ west: mapping('b'), east: unread }), { ...OPTIONS, previous, now: LATER });
+    expect(places(alone)['Mapping/shop/a']).toEqual([EAST]);
+    expect(routes(alone).find(({ id }) => id === 'Mapping/shop/a')?.matches[0]?.path).toMatchObject({
+      value: '/other/',
+    });
+    // West's is there: east's waits.
+    const beside = buildProgram(input({ west: mapping('a'), east: unread }), { ...OPTIONS, previous, now: LATER });
+    expect(places(beside)).toEqual({ 'Mapping/shop/a': [WEST] });
+    expect(beside.accepted).toEqual(previous);
+    expect(Object.keys(build({ west: other, east: other }, { previous }).accepted)).toEqual(['Mapping/shop/a']);
+  });
+
   it('is known of a store that was filled before clusters had names', () => {
     const unnamed = build({ west: mapping('a') });
     const { clusters: _, ...object } = unnamed.accepted['Mapping/shop/a']?.object ?? expect.fail();

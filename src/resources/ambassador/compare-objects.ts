@@ -7,8 +7,7 @@ import type { AmbassadorOptions, KubernetesObject } from './types.ts';
 /** What a resource competes in by its name; null: no resource of this installation. */
 export function scopeOf(object: KubernetesObject, { ambassadorId }: AmbassadorOptions): string | null {
   const found = classifyKind(object.apiVersion, object.kind);
-  if (found.known === 'foreign' || found.known === 'gateway-api') return null;
-  if (found.known === 'wrong-kind') return `${found.group}/${object.kind}`;
+  if (found.known !== 'resource' && found.known !== 'wrong-version') return null;
   return matchesId(object, ambassadorId) === 'theirs' ? null : `${found.group}/${found.kind}`;
 }
 
