@@ -12,7 +12,7 @@ import { mergeSettings } from '../model/settings.ts';
 import { validateModel } from '../model/validate-model.ts';
 import type { AcceptedResources } from '../program/accepted.ts';
 import type { RouteProgram } from '../program/route-program.ts';
-import { isSameObject, scopeOf } from '../resources/ambassador/compare-objects.ts';
+import { isProtecting, isSameObject, scopeOf } from '../resources/ambassador/compare-objects.ts';
 import { normalizeResources } from '../resources/ambassador/normalize.ts';
 import { translateAmbassador, type AmbassadorTranslation } from '../resources/ambassador/translate.ts';
 import type { AmbassadorOptions, KubernetesObject, NormalizedResources } from '../resources/ambassador/types.ts';
@@ -23,7 +23,7 @@ import { IncrementalNormalization } from './incremental-normalization.ts';
 import { IncrementalTranslation } from './incremental-translation.ts';
 import { KeyOrder } from './key-order.ts';
 import { PlainForm } from './last-accepted.ts';
-import { MergeCache, mergeClusters, withClusters, withOverruled, type Merged } from './merge-clusters.ts';
+import { MergeCache, mergeClusters, withClusters, withSingleVersions, type Merged } from './merge-clusters.ts';
 import type { ResourceStatus } from './resource-status.ts';
 import type { UpstreamOptions } from './upstreams.ts';
 
@@ -93,7 +93,7 @@ export function buildProgram(input: BuildInput, options: BuildOptions): BuildRes
     program: result.program,
     findings: sortFindings(result.findings),
     statuses: withClusters(result.statuses, merged),
-    accepted: withOverruled(result.accepted, merged, cache.plain),
+    accepted: withSingleVersions(result.accepted, merged, cache.plain),
     counts: {
       resources: result.statuses.length,
       routes: result.model.routes.filter(({ domains }) => domains.length > 0).length,
@@ -110,7 +110,9 @@ function merge(
   const merged = mergeClusters(
     { objects, findings: initialFindings, silent: silentClusters, previous: options.previous ?? {}, order },
     {
+      options: ambassador.ambassadorId,
       scopeOf: (object) => scopeOf(object, ambassador),
+      allCount: isProtecting,
       isSame: (a, b) => isSameObject(a, b, ambassador),
     },
     cache.merge,

@@ -10,8 +10,15 @@ export type Candidate = {
 };
 
 export type MergeRules = {
+  /** Text that differs whenever the scope of an object could. */
+  readonly options: string;
   /** What an object competes in by its name, such as its kind; null: it is not a resource of ours. */
   readonly scopeOf: (object: ManifestObject) => string | null;
+  /**
+   * Whether differing versions count side by side: leaving one out of what protects routes would open
+   * what only that one covers.
+   */
+  readonly allCount: (object: ManifestObject) => boolean;
   /** Whether two objects of one name say the same. */
   readonly isSame: (a: ManifestObject, b: ManifestObject) => boolean;
 };

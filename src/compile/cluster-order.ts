@@ -14,6 +14,11 @@ export class ClusterOrder {
     return (this.#places.get(a) ?? last) - (this.#places.get(b) ?? last) || compareCodePoints(a, b);
   }
 
+  /** Each once. */
+  sortedNames(names: readonly string[]): readonly string[] {
+    return names.length < 2 ? names : [...new Set(names)].toSorted((a, b) => this.compare(a, b));
+  }
+
   sorted<T extends { readonly cluster: string }>(items: readonly T[]): readonly T[] {
     return items.length < 2 ? items : items.toSorted((a, b) => this.compare(a.cluster, b.cluster));
   }

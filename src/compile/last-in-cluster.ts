@@ -67,17 +67,25 @@ export function lastVersions(
 export function previousOfResources(
   previous: AcceptedResources,
   candidates: Iterable<readonly Candidate[]>,
+  { unreadable }: LastVersions,
   order: ClusterOrder,
 ): AcceptedResources {
   const changed: [string, AcceptedResource][] = [];
+  const seen = new Set<string>();
+  const judge = (key: string, present: readonly string[]): void => {
+    const now = standInFor(previous, key, present);
+    if (now !== null && now !== previous[key]) changed.push([key, now]);
+  };
   for (const all of candidates) {
     const [first] = all;
     if (first === undefined) continue;
     const key = resourceKey(withoutCluster(first.object.source));
-    const present = [...new Set(all.map(({ cluster }) => cluster))].toSorted((a, b) => order.compare(a, b));
-    const now = standInFor(previous, key, present);
-    if (now !== null && now !== previous[key]) changed.push([key, now]);
+    const clusters = all.map(({ cluster }) => cluster);
+    seen.add(key);
+    judge(key, order.sortedNames([...clusters, ...(unreadable.get(key) ?? [])]));
   }
+  // Of the others nothing is known but that they are there.
+  for (const [key, clusters] of unreadable) if (!seen.has(key)) judge(key, order.sortedNames(clusters));
   const entries = Object.entries(previous);
   const ofResources = entries.filter(([key, { object }]) => !isOfOneCluster(key, object));
   if (changed.length === 0 && ofResources.length === entries.length) return previous;

@@ -32,13 +32,16 @@ export type Merged<Item extends ManifestObject> = {
   readonly previous: AcceptedResources;
   /** Resource key → the clusters that have the version which this key stands for. */
   readonly holders: ReadonlyMap<string, readonly string[]>;
-  /** Versions that another cluster's goes before; each with its only cluster. */
-  readonly overruled: readonly Overruled[];
+  /** Versions that another cluster's goes before. */
+  readonly overruled: readonly OfCluster[];
   /** Unreadable versions whose last accepted one goes on beside those of other clusters. */
   readonly kept: readonly SourceRef[];
+  /** Last accepted versions that go on under the name of their cluster. */
+  readonly keptApart: readonly OfCluster[];
 };
 
-export type Overruled = { readonly source: SourceRef; readonly object: ManifestObject };
+/** A version that is only of one cluster; the object knows no other. */
+export type OfCluster = { readonly source: SourceRef; readonly object: ManifestObject };
 
 export function mergeClusters<Item extends ManifestObject>(
   input: MergeInput<Item>,
@@ -47,9 +50,9 @@ export function mergeClusters<Item extends ManifestObject>(
 ): Merged<Item> {
   const { objects, findings, previous, silent } = input;
   const isNamed = silent.length > 0 || [...objects, ...findings].some(({ source }) => source?.cluster !== undefined);
-  if (!isNamed) return { objects, findings, previous, holders: new Map(), overruled: [], kept: [] };
+  if (!isNamed) return { objects, findings, previous, holders: new Map(), overruled: [], kept: [], keptApart: [] };
   const order = new ClusterOrder(input.order);
-  const { candidates, others, duplicates } = collect(objects, rules, order);
+  const { candidates, others, duplicates } = collect(objects, rules, order, cache);
   const last = lastVersions(input, candidates, rules);
   for (const [id, more] of last.candidates) candidates.set(id, [...(candidates.get(id) ?? []), ...more]);
   const outcome = new Outcome(cache);
@@ -57,10 +60,11 @@ export function mergeClusters<Item extends ManifestObject>(
   return {
     objects: [...others, ...outcome.objects],
     findings: [...outcome.place(findings, last), ...outcome.conflicts, ...duplicates],
-    previous: previousOfResources(previous, candidates.values(), order),
+    previous: previousOfResources(previous, candidates.values(), last, order),
     holders: outcome.holders(last),
     overruled: outcome.overruled,
     kept: outcome.kept,
+    keptApart: outcome.keptApart,
   };
 }
 
@@ -69,10 +73,12 @@ export function withClusters(
   statuses: readonly ResourceStatus[],
   { holders, overruled, kept }: Merged<ManifestObject>,
 ): readonly ResourceStatus[] {
-  if (holders.size === 0) return statuses;
-  const all = statuses.map((status) => {
-    const clusters = holders.get(resourceKey(status.source));
-    return clusters === undefined ? status : { ...status, clusters };
+  if (holders.size === 0 && kept.length === 0) return statuses;
+  const stale = new Set(kept.map(resourceKey));
+  const all = statuses.flatMap((status) => {
+    const key = resourceKey(status.source);
+    const clusters = holders.get(key);
+    return stale.has(key) ? [] : clusters === undefined ? status : { ...status, clusters };
   });
   for (const { source } of overruled) all.push({ source, state: 'overruled', codes: ['cluster-conflict'] });
   for (const source of kept) all.push({ source, state: 'stale', codes: [] });
@@ -80,16 +86,16 @@ export function withClusters(
 }
 
 /**
- * What to keep: of resources, and the versions that do not serve now. Were theirs the last cluster that
+ * What to keep: of resources, and of single clusters the versions that do not serve now or cannot be read. Were theirs the last cluster that
  * can be read, or should the other version be deleted meanwhile, nothing else would know them.
  */
-export function withOverruled(
+export function withSingleVersions(
   accepted: AcceptedResources,
-  { overruled }: Merged<ManifestObject>,
+  { overruled, keptApart }: Merged<ManifestObject>,
   plain: PlainForm,
 ): AcceptedResources {
-  if (overruled.length === 0) return accepted;
-  const more = overruled.map(({ source, object }): [string, AcceptedResource] => [
+  if (overruled.length + keptApart.length === 0) return accepted;
+  const more = [...overruled, ...keptApart].map(({ source, object }): [string, AcceptedResource] => [
     overruledKey(resourceKey(withoutCluster(source)), source.cluster ?? ''),
     plain.entry(object),
   ]);
@@ -99,7 +105,24 @@ export function withOverruled(
 
 /** Merged objects by the object they were made of: the same content gives the same object, which makes rebuilds cheap. */
 export class MergeCache {
+  #ids = new WeakMap<ManifestObject, { readonly id: string | null }>();
+  #options = '';
   readonly #merged = new WeakMap<ManifestObject, ManifestObject>();
+  readonly #apart = new WeakMap<ManifestObject, ManifestObject>();
+
+  /** Identity among competitors; null: not a resource of ours. */
+  idOf(object: ManifestObject, { scopeOf, options }: MergeRules): string | null {
+    if (options !== this.#options) {
+      this.#ids = new WeakMap();
+      this.#options = options;
+    }
+    const known = this.#ids.get(object);
+    if (known !== undefined) return known.id;
+    const scope = scopeOf(object);
+    const id = scope === null ? null : competitorId(object, scope);
+    this.#ids.set(object, { id });
+    return id;
+  }
 
   merged(winner: ManifestObject, clusters: readonly string[]): ManifestObject {
     const known = this.#merged.get(winner);
@@ -107,6 +130,12 @@ export class MergeCache {
     const merged = { ...winner, source: withoutCluster(winner.source), clusters };
     this.#merged.set(winner, merged);
     return merged;
+  }
+
+  apart(object: ManifestObject, cluster: string): ManifestObject {
+    const apart = this.#apart.get(object) ?? { ...object, source: { ...object.source, cluster }, clusters: [cluster] };
+    this.#apart.set(object, apart);
+    return apart;
   }
 }
 
@@ -119,35 +148,44 @@ type Collected<Item> = {
 
 function collect<Item extends ManifestObject>(
   objects: readonly Item[],
-  { scopeOf }: MergeRules,
+  rules: MergeRules,
   order: ClusterOrder,
+  cache: MergeCache,
 ): Collected<Item> {
   const candidates = new Map<string, Candidate[]>();
   const others: Item[] = [];
   const duplicates: Finding[] = [];
-  const sorted = objects.toSorted(
-    (a, b) => order.compare(a.source.cluster ?? '', b.source.cluster ?? '') || compareSources(a.source, b.source),
-  );
-  for (const object of sorted) {
+  for (const object of inOrder(objects, order)) {
     const { cluster } = object.source;
-    const scope = cluster === undefined ? null : scopeOf(object);
-    if (cluster === undefined || scope === null) {
+    const id = cluster === undefined ? null : cache.idOf(object, rules);
+    if (cluster === undefined || id === null) {
       others.push(object);
       continue;
     }
-    const id = competitorId(object, scope);
-    const competitors = candidates.get(id) ?? [];
-    if (competitors.at(-1)?.cluster === cluster) duplicates.push(duplicate(object));
-    else candidates.set(id, [...competitors, { object, cluster, as: 'held' }]);
+    const competitors = candidates.get(id);
+    if (competitors === undefined) candidates.set(id, [{ object, cluster, as: 'held' }]);
+    else if (competitors.at(-1)?.cluster === cluster) duplicates.push(duplicate(object));
+    else competitors.push({ object, cluster, as: 'held' });
   }
   return { candidates, others, duplicates };
+}
+
+function inOrder<Item extends ManifestObject>(objects: readonly Item[], order: ClusterOrder): readonly Item[] {
+  const compare = (a: Item, b: Item): number =>
+    order.compare(a.source.cluster ?? '', b.source.cluster ?? '') || compareSources(a.source, b.source);
+  const isSorted = objects.every((object, at) => {
+    const before = objects[at - 1];
+    return before === undefined || compare(before, object) <= 0;
+  });
+  return isSorted ? objects : objects.toSorted(compare);
 }
 
 /** Who serves what, gathered resource by resource. */
 class Outcome {
   readonly objects: ManifestObject[] = [];
   readonly conflicts: Finding[] = [];
-  readonly overruled: Overruled[] = [];
+  readonly overruled: OfCluster[] = [];
+  readonly keptApart: OfCluster[] = [];
   readonly kept: SourceRef[] = [];
   readonly #cache: MergeCache;
   readonly #holders = new Map<string, readonly string[]>();
@@ -157,22 +195,39 @@ class Outcome {
   }
 
   /** `candidates` of one resource, in cluster order. */
-  judge(candidates: readonly Candidate[], { isSame }: MergeRules): void {
+  judge(candidates: readonly Candidate[], { isSame, allCount }: MergeRules): void {
     const winner = candidates.find(({ as }) => as === 'held');
-    // Nothing readable: what is kept for it stands in, as in a single cluster.
-    if (winner === undefined) return;
+    const isCounted = candidates.some(({ object }) => allCount(object));
+    if (winner === undefined) {
+      // Nothing readable: what is kept for it stands in, as in a single cluster.
+      if (isCounted) for (const each of candidates) this.#setApart(each);
+      return;
+    }
     const same = candidates.filter(({ object }) => object === winner.object || isSame(object, winner.object));
     const clusters = same.map(({ cluster }) => cluster);
     this.objects.push(this.#cache.merged(winner.object, clusters));
     const held = same.filter(({ as }) => as === 'held').map(({ cluster }) => cluster);
     this.#holders.set(resourceKey(withoutCluster(winner.object.source)), held);
-    for (const { object, cluster, as } of candidates) {
+    for (const each of candidates) {
+      const { object, cluster, as } = each;
       const source = { ...object.source, cluster };
-      if (!clusters.includes(cluster)) {
+      if (clusters.includes(cluster)) {
+        if (as === 'kept') this.kept.push(source);
+      } else if (isCounted) this.#setApart(each);
+      else {
         this.overruled.push({ source, object: this.#cache.merged(object, [cluster]) });
         this.conflicts.push(conflict(source, cluster, winner.cluster));
-      } else if (as === 'kept') this.kept.push(source);
+      }
     }
+  }
+
+  /** A version that counts beside the others, under the name of its cluster. */
+  #setApart({ object, cluster, as }: Candidate): void {
+    const apart = this.#cache.apart(object, cluster);
+    this.objects.push(apart);
+    if (as !== 'kept') return;
+    this.kept.push(apart.source);
+    this.keptApart.push({ source: apart.source, object: apart });
   }
 
   /** The clusters of a finding, where it is about what serves or about what something stands in for. */

@@ -166,6 +166,48 @@ describe('one resource in several clusters', () => {
   });
 });
 
+function policy(path: string): string {
+  return `---\napiVersion: getambassador.io/v3alpha1\nkind: FilterPolicy\nmetadata: { name: p, namespace: shop }\nspec: { rules: [{ host: "*", path: ${path}, filters: [{ name: f }] }] }\n`;
+}
+
+describe('what protects routes', () => {
+  const ab = mapping('a') + mapping('b');
+  const REFUSES = 'policy-not-enforced';
+
+  it('counts in every version, wherever it is from', () => {
+    const result = build({ west: ab + policy('/a/*'), east: ab + policy('/b/*') });
+    expect(places(result)).toEqual({ 'Mapping/shop/a': REFUSES, 'Mapping/shop/b': REFUSES });
+    expect(said(result).filter((text) => text.includes('cluster-conflict'))).toEqual([]);
+    expect(states(result).filter((text) => text.includes(':p '))).toEqual(['-:p accepted west', 'east:p accepted ']);
+    const same = build({ west: ab + policy('/a/*'), east: ab + policy('/a/*') });
+    expect(places(same)).toEqual({ 'Mapping/shop/a': REFUSES, 'Mapping/shop/b': [WEST, EAST] });
+    expect(states(same).filter((text) => text.includes(':p '))).toEqual(['-:p accepted west+east']);
+  });
+
+  it('goes on counting where it cannot be read, or its cluster cannot', () => {
+    const { accepted: previous } = build({ west: ab + policy('/a/*'), east: ab + policy('/b/*') });
+    const options = { ...OPTIONS, previous };
+    const unread = policy('/b/*').replace('spec: {', 'spec: [').replace(' }\n', ' ]\n');
+    for (const held of [
+      { west: ab + policy('/a/*'), east: ab + unread },
+      { west: ab + unread, east: ab + policy('/b/*') },
+      { west: ab + unread, east: ab + unread },
+    ]) {
+      const result = buildProgram(input(held), options);
+      expect(places(result)).toEqual({ 'Mapping/shop/a': REFUSES, 'Mapping/shop/b': REFUSES });
+      const again = buildProgram(input(held), { ...options, previous: result.accepted });
+      expect(places(again)).toEqual(places(result));
+    }
+    const silent = buildProgram(input({ west: ab + policy('/a/*') }, CLUSTERS, ['east']), options);
+    expect(places(silent)).toEqual({ 'Mapping/shop/a': REFUSES, 'Mapping/shop/b': REFUSES });
+    // Deleted is deleted.
+    expect(places(build({ west: ab + policy('/a/*'), east: ab }, { previous }))['Mapping/shop/b']).toEqual([
+      WEST,
+      EAST,
+    ]);
+  });
+});
+
 describe('what a cluster held last', () => {
   const both = build({ west: mapping('a') + mapping('b'), east: mapping('a') + mapping('c') });
 
@@ -199,6 +241,18 @@ describe('what a cluster held last', () => {
     expect(places(result)['Mapping/shop/a']).toEqual([EAST]);
     expect(states(result)).toContain('-:a stale east');
     expect(result.accepted['Mapping/shop/a']?.staleSince).toBe(LATER);
+  });
+
+  it('stands in where it cannot be read, though only another cluster had it before', () => {
+    const west = build({ west: mapping('a') });
+    const held = input({ west: mapping('b'), east: unreadable });
+    const result = buildProgram(held, { ...OPTIONS, previous: west.accepted, now: LATER });
+    expect(places(result)['Mapping/shop/a']).toEqual([EAST]);
+    const silent = buildProgram(input({ west: mapping('b') }, CLUSTERS, ['east']), {
+      ...OPTIONS,
+      previous: result.accepted,
+    });
+    expect(places(silent)['Mapping/shop/a']).toEqual([EAST]);
   });
 
   it('stands in for a broken version where that version was', () => {

@@ -11,6 +11,12 @@ export function scopeOf(object: KubernetesObject, { ambassadorId }: AmbassadorOp
   return matchesId(object, ambassadorId) === 'theirs' ? null : `${found.group}/${found.kind}`;
 }
 
+/** Whether it may protect routes: each kind that is recognised and not carried may. */
+export function isProtecting({ apiVersion, kind }: Pick<KubernetesObject, 'apiVersion' | 'kind'>): boolean {
+  const found = classifyKind(apiVersion, kind);
+  return found.known === 'resource' && found.role === 'unenforced';
+}
+
 /** Whether two objects of one name mean the same; Mappings in whatever version each is written. */
 export function isSameObject(a: KubernetesObject, b: KubernetesObject, options: AmbassadorOptions): boolean {
   // Most often they were written from one text.
