@@ -137,7 +137,8 @@ async function createElection(
   const { LeaderElection } = await import('../sync/lease.ts');
   const { systemClock } = await import('../sync/clock.ts');
   const identity = `${identityOf(terminal.env)}-${crypto.randomUUID().slice(0, 8)}`;
-  const name = options['lease-name'] ?? 'portolan-sync';
+  // A publisher beside the slice of its cluster must not wait for that one's Lease.
+  const name = options['lease-name'] ?? (options.publisher === true ? 'portolan-publisher' : 'portolan-sync');
   return new LeaderElection({ api, clock: systemClock, namespace, name, identity, onChange, onError });
 }
 

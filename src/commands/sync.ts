@@ -26,7 +26,7 @@ const SYNC_OPTIONS = {
   'no-status': { type: 'boolean', help: 'write no status and no Events' },
   health: { type: 'string', value: 'HOST:PORT', help: 'with --watch: /healthz, /readyz and /metrics there' },
   'lease-namespace': { type: 'string', value: 'NS', help: 'with --watch: elect a leader by a Lease there' },
-  'lease-name': { type: 'string', value: 'NAME', help: 'default portolan-sync' },
+  'lease-name': { type: 'string', value: 'NAME', help: 'default portolan-sync; portolan-publisher with --publisher' },
 } as const;
 
 export type SyncContext = CommandContext<typeof SYNC_OPTIONS>;

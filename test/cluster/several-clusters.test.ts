@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEcho, type EchoServer } from '../../src/dev/echo-server.ts';
 import { ask, echoOf } from '../e2e/dev-process.ts';
-import { startServe, type LogLine, type ServeProcess } from '../e2e/serve-process.ts';
+import { run, startServe, type LogLine, type ServeProcess } from '../e2e/serve-process.ts';
 import { buildTools } from './cluster-tools.ts';
 import { Cluster } from './cluster.ts';
 
@@ -159,7 +159,7 @@ async function until(isTrue: () => boolean | Promise<boolean>, what: string): Pr
 describe('a slice of each cluster and one publisher', () => {
   it('makes one route of the same Mapping in both, and tells both', async () => {
     for (const name of NAMES) startSlice(name);
-    start('publisher', ['--publisher', '--lease-namespace=gateway', '--lease-name=publisher'], kubeconfigs.east);
+    start('publisher', ['--publisher', '--lease-namespace=gateway'], kubeconfigs.east);
     for (const name of NAMES) apply(name, 'both');
     apply('west', 'right');
     await answers('both', ['east', 'west']);
@@ -186,7 +186,7 @@ describe('a slice of each cluster and one publisher', () => {
     expect(await answering('right')).toEqual(['west']);
     // A publisher that starts meanwhile knows no less.
     await running.get('publisher')?.stop();
-    start('publisher', ['--publisher', '--lease-namespace=gateway', '--lease-name=publisher'], kubeconfigs.east);
+    start('publisher', ['--publisher', '--lease-namespace=gateway'], kubeconfigs.east);
     apply('east', 'later');
     await answers('later', ['east']);
     expect(await answering('right')).toEqual(['west']);
@@ -228,7 +228,14 @@ describe('one process with two contexts', () => {
     clusters.west.kubectl(['delete', 'mapping', 'direct']);
     await answers('direct', ['east']);
 
+    const once = ['sync', '--once', '--to=dir:state', '--config=portolan.config.mjs', '--json'];
+    const contexts = ['--context=east', '--context=west'];
+    const same = await run([...once, ...contexts], gateway.base, { KUBECONFIG: config });
+    expect({ code: same.code, ...JSON.parse(same.stdout) }).toMatchObject({ code: 0, reason: 'unchanged' });
+
     await clusters.west.stop();
+    const lost = await run([...once, ...contexts], gateway.base, { KUBECONFIG: config });
+    expect(lost).toMatchObject({ code: 1, stderr: expect.stringMatching(/cluster west cannot be read/) });
     apply('east', 'alone');
     await answers('alone', ['east']);
     expect(await answering('right')).toEqual(['west']);
