@@ -26,5 +26,8 @@ export type {
   UpstreamUse,
   WeightedBackendDefinition,
 } from './config/definition.ts';
+export type { AuthorizeOptions, AuthorizeRuleOption } from './policies/authorize/options.ts';
 export type { CorsOptions } from './policies/cors/options.ts';
+export type { Continent, GeoOptions, PlacesOption } from './policies/geo/options.ts';
+export type { AddressOption, IpOptions } from './policies/ip/options.ts';
 export type { RateLimitOptions } from './policies/rate-limit/options.ts';

@@ -5,7 +5,10 @@
  * `Upstream` and `Cluster` carry the names declared under `upstreams` and `clusters`, so that a route
  * naming one that does not exist is a TypeScript error.
  */
+import type { AuthorizeOptions } from '../policies/authorize/options.ts';
 import type { CorsOptions } from '../policies/cors/options.ts';
+import type { GeoOptions } from '../policies/geo/options.ts';
+import type { IpOptions } from '../policies/ip/options.ts';
 import type { RateLimitOptions } from '../policies/rate-limit/options.ts';
 
 export type ConfigDefinition<Upstream extends string = string, Cluster extends string = string> = {
@@ -178,6 +181,9 @@ export type TimeoutsDefinition = {
 
 export type PoliciesDefinition = {
   readonly cors?: CorsOptions;
+  readonly ip?: IpOptions;
+  readonly geo?: GeoOptions;
+  readonly authorize?: AuthorizeOptions;
   readonly rateLimit?: RateLimitOptions;
 };
 

@@ -1,7 +1,10 @@
 /** zod schemas of routes.config.ts, part by part. The authored types are in definition.ts. */
 import * as z from 'zod';
 import { hostPatternProblem } from '../model/hostname.ts';
+import { authorizeOptionsSchema } from '../policies/authorize/options.ts';
 import { corsOptionsSchema } from '../policies/cors/options.ts';
+import { geoOptionsSchema } from '../policies/geo/options.ts';
+import { ipOptionsSchema } from '../policies/ip/options.ts';
 import { rateLimitOptionsSchema } from '../policies/rate-limit/options.ts';
 import { headerNameProblem, headerValueProblem, mutableHeaderProblem } from './header-syntax.ts';
 import { pathProblem } from './path-text.ts';
@@ -134,7 +137,13 @@ export const routeSchema = z.strictObject({
   ),
   upgrades: z.exactOptional(z.array(z.enum(['websocket']))),
   policies: z.exactOptional(
-    z.strictObject({ cors: z.exactOptional(corsOptionsSchema), rateLimit: z.exactOptional(rateLimitOptionsSchema) }),
+    z.strictObject({
+      cors: z.exactOptional(corsOptionsSchema),
+      ip: z.exactOptional(ipOptionsSchema),
+      geo: z.exactOptional(geoOptionsSchema),
+      authorize: z.exactOptional(authorizeOptionsSchema),
+      rateLimit: z.exactOptional(rateLimitOptionsSchema),
+    }),
   ),
 });
 

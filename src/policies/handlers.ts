@@ -1,9 +1,18 @@
 /** Request-time half of every policy. An explicit list: nothing registers itself by being imported. */
 import type { PolicyHandler } from './contract.ts';
+import { authorizeHandler } from './authorize/handler.ts';
 import { corsHandler } from './cors/handler.ts';
+import { geoHandler } from './geo/handler.ts';
+import { ipHandler } from './ip/handler.ts';
 import { rateLimitHandler } from './rate-limit/handler.ts';
 
-export const POLICY_HANDLERS: readonly PolicyHandler[] = [corsHandler, rateLimitHandler];
+export const POLICY_HANDLERS: readonly PolicyHandler[] = [
+  corsHandler,
+  ipHandler,
+  geoHandler,
+  authorizeHandler,
+  rateLimitHandler,
+];
 
 /** The handler of a policy, or null when this Worker has none: the route must then refuse. */
 export function policyHandler(name: string): PolicyHandler | null {

@@ -28,6 +28,22 @@ export const POLICY_ORDER: readonly PolicyOrderEntry[] = [
       'a preflight carries no credentials, so it is answered before any policy could refuse it; and every later refusal must carry the CORS headers to be readable',
   },
   {
+    name: 'ip',
+    stage: 3,
+    reason:
+      'needs nothing but the address, so whom it refuses costs neither a signature check nor a question to anyone',
+  },
+  {
+    name: 'geo',
+    stage: 3,
+    reason: 'needs nothing but where the address is; after ip, whose refusal is the more certain one',
+  },
+  {
+    name: 'authorize',
+    stage: 6,
+    reason: 'judges who is calling, so authentication has found that out; what it refuses is not counted by any limit',
+  },
+  {
     name: 'rate-limit',
     stage: 7,
     reason:
