@@ -1,5 +1,5 @@
 /** A set of ranges that is asked for every request: two sorted tables of words, searched by halves, nothing allocated. */
-import { parseAddress } from './address.ts';
+import { parseAddress, type AddressWords } from './address.ts';
 import { minimalCidrs, parseCidr } from './cidr.ts';
 
 /** `unreadable`: the text is no address, so nothing can be said about it. */
@@ -25,8 +25,8 @@ export function createAddressSet(ranges: readonly string[]): AddressSet {
   const six = cidrs.filter(({ family }) => family === 6);
   const starts4 = Uint32Array.from(four, ({ start }) => start[0] ?? 0);
   const ends4 = Uint32Array.from(four, ({ end }) => end[0] ?? 0);
-  const starts6 = Uint32Array.from(six.flatMap(({ start }) => [...start]));
-  const ends6 = Uint32Array.from(six.flatMap(({ end }) => [...end]));
+  const starts6 = joinWords(six.map(({ start }) => start));
+  const ends6 = joinWords(six.map(({ end }) => end));
   return {
     find: (address) => {
       const family = parseAddress(address, words);
@@ -36,6 +36,12 @@ export function createAddressSet(ranges: readonly string[]): AddressSet {
         : 'outside';
     },
   };
+}
+
+function joinWords(addresses: readonly AddressWords[]): Uint32Array {
+  const joined = new Uint32Array(addresses.length * 4);
+  for (const [index, address] of addresses.entries()) joined.set(address, index * 4);
+  return joined;
 }
 
 /** Whether the address in `words` is in the last range that begins at or before it. `size`: words per address. */

@@ -2,7 +2,6 @@
 import type { Report } from '../../diagnostics/finding.ts';
 import type { PolicyUse, RefuseAction } from '../../model/route-model.ts';
 import { formatCidr, parseCidr } from '../../policies/ip/cidr.ts';
-import type { AddressOption, IpOptions } from '../../policies/ip/options.ts';
 import { isRecord } from './module-defaults.ts';
 import { provenanceAt, reportAt } from './report-at.ts';
 import type { ModuleResource } from './types.ts';
@@ -12,6 +11,9 @@ export type IpRules = {
   /** Set when nobody can say whom the rules let in: every route refuses. */
   readonly refuse: RefuseAction | null;
 };
+
+/** As the options of the `ip` policy write it. */
+type AddressEntry = { readonly client: string } | { readonly peer: string };
 
 const NONE: IpRules = { policies: [], refuse: null };
 const UNREADABLE: IpRules = {
@@ -43,7 +45,7 @@ export function readIpRules(module: ModuleResource | null, report: Report): IpRu
   }
   const entries = readEntries(module, list, report);
   if (entries === null) return UNREADABLE;
-  const options: IpOptions = list === 'ip_allow' ? { allow: entries } : { deny: entries };
+  const options = list === 'ip_allow' ? { allow: entries } : { deny: entries };
   return { policies: [{ policy: 'ip', options, source: provenanceAt(module, `spec.config.${list}`) }], refuse: null };
 }
 
@@ -52,7 +54,7 @@ function isWritten(value: unknown): boolean {
 }
 
 /** null when an entry cannot be read: without it the list would let others in. */
-function readEntries(module: ModuleResource, list: string, report: Report): readonly AddressOption[] | null {
+function readEntries(module: ModuleResource, list: string, report: Report): readonly AddressEntry[] | null {
   const value = module.spec.config[list];
   // Anything but a list was reported when the Module was read.
   if (!Array.isArray(value)) return null;
@@ -66,7 +68,7 @@ function readEntries(module: ModuleResource, list: string, report: Report): read
 }
 
 /** `peer` is the TCP peer, `remote` the client that forwarding headers of trusted proxies name. */
-function readEntry(entry: unknown): AddressOption | null {
+function readEntry(entry: unknown): AddressEntry | null {
   if (!isRecord(entry) || Object.keys(entry).length !== 1) return null;
   const { peer, remote } = entry;
   const text = peer ?? remote;

@@ -24,6 +24,9 @@ async function ask(options: AuthorizeOptions, { request = {}, consumer = null }:
   const policies = [{ name: 'authorize', config: lowered('authorize', options) }];
   return runChain({ policies, runtime, consumer }, factsOf(request));
 }
+function at(path: string): Asked {
+  return { request: { path } };
+}
 /** What one allow rule says: `allow`, `access-denied` or another code. */
 async function holds(when: string, asked: Asked = {}): Promise<string> {
   const response = await ask({ rules: [{ name: 'r', effect: 'allow', when }] }, asked);
@@ -113,7 +116,6 @@ describe('what expressions see', () => {
   });
 
   it('patterns search, as in CEL, with RE2’s meaning', async () => {
-    const at = (path: string) => ({ request: { path } });
     expect(await holds('request.path.matches("/v[0-9]+/")', at('/api/v2/x'))).toBe('allow');
     expect(await holds('request.path.matches("^/v[0-9]+/")', at('/api/v2/x'))).toBe('access-denied');
     expect(await holds('request.path.matches("(?i)ADMIN")', at('/admin'))).toBe('allow');
@@ -292,9 +294,11 @@ describe('dry run', () => {
   });
 });
 
+function explain(options: AuthorizeOptions, request: Parameters<typeof factsOf>[0] = {}) {
+  return policyLowering('authorize')?.explain(lowered('authorize', options), factsOf(request));
+}
+
 describe('explain', () => {
-  const explain = (options: AuthorizeOptions, request: Parameters<typeof factsOf>[0] = {}) =>
-    policyLowering('authorize')?.explain(lowered('authorize', options), factsOf(request));
   const admin = { name: 'admin', effect: 'allow', when: 'request.method != "GET" && claims.role == "admin"' } as const;
   const gets = { name: 'gets', effect: 'allow', when: 'request.method == "GET"' } as const;
 

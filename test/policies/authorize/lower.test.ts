@@ -83,7 +83,7 @@ describe('options', () => {
     [{ rules: [{ name: 'a', effect: 'deny', when: 'true', code: 'Not Kebab' }] }, 'kebab-case'],
     [{ rules: [{ name: 'a', effect: 'deny', when: 'true', scope: ['a"b'] }] }, 'scope'],
     [{ rules: [{ name: 'a', effect: 'deny', when: 'true', scope: [] }] }, 'must not be empty'],
-    [{ rules: [{ name: 'a', effect: 'deny', when: 'true', then: 1 }] }, 'unknown option `then`'],
+    [{ rules: [{ name: 'a', effect: 'deny', when: 'true', until: 1 }] }, 'unknown option `until`'],
     [{ rules: [{ name: 'a', effect: 'deny', when: 'true' }], mode: 'any' }, 'first-match'],
   ])('%j', (options, message) => {
     const { config, findings } = lowerOptions('authorize', options);

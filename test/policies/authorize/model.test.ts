@@ -1,5 +1,5 @@
 /** Rules over generated expressions against a naive evaluator, and what must hold for all of them. */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { regexMatches } from '../../../src/gateway/regex.ts';
 import { judge, prepareAuthorize } from '../../../src/policies/authorize/decide.ts';
@@ -73,7 +73,7 @@ function print(node: Expression): string {
     case 'and':
     case 'or':
       return `(${print(node.left)}) ${node.kind === 'and' ? '&&' : '||'} (${print(node.right)})`;
-    case 'choice':
+    default:
       return `((${print(node.test)}) ? (${print(node.left)}) : (${print(node.right)}))`;
   }
 }
@@ -107,7 +107,7 @@ function evaluate(node: Expression, facts: World): Truth {
       const sides = [evaluate(node.left, facts), evaluate(node.right, facts)];
       return sides.includes(decides) ? decides : sides.includes('error') ? 'error' : !decides;
     }
-    case 'choice': {
+    default: {
       const test = evaluate(node.test, facts);
       return test === 'error' ? test : evaluate(test ? node.left : node.right, facts);
     }
