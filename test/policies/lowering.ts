@@ -33,8 +33,8 @@ export function lowerOptions(
 }
 
 /** Lowers options that must be right. */
-export function lowered(policy: string, options: unknown): Json {
-  const { config, findings } = lowerOptions(policy, options);
+export function lowered(policy: string, options: unknown, platform?: Parameters<typeof lowerOptions>[2]): Json {
+  const { config, findings } = lowerOptions(policy, options, platform);
   if (config === null) throw new Error(findings.map(({ message }) => message).join('\n'));
   return config;
 }

@@ -11,7 +11,7 @@ const MAX_ITEMS = 1_000;
 
 /** At build; see `limits` of the library. */
 export const EXPRESSION_LIMITS = {
-  maxAstNodes: 400,
+  maxAstNodes: 600,
   maxDepth: 24,
   maxListElements: 200,
   maxMapEntries: 50,

@@ -4,25 +4,20 @@ import type { GeoOptions } from '../../../src/policies/geo/options.ts';
 import { policyHandler } from '../../../src/policies/handlers.ts';
 import { policyLowering } from '../../../src/policies/lowerings.ts';
 import { factsOf, runChain, runtimeOf } from '../chain.ts';
-import { lowerOptions } from '../lowering.ts';
+import { lowered, lowerOptions } from '../lowering.ts';
 
 const MUNICH: PlaceFacts = { country: 'DE', continent: 'EU', region: 'BY', asn: 3320 };
 const NOWHERE: PlaceFacts = { country: null, continent: null, region: null, asn: null };
 const edge = { target: 'cloudflare' } as const;
 const behindProxy = { target: 'self-hosted', trustedHops: 1 } as const;
 
-function compile(options: unknown, platform: Parameters<typeof lowerOptions>[2]) {
-  const { config, findings } = lowerOptions('geo', options, platform);
-  if (config === null) throw new Error(findings.map(({ message }) => message).join('\n'));
-  return config;
-}
 async function ask(
   options: GeoOptions,
   platform: Parameters<typeof lowerOptions>[2],
   request: Parameters<typeof factsOf>[0],
 ): Promise<string> {
   const response = await runChain(
-    { policies: [{ name: 'geo', config: compile(options, platform) }] },
+    { policies: [{ name: 'geo', config: lowered('geo', options, platform) }] },
     factsOf(request),
   );
   if (response.status === 200) return response.text();
@@ -123,7 +118,10 @@ describe('lowering', () => {
 
   it('sorts, so that the order of lists changes nothing', () => {
     const options = { deny: { asns: [20, 3, 20], countries: ['FR', 'DE'] }, header: 'X-Country' };
-    expect(compile(options, edge)).toEqual({ deny: { asns: [3, 20], countries: ['DE', 'FR'] }, header: 'x-country' });
+    expect(lowered('geo', options, edge)).toEqual({
+      deny: { asns: [3, 20], countries: ['DE', 'FR'] },
+      header: 'x-country',
+    });
   });
 
   it.each([
@@ -140,7 +138,7 @@ describe('lowering', () => {
   );
 
   it('explains, and does not promise a refusal of what it cannot place', () => {
-    const config = compile({ allow: { countries: ['FR'] } }, edge);
+    const config = lowered('geo', { allow: { countries: ['FR'] } }, edge);
     const explain = (place: PlaceFacts | null) => policyLowering('geo')?.explain(config, factsOf({ place }));
     expect(explain(MUNICH)).toMatchObject({ input: { country: 'DE' }, answersWith: 403 });
     expect(explain(null)).not.toHaveProperty('answersWith');
