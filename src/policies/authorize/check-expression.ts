@@ -30,6 +30,7 @@ const TIME_PARTS = [
 ] as const;
 /** Conversions of a literal, which are tried here so that a slip does not wait for the first request. */
 const CONSTANTS: ReadonlySet<string> = new Set(['timestamp', 'duration']);
+const RFC3339 = /["']\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)["']/;
 const FUNCTIONS: ReadonlySet<string> = new Set(
   [
     ['has', 'size', 'matches', 'startsWith', 'endsWith', 'contains', 'inCidr'],
@@ -106,6 +107,8 @@ class Walk {
   #tryConstant(node: Node): void {
     const text = this.#source.slice(node.start, node.end);
     try {
+      // The library takes whatever a JavaScript Date takes, local times among them.
+      if (text.startsWith('timestamp') && !RFC3339.test(text)) throw new Error('not RFC 3339');
       this.#evaluate(text);
     } catch {
       const hint =

@@ -72,17 +72,27 @@ export class ConsumerView {
 }
 
 const NO_CLAIMS: ReadonlyMap<string, unknown> = new Map();
-/** A consumer is kept as long as its verified credential, and so are its claims in this form. */
-const claims = new WeakMap<Consumer, ReadonlyMap<string, unknown>>();
+/** A consumer is kept as long as its verified credential, and so are its claims in this form, or that they have none. */
+const claims = new WeakMap<Consumer, ReadonlyMap<string, unknown> | FactError>();
 
 function claimsOf(consumer: Consumer): ReadonlyMap<string, unknown> {
   let view = claims.get(consumer);
   if (view === undefined) {
-    const left = { values: MAX_CLAIM_VALUES };
-    view = new Map(Object.entries(consumer.claims).map(([name, value]) => [name, toValue(value, left, 0)]));
+    view = readClaims(consumer.claims);
     claims.set(consumer, view);
   }
+  if (view instanceof FactError) throw view;
   return view;
+}
+
+function readClaims(all: Consumer['claims']): ReadonlyMap<string, unknown> | FactError {
+  const left = { values: MAX_CLAIM_VALUES };
+  try {
+    return new Map(Object.entries(all).map(([name, value]) => [name, toValue(value, left, 0)]));
+  } catch (error) {
+    if (error instanceof FactError) return error;
+    throw error;
+  }
 }
 
 function toValue(json: Json, left: { values: number }, depth: number): unknown {

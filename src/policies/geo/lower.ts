@@ -15,7 +15,7 @@ export const geoLowering: PolicyLowering = {
   lower(options, context) {
     const parsed = parseOptions(geoOptionsSchema, options, { policy: 'geo', knownKeys: KNOWN_KEYS, context });
     if (parsed === null || !canBePlaced(parsed, context)) return null;
-    return compileGeo(parsed) satisfies Json;
+    return compileGeo(parsed, context) satisfies Json;
   },
   explain(json, facts) {
     const prepared = prepareGeo(decodeGeo(json));
@@ -71,11 +71,12 @@ function coversCountriesOnly(list: 'allow' | 'deny', places: PlacesOption | unde
   return false;
 }
 
-function compileGeo({ allow, deny, header }: GeoOptions): CompiledGeo {
+function compileGeo({ allow, deny, header }: GeoOptions, { trustedHops }: LowerContext): CompiledGeo {
   return {
     ...(allow !== undefined && { allow: compilePlaces(allow) }),
     ...(deny !== undefined && { deny: compilePlaces(deny) }),
-    ...(header !== undefined && { header: header.toLowerCase() }),
+    // A platform that places clients may fail to; what a client wrote must not stand in for it.
+    ...(header !== undefined && trustedHops > 0 && { header: header.toLowerCase() }),
   };
 }
 

@@ -1,6 +1,8 @@
 import { Hono } from 'hono';
 import { describe, expect, it } from 'vitest';
 import type { Json } from '../../../src/model/route-model.ts';
+import { decodeAuthorize } from '../../../src/policies/authorize/decode.ts';
+import { explainAuthorize } from '../../../src/policies/authorize/explain.ts';
 import type { AuthorizeOptions } from '../../../src/policies/authorize/options.ts';
 import type { Consumer, GatewayEnv } from '../../../src/policies/contract.ts';
 import { policyHandler } from '../../../src/policies/handlers.ts';
@@ -332,6 +334,25 @@ describe('explain', () => {
     expect(refused).toMatchObject({ answersWith: 403 });
     const scoped = explain({ rules: [{ ...gets, scope: ['a'] }] });
     expect(scoped?.note).toContain('depends on who is calling whether rule gets decides');
+  });
+
+  it('decides for a caller who is known', () => {
+    const rules = [
+      admin,
+      { ...gets, scope: ['orders:write'] },
+      { name: 'late', effect: 'allow', when: 'now.getHours() > 20' },
+    ];
+    const config = decodeAuthorize(lowered('authorize', { rules }));
+    const at = (method: string, consumer: Consumer | null) =>
+      explainAuthorize(config, factsOf({ method }), { consumer, nowMs: NOW_MS });
+    expect(at('PUT', alice).note).toBe('rule admin allows it');
+    expect(at('PUT', null)).toMatchObject({
+      note: 'rule admin cannot be decided: 403 authorize-error',
+      answersWith: 403,
+    });
+    expect(at('GET', alice)).toMatchObject({ note: 'rule gets refuses it: 403 insufficient-scope', answersWith: 403 });
+    expect(at('GET', null).note).toBe('rule gets refuses it: 403 access-denied');
+    expect(at('GET', consumerOf({ scopes: ['orders:write'] })).note).toBe('rule gets allows it');
   });
 
   it('speaks of the dry run apart', () => {

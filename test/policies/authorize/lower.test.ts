@@ -24,6 +24,7 @@ describe('expressions that cannot be asked refuse at build', () => {
     ['now.getHours("Europe/Berlin") == 3', 'UTC', 'no time zone'],
     ['now.getDayOfYear() == 3', '', 'no function `getDayOfYear`'],
     ['now > timestamp("yesterday, at noon!!")', 'at character 7', 'cannot be read'],
+    ['now > timestamp("2026-01-31T08:00:00")', '2026-01-31T08:00:00Z', 'cannot be read'],
     ['now - now < duration("5 minutes")', 'duration("1h30m")', 'cannot be read'],
     ['request.path.matches(consumer.id)', 'at character 22', 'must be a literal'],
     ['request.path.matches("a" + "b")', 'Write the pattern itself', 'must be a literal'],

@@ -118,10 +118,10 @@ describe('lowering', () => {
 
   it('sorts, so that the order of lists changes nothing', () => {
     const options = { deny: { asns: [20, 3, 20], countries: ['FR', 'DE'] }, header: 'X-Country' };
-    expect(lowered('geo', options, edge)).toEqual({
-      deny: { asns: [3, 20], countries: ['DE', 'FR'] },
-      header: 'x-country',
-    });
+    const deny = { asns: [3, 20], countries: ['DE', 'FR'] };
+    expect(lowered('geo', options, { ...edge, trustedHops: 1 })).toEqual({ deny, header: 'x-country' });
+    // Nobody is trusted to write it, so it is not read even where the platform says nothing.
+    expect(lowered('geo', options, edge)).toEqual({ deny });
   });
 
   it.each([
