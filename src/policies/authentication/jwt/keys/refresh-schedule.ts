@@ -8,7 +8,10 @@ export const MIN_LIFE_MS = 60_000;
 /** Between a request to the provider and the next that an unknown `kid` may cause. */
 export const KID_COOLDOWN_MS = 30_000;
 
+/** While requests are refused for want of a set, trying again soon is worth it. */
 const FIRST_BACK_OFF_MS = 2_000;
+/** With a set that serves: at most two attempts a minute. */
+const WARM_BACK_OFF_MS = 30_000;
 const LAST_BACK_OFF_MS = 60_000;
 /** A failure says something about the provider for this long; it covers the longest back-off and the attempt after it. */
 const FAILURE_COUNTS_MS = 120_000;
@@ -69,11 +72,13 @@ export class AskSchedule {
     this.#retryAtMs = Number.NEGATIVE_INFINITY;
   }
 
-  failed(now: number, failure: KeySetError): void {
+  /** @param servesOld there is a set that goes on verifying */
+  failed(now: number, failure: KeySetError, servesOld: boolean): void {
     this.#failures += 1;
     this.#failure = failure;
     this.#failedAtMs = now;
-    const longest = Math.min(LAST_BACK_OFF_MS, FIRST_BACK_OFF_MS * 2 ** Math.min(this.#failures - 1, 10));
-    this.#retryAtMs = now + Math.round(longest * (0.5 + 0.5 * this.#random()));
+    const first = servesOld ? WARM_BACK_OFF_MS : FIRST_BACK_OFF_MS;
+    const longest = Math.min(LAST_BACK_OFF_MS, first * 2 ** Math.min(this.#failures - 1, 10));
+    this.#retryAtMs = now + Math.round(longest * (0.75 + 0.25 * this.#random()));
   }
 }

@@ -44,6 +44,7 @@ export class RemoteKeys {
   #keepMs = 0;
   #held: Held | null = null;
   #flight: Flight | null = null;
+  #sharing: Promise<void> = Promise.resolve();
 
   /** @param random in [0, 1): spreads isolates, so that they do not ask all at once */
   constructor(address: RemoteAddress, ports: RemotePorts, random: () => number = Math.random) {
@@ -69,7 +70,7 @@ export class RemoteKeys {
     if (isStale && (now >= held.fetchedAtMs + maxStaleMs || !this.#schedule.failedLately(now))) {
       return this.#awaited(maxStaleMs, waitUntil);
     }
-    if (this.#flightNow(now) === null && this.#schedule.mayAsk(now)) waitUntil(this.#takeOff(now, null).done);
+    if (this.#flightNow(now) === null && this.#schedule.mayAsk(now)) waitUntil(this.#landed(this.#takeOff(now, null)));
     return held.set;
   }
 
@@ -102,12 +103,18 @@ export class RemoteKeys {
   async #renew(waitUntil: WaitUntil, kid: string | null): Promise<void> {
     const now = this.#ports.now();
     const flight = this.#flightNow(now) ?? this.#takeOff(now, kid);
-    waitUntil(flight.done);
+    waitUntil(this.#landed(flight));
     let timer: ReturnType<typeof setTimeout> | undefined;
     const lost = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, Math.max(0, flight.startedAtMs + FLIGHT_MS - now));
     });
     await Promise.race([flight.done, lost]).finally(() => clearTimeout(timer));
+  }
+
+  /** The runtime ends what a request began when that request ends, unless it is told of all of it. */
+  async #landed({ done }: Flight): Promise<void> {
+    await done;
+    await this.#sharing;
   }
 
   #flightNow(now: number): Flight | null {
@@ -134,10 +141,10 @@ export class RemoteKeys {
       await this.#take(fetched);
       this.#schedule.succeeded();
       // Not part of the wait: the others profit, this request does not.
-      void writeShared(this.#ports.shared, this.#name, fetched, this.#keepMs);
+      this.#sharing = writeShared(this.#ports.shared, this.#name, fetched, this.#keepMs);
     } catch (error) {
       const failure = error instanceof KeySetError ? error : new KeySetError('internal', 'jwks-unavailable', error);
-      this.#schedule.failed(this.#ports.now(), failure);
+      this.#schedule.failed(this.#ports.now(), failure, this.#held !== null);
       this.#logFailure(failure);
     }
   }
