@@ -7,7 +7,7 @@ import * as http from 'node:http';
 import * as https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import Provider from 'oidc-provider';
+import { Provider } from 'oidc-provider';
 
 export type FailMode =
   | 'status-500'
@@ -70,7 +70,7 @@ export async function startIdentityProvider(options: IdentityProviderOptions = {
   const requests = { discovery: 0, jwks: 0 };
   let mode: FailMode | null = null;
   let slowMs = 10_000;
-  let handle: ReturnType<Provider['callback']> = (_request, response) => response.writeHead(503).end();
+  let handle: ReturnType<Provider['callback']> | undefined;
   const listener = (request: http.IncomingMessage, response: http.ServerResponse): void => {
     const kind = documentKind(request.url ?? '');
     if (kind !== null) requests[kind] += 1;
@@ -81,7 +81,7 @@ export async function startIdentityProvider(options: IdentityProviderOptions = {
     if (kind === 'jwks' && options.cacheControl !== undefined) {
       response.setHeader('cache-control', options.cacheControl);
     }
-    handle(request, response);
+    handle?.(request, response);
   };
   const server =
     tls === undefined
@@ -91,10 +91,7 @@ export async function startIdentityProvider(options: IdentityProviderOptions = {
   const { port } = server.address() as AddressInfo;
   const issuer = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`;
   let keys = generateKeys();
-  const serveWith = (all: readonly SigningKey[]): void => {
-    handle = createProvider(issuer, all).callback();
-  };
-  serveWith(keys);
+  handle = createProvider(issuer, keys).callback();
   return {
     issuer,
     jwksUri: `${issuer}/jwks`,
@@ -105,7 +102,7 @@ export async function startIdentityProvider(options: IdentityProviderOptions = {
       const old = keys;
       keys = generateKeys();
       // The provider signs with the first key that fits.
-      serveWith(keepOld ? [...keys, ...old] : keys);
+      handle = createProvider(issuer, keepOld ? [...keys, ...old] : keys).callback();
       return keys.map(({ kid }) => kid);
     },
     fail: (next, { slowMs: wait = 10_000 } = {}) => {

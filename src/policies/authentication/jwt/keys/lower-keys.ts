@@ -139,7 +139,7 @@ function lowerSecret(
 }
 
 /** What must not be in a configuration at all, so that it is not carried into the program either. */
-const LEAKED: readonly (JudgedJwk | JwkDefect)[] = ['private', 'symmetric'];
+const LEAKED: ReadonlySet<JwkDefect> = new Set(['private', 'symmetric']);
 
 function lowerInline(jwks: readonly Json[], report: Reporter): CompiledKeys | null {
   const judged = jwks.map((jwk) => judgeJwk(jwk));
@@ -149,7 +149,7 @@ function lowerInline(jwks: readonly Json[], report: Reporter): CompiledKeys | nu
     const at = ['jwks', 'keys', index];
     if (typeof result !== 'string') {
       usable.push(publicPart(result, jwks[index] ?? null));
-    } else if (LEAKED.includes(result)) {
+    } else if (LEAKED.has(result)) {
       leaked = true;
       report.error('jwks-key-secret', at, {
         message: `This key can sign tokens (${result === 'private' ? 'it holds private members' : 'it is symmetric'}), and everybody who reads this configuration has it. ${REFUSES}`,

@@ -64,7 +64,7 @@ describe('a set that is there', () => {
   it('costs one request however many wait for it, and none to get again', async () => {
     stand.latencyMs = 300;
     const keys = remote();
-    const crowd = Promise.all(Array.from({ length: 1_000 }, () => ask(keys)));
+    const crowd = Promise.all(Array.from({ length: 1_000 }, async () => ask(keys)));
     await vi.advanceTimersByTimeAsync(300);
     const sets = await crowd;
     expect(stand.asks).toHaveLength(1);
