@@ -6,15 +6,16 @@ import * as crypto from 'node:crypto';
 import * as http from 'node:http';
 import * as https from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Provider } from 'oidc-provider';
 
 export type FailMode =
   | 'status-500'
   /** The connection is taken and cut without an answer. */
   | 'reset'
-  /** Head at once, then nothing for `slowMs`. */
+  /** The right answer, after `slowMs`. */
   | 'slow'
+  /** Head at once, then nothing. */
+  | 'stalled'
   | 'html'
   /** A body of 5 MB that never becomes JSON. */
   | 'huge'
@@ -75,7 +76,8 @@ export async function startIdentityProvider(options: IdentityProviderOptions = {
     const kind = documentKind(request.url ?? '');
     if (kind !== null) requests[kind] += 1;
     if (kind !== null && mode !== null) {
-      void failAs(mode, response, slowMs);
+      if (mode === 'slow') setTimeout(() => handle?.(request, response), slowMs).unref();
+      else failAs(mode, response);
       return;
     }
     if (kind === 'jwks' && options.cacheControl !== undefined) {
@@ -222,7 +224,7 @@ function documentKind(url: string): 'discovery' | 'jwks' | null {
   return url.startsWith('/jwks') ? 'jwks' : null;
 }
 
-async function failAs(mode: FailMode, response: http.ServerResponse, slowMs: number): Promise<void> {
+function failAs(mode: Exclude<FailMode, 'slow'>, response: http.ServerResponse): void {
   const json = { 'content-type': 'application/json' };
   switch (mode) {
     case 'status-500':
@@ -231,10 +233,8 @@ async function failAs(mode: FailMode, response: http.ServerResponse, slowMs: num
     case 'reset':
       response.destroy();
       return;
-    case 'slow':
+    case 'stalled':
       response.writeHead(200, json).flushHeaders();
-      await sleep(slowMs, undefined, { ref: false });
-      response.end('{"keys":[]}');
       return;
     case 'html':
       response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>Sign in</title>');
