@@ -114,7 +114,6 @@ describe('a provider that fails from the start', () => {
     ['redirect', 'redirect'],
     ['invalid-json', 'invalid-json'],
     ['slow', 'timeout'],
-    ['stalled', 'timeout'],
   ])('%s: 503, and works once it does', async (mode, reason) => {
     const source = createKeySource(keysOf('jwks'), runtime);
     provider.fail(mode, { slowMs: 60_000 });

@@ -10,6 +10,9 @@ import { decodeKeys } from '../../src/policies/authentication/jwt/keys/decode-ke
 /** Only so that the process can be seen to have started. */
 export const Control = { fetch: (): Response => new Response(null, { status: 404 }) };
 
+/** The configuration of the development server names it. */
+export class RateLimitObject {}
+
 type Environment = Readonly<Record<string, unknown>>;
 type Execution = { waitUntil(work: Promise<unknown>): void };
 
