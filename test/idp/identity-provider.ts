@@ -43,7 +43,12 @@ export type IdentityProvider = {
   /** `sub` and `client_id` of its tokens. */
   readonly clientId: string;
   /** Requests for the discovery document and for the key set, failed ones included. */
-  readonly requests: { discovery: number; jwks: number };
+  readonly requests: {
+    discovery: number;
+    jwks: number;
+    /** Of the last one. */
+    host: string | undefined;
+  };
   issueToken(request: TokenRequest): Promise<string>;
   /** New keys sign from now on. `keepOld`: the set goes on naming the old ones too (default false). Returns the new kids. */
   rotate(options?: { readonly keepOld?: boolean }): readonly string[];
@@ -68,13 +73,16 @@ type SigningKey = { readonly kid: string; readonly jwk: object };
 
 export async function startIdentityProvider(options: IdentityProviderOptions = {}): Promise<IdentityProvider> {
   const { tls } = options;
-  const requests = { discovery: 0, jwks: 0 };
+  const requests: IdentityProvider['requests'] = { discovery: 0, jwks: 0, host: undefined };
   let mode: FailMode | null = null;
   let slowMs = 10_000;
   let handle: ReturnType<Provider['callback']> | undefined;
   const listener = (request: http.IncomingMessage, response: http.ServerResponse): void => {
     const kind = documentKind(request.url ?? '');
-    if (kind !== null) requests[kind] += 1;
+    if (kind !== null) {
+      requests[kind] += 1;
+      requests.host = request.headers.host;
+    }
     if (kind !== null && mode !== null) {
       if (mode === 'slow') setTimeout(() => handle?.(request, response), slowMs).unref();
       else failAs(mode, response);

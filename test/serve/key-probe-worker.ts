@@ -5,13 +5,18 @@ import { boundBackends } from '../../src/gateway/upstream/bound-backends.ts';
 import type { Json } from '../../src/model/route-model.ts';
 import type { PolicyRuntime } from '../../src/policies/contract.ts';
 import { createKeySource } from '../../src/policies/authentication/jwt/keys/create-key-source.ts';
+import type { KeySource } from '../../src/policies/authentication/jwt/keys/key-source.ts';
 import { decodeKeys } from '../../src/policies/authentication/jwt/keys/decode-keys.ts';
 
 /** Only so that the process can be seen to have started. */
 export const Control = { fetch: (): Response => new Response(null, { status: 404 }) };
 
 /** The configuration of the development server names it. */
-export class RateLimitObject {}
+export class RateLimitObject {
+  fetch(): Response {
+    return new Response(null, { status: 404 });
+  }
+}
 
 type Environment = Readonly<Record<string, unknown>>;
 type Execution = { waitUntil(work: Promise<unknown>): void };
@@ -25,7 +30,7 @@ function runtimeOf(env: Environment): PolicyRuntime {
       ...policyPorts('self-hosted', env),
       backends: boundBackends(env),
       rateLimiter: { take: () => Promise.reject(new Error('no limiter in this test')) },
-      log: (event, fields) => logged.push(`${event} ${String(fields['reason'])} ${String(fields['cause'])}`),
+      log: (event, fields) => logged.push(`${event} ${JSON.stringify(fields)}`),
     },
     { failOpen: 'as-upstream' },
   );
@@ -33,13 +38,19 @@ function runtimeOf(env: Environment): PolicyRuntime {
 }
 
 export default {
-  /** `/keys` with compiled keys as the body: the kids now, and why not. `/public` with a URL: what the service says. */
+  /**
+   * `/keys` with compiled keys as the body: the keys now, or why not. `/flood`: as many unknown kids as
+   * `flood` says, each beside a request that needs a known one. `/public` with a URL: what the service says.
+   */
   async fetch(request: Request, env: Environment, context: Execution): Promise<Response> {
     const ports = runtimeOf(env);
     const { pathname } = new URL(request.url);
     if (pathname === '/public') return askPublic(ports, await request.text());
-    const { keys, kid = null } = (await request.json()) as { readonly keys: Json; readonly kid?: string };
+    const asked = (await request.json()) as { readonly keys: Json; readonly kid?: string; readonly flood?: number };
+    const { keys, kid = null, flood = 0 } = asked;
     const waitUntil = (work: Promise<unknown>): void => context.waitUntil(work);
+    if (pathname === '/flood')
+      return Response.json(await floodOf(createKeySource(decodeKeys(keys), ports), flood, waitUntil));
     try {
       const source = createKeySource(decodeKeys(keys), ports);
       const set = await (kid === null ? source.current(waitUntil) : source.refreshed(kid, waitUntil));
@@ -50,6 +61,20 @@ export default {
     }
   },
 };
+
+async function floodOf(source: KeySource, count: number, waitUntil: (work: Promise<unknown>) => void): Promise<object> {
+  await source.current(waitUntil);
+  const waiting: Promise<unknown>[] = [];
+  let known = 0;
+  for (let number = 0; number < count; number += 1) {
+    const set = source.refreshed(`nobody-${number}`, waitUntil);
+    if (set instanceof Promise && waiting.length < 100) waiting.push(set);
+    const current = source.current(waitUntil);
+    if (!(current instanceof Promise) && current.keys.length > 0) known += 1;
+  }
+  await Promise.all(waiting);
+  return { known };
+}
 
 async function askPublic({ askPublic: ask }: PolicyRuntime, url: string): Promise<Response> {
   if (ask === null) return new Response('no service');

@@ -56,9 +56,13 @@ afterAll(async () => {
 
 /** Lowered with the resolver of a build that has a cluster with this `tls`. */
 function lower(options: KeysOptions, issuer: string): { keys: CompiledKeys; upstream: CompiledUpstream } {
-  const services = Object.fromEntries(
-    [plain, secure, stranger].map((provider) => [new URL(provider.issuer).host, { url: provider.issuer, tls }]),
-  );
+  const services = {
+    ...Object.fromEntries(
+      [plain, secure, stranger].map((provider) => [new URL(provider.issuer).host, { url: provider.issuer, tls }]),
+    ),
+    'login.test:443': { url: secure.issuer, tls },
+    'login.test:80': { url: secure.issuer, tls },
+  };
   const resolver = createUpstreamResolver([aCluster({ template: null, services })], {
     target: 'self-hosted',
     unresolved: 'refuse',
@@ -114,6 +118,14 @@ describe('a key set', () => {
     }
   });
 
+  it('is asked for by the name in its URL, wherever that is mapped', async () => {
+    for (const jwksUri of ['https://login.test/jwks', 'http://login.test/jwks']) {
+      const { keys, upstream } = lower({ jwksUri }, secure.issuer);
+      expect(algorithmsOf(await probe(await edgeFor([upstream]), keys))).toEqual(ALGORITHMS);
+      expect(secure.requests.host).toBe('login.test');
+    }
+  });
+
   it('is not fetched where the certificate is another’s, and never by way of the public network', async () => {
     const { keys, upstream } = lower({ jwksUri: stranger.jwksUri }, stranger.issuer);
     const before = stranger.requests.jwks;
@@ -138,6 +150,19 @@ describe('a key set', () => {
     expect(plain.requests.jwks - before).toBe(1);
   });
 
+  it('is asked for once by 100,000 unknown kids, which hold up no known one', async () => {
+    const { keys, upstream } = lower({ jwksUri: plain.jwksUri }, plain.issuer);
+    const edge = await edgeFor([upstream]);
+    const before = plain.requests.jwks;
+    const flood = 100_000;
+    const begun = performance.now();
+    const answer = await fetch(`${edge.url}/flood`, { method: 'POST', body: JSON.stringify({ keys, flood }) });
+    expect(await answer.json()).toEqual({ known: flood });
+    const perSecond = Math.round(flood / ((performance.now() - begun) / 1_000));
+    process.stdout.write(`jwks flood in workerd: ${flood} unknown kids at ${perSecond}/s\n`);
+    expect(plain.requests.jwks - before).toBe(1);
+  });
+
   it.each([
     ['status-500', 'status-500'],
     ['reset', 'unreachable'],
@@ -153,7 +178,7 @@ describe('a key set', () => {
     plain.fail(mode, { slowMs: 60_000 });
     const seen = await probe(edge, keys);
     expect(seen).toMatchObject({ status: 503, code: 'jwks-unavailable' });
-    expect(seen.logged).toEqual([expect.stringMatching(new RegExp(`^jwks-refresh-failed ${reason} `))]);
+    expect(seen.logged).toEqual([expect.stringMatching(new RegExp(`^jwks-refresh-failed .*"reason":"${reason}"`))]);
   });
 
   it('outlives the request that asked for it', async () => {

@@ -95,13 +95,17 @@ function lowerAddress(
     report.error(target.code, field, { message: `${target.message} ${REFUSES}`, hint: target.hint });
     return null;
   }
-  if (found.service.scheme === 'http') {
+  // What counts is what is connected to: a mapped service may be the other way about.
+  if (target.origin.startsWith('http:')) {
     report.warning('jwks-over-http', field, {
-      message: `The keys come from ${new URL(url).origin} unencrypted: whoever is on the way can exchange them, and then every token of theirs is valid.`,
+      message: `The keys come from ${target.origin} unencrypted: whoever is on the way can exchange them, and then every token of theirs is valid.`,
       hint: 'Use https; an authority of your own is named as `tls.ca` of the service in routes.config.ts.',
     });
   }
-  return { target, path: found.path };
+  // Where the way to it is fixed, Host is free: the provider is asked by the name that was written, which
+  // many make their answers from, wherever the configuration maps it.
+  const { origin } = new URL(url);
+  return { target: target.via.kind === 'fetch' ? target : { ...target, origin }, path: found.path };
 }
 
 /** OpenID Connect Discovery 1.0 section 4.1: a slash at the end of the issuer is not doubled. */

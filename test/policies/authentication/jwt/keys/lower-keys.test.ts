@@ -3,7 +3,7 @@ import { exportJWK, generateKeyPair } from 'jose';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Finding } from '../../../../../src/diagnostics/finding.ts';
 import type { Json, ServiceRef } from '../../../../../src/model/route-model.ts';
-import type { LowerContext, LowerProblem } from '../../../../../src/policies/contract.ts';
+import type { LowerContext, LowerProblem, PolicyTarget } from '../../../../../src/policies/contract.ts';
 import type { CompiledKeys } from '../../../../../src/policies/authentication/jwt/keys/key-source.ts';
 import { keysOptionsSchema } from '../../../../../src/policies/authentication/jwt/keys/keys-options.ts';
 import { lowerKeys, type KeysPlace } from '../../../../../src/policies/authentication/jwt/keys/lower-keys.ts';
@@ -11,7 +11,7 @@ import { publicJwk } from './key-stand.ts';
 
 type Lowered = { keys: CompiledKeys | null; findings: readonly Finding[]; services: readonly ServiceRef[] };
 
-function lower(options: unknown, place: KeysPlace = {}, problem: LowerProblem | null = null): Lowered {
+function lower(options: unknown, place: KeysPlace = {}, answer: LowerProblem | PolicyTarget | null = null): Lowered {
   const findings: Finding[] = [];
   const services: ServiceRef[] = [];
   const context: LowerContext = {
@@ -23,7 +23,7 @@ function lower(options: unknown, place: KeysPlace = {}, problem: LowerProblem | 
       services.push(service);
       const { scheme, host, port } = service;
       return (
-        problem ?? { upstream: `${scheme}/${host}`, origin: `${scheme}://${host}:${port}`, via: { kind: 'binding' } }
+        answer ?? { upstream: `${scheme}/${host}`, origin: `${scheme}://${host}:${port}`, via: { kind: 'binding' } }
       );
     },
     regex: () => ({ code: 'unused', message: '', hint: null }),
@@ -47,7 +47,7 @@ describe('addresses', () => {
     expect(findings).toEqual([]);
     expect(keys).toEqual({
       kind: 'jwks',
-      target: { upstream: 'https/idp.example', origin: 'https://idp.example:443', via: { kind: 'binding' } },
+      target: { upstream: 'https/idp.example', origin: 'https://idp.example', via: { kind: 'binding' } },
       path: '/keys?tenant=1',
       maxStaleMs: 86_400_000,
     });
@@ -64,12 +64,34 @@ describe('addresses', () => {
     expect(keys).toMatchObject({ kind: 'discovery', path, issuer, maxStaleMs: 600_000 });
   });
 
+  it('keep their name wherever they are mapped to, unless the way there goes by name', () => {
+    const mapped = { upstream: 'u', origin: 'http://10.0.0.5:8080' };
+    const originBy = (via: PolicyTarget['via']): unknown =>
+      lower({ jwksUri: 'https://idp.example:8443/keys' }, {}, { ...mapped, via }).keys;
+    expect(originBy({ kind: 'binding' })).toMatchObject({ target: { ...mapped, origin: 'https://idp.example:8443' } });
+    expect(originBy({ kind: 'vpc', binding: 'V' })).toMatchObject({ target: { origin: 'https://idp.example:8443' } });
+    expect(originBy({ kind: 'fetch' })).toMatchObject({ target: mapped });
+  });
+
   it('by http, private ones included, work with a warning', () => {
     const plain = lower({ jwksUri: 'http://10.0.0.5:8080/keys' }, { at: ['keys'] });
     expect(plain.keys).toMatchObject({ kind: 'jwks', target: { origin: 'http://10.0.0.5:8080' } });
     expect(said(plain)).toEqual([['warning', 'jwks-over-http', 'spec.JWT.keys.jwksUri']]);
     const discovered = lower({ discovery: true }, { issuer: 'http://idp.internal' });
     expect(said(discovered)).toEqual([['warning', 'jwks-over-http', 'spec.JWT.discovery']]);
+  });
+
+  it('are judged by what is connected to, not by what was written', () => {
+    const via = { kind: 'binding' } as const;
+    const downgraded = lower(
+      { jwksUri: 'https://idp.example/' },
+      {},
+      { upstream: 'u', origin: 'http://10.0.0.5', via },
+    );
+    expect(said(downgraded)).toEqual([['warning', 'jwks-over-http', 'spec.JWT.jwksUri']]);
+    expect(downgraded.findings[0]?.message).toContain('http://10.0.0.5 ');
+    const upgraded = lower({ jwksUri: 'http://idp.example/' }, {}, { upstream: 'u', origin: 'https://10.0.0.5', via });
+    expect(said(upgraded)).toEqual([]);
   });
 
   it.each(['idp.example/keys', 'ftp://idp.example/', 'https://a:b@idp.example/', 'https://idp.example/#k', 'https://'])(
