@@ -88,6 +88,15 @@ describe('what a key may be used with', () => {
     expect(judge(JSON.parse(JSON.stringify(value)))).toBe(defect);
   });
 
+  it('has one spelling: bits that say nothing are zero', () => {
+    const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+    const { x = '' } = ec;
+    // 32 bytes leave two bits of the last of 43 characters unused.
+    const other = x.slice(0, -1) + (alphabet[alphabet.indexOf(x.at(-1) ?? '') + 1] ?? '');
+    expect(Buffer.from(other, 'base64url')).toEqual(Buffer.from(x, 'base64url'));
+    expect(judge({ ...ec, x: other })).toBe('malformed');
+  });
+
   it('takes nothing but the public members to the import', () => {
     expect(judge({ ...ec, kid: 'a', ext: false, x5c: ['x'], jku: 'https://evil.test' })).toEqual({
       kid: 'a',

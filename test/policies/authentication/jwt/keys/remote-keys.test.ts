@@ -132,6 +132,17 @@ describe('a set that is there', () => {
     expect(await probe(keys)).toEqual({ kids: ['b'], waited: true });
   });
 
+  it('counts its age from when it was asked for, since the answer may have been made then', async () => {
+    stand.latencyMs = 4 * SECOND;
+    const keys = remote();
+    const first = ask(keys);
+    await vi.advanceTimersByTimeAsync(4 * SECOND);
+    await first;
+    stand.latencyMs = 0;
+    await pass(10 * MINUTE - 4 * SECOND);
+    expect((await probe(keys)).waited).toBe(true);
+  });
+
   it('has a new version when it changes, and only then', async () => {
     const keys = remote();
     const first = await ask(keys);
