@@ -80,11 +80,11 @@ export class KeyStand {
 
   /** The same where it may take a while of the virtual time; no more passes than is needed. */
   async settleWithin(ms: number): Promise<void> {
-    let isOver = false;
-    const over = this.settle().then(() => (isOver = true));
+    const state = { isOver: false };
+    const over = this.settle().then(() => (state.isOver = true));
     // Importing keys takes real turns of the event loop, which no clock of ours moves on.
-    for (let turn = 0; turn < 20 && !isOver; turn += 1) await new Promise((resolve) => setImmediate(resolve));
-    if (!isOver) await vi.advanceTimersByTimeAsync(ms);
+    for (let turn = 0; turn < 20 && !state.isOver; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    if (!state.isOver) await vi.advanceTimersByTimeAsync(ms);
     await over;
   }
 
