@@ -28,7 +28,7 @@ export type TemplateResult = {
 };
 
 /** Throws TemplateError when the template asks for what its data does not have, or passes a bound. */
-export function executeTemplate(template: Template, data: GoMap): TemplateResult {
+export function executeTemplate(template: Template, data: GoMap | GoStruct): TemplateResult {
   const run = new Run(data);
   run.walk(template, data);
   return { text: run.text, isSkipped: run.isSkipped };
@@ -43,7 +43,7 @@ class Run {
   #steps = 0;
   readonly #variables: { readonly name: string; value: GoValue }[];
 
-  constructor(data: GoMap) {
+  constructor(data: GoMap | GoStruct) {
     this.#variables = [{ name: '$', value: data }];
   }
 
@@ -177,8 +177,9 @@ class Run {
     switch (operand.is) {
       case 'string':
       case 'bool':
-      case 'float':
         return operand.value;
+      case 'float':
+        return Number(operand.value);
       case 'int':
         return BigInt(operand.value);
       case 'nil':

@@ -101,7 +101,10 @@ function formatValue(value: GoValue, verb: string, flags: Flags): string {
   }
   // Flags and verb apply to every element, as in fmt.
   if (isList(value)) return `[${value.map((item) => formatElement(item, verb, flags)).join(' ')}]`;
-  if (value instanceof GoStruct) throw new TemplateError('a whole token cannot be printed, only its fields');
+  if (value instanceof GoStruct) {
+    if (value.text === null) throw new TemplateError('this value cannot be printed whole, only its fields');
+    return formatText(value.text, verb, flags);
+  }
   const map = mapOf(value) ?? {};
   const entries = sortedKeys(map).map((key) => {
     const entry = entryOf(map, key);

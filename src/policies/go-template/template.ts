@@ -33,9 +33,8 @@ export type Command = { readonly args: readonly Operand[] };
 export type Operand =
   | { readonly is: 'string'; readonly value: string }
   | { readonly is: 'bool'; readonly value: boolean }
-  /** A constant without point and exponent; decimal text, because JSON numbers would lose digits. */
-  | { readonly is: 'int'; readonly value: string }
-  | { readonly is: 'float'; readonly value: number }
+  /** `int`: a constant without point and exponent. Decimal text, because JSON numbers lose digits and the sign of zero. */
+  | { readonly is: 'int' | 'float'; readonly value: string }
   | { readonly is: 'nil' }
   | { readonly is: 'function'; readonly name: string }
   /** `.a.b`, or `.` with no fields. */
