@@ -1,7 +1,8 @@
 /** Request-time half of every authentication method. An explicit list: nothing registers itself by being imported. */
+import { jwtMethod } from './jwt/method.ts';
 import type { AuthMethodHandler } from './method.ts';
 
-export const AUTH_METHODS: readonly AuthMethodHandler[] = [];
+export const AUTH_METHODS: readonly AuthMethodHandler[] = [jwtMethod];
 
 /** null: this Worker has no such method, and the route must refuse. */
 export function authMethod(name: string): AuthMethodHandler | null {

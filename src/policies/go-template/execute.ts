@@ -71,14 +71,13 @@ class Run {
         const outer = this.#variables.length;
         const value = this.#pipe(node.pipe, dot);
         const inner = node.node === 'with' && isTrue(value) ? value : dot;
-        const jump = this.walk(isTrue(value) ? node.then : node.otherwise, inner);
+        const jump = this.walk(isTrue(value) ? node.body : node.otherwise, inner);
         this.#variables.length = outer;
         return jump;
       }
       case 'range':
         return this.#range(node, dot);
-      case 'break':
-      case 'continue':
+      default:
         return node.node;
     }
   }
@@ -90,7 +89,7 @@ class Run {
     for (const [index, element] of entries) {
       this.#step();
       this.#bind(node.pipe, index, element);
-      jump = this.walk(node.then, element);
+      jump = this.walk(node.body, element);
       this.#variables.length = outer;
       if (jump === 'break') break;
     }
@@ -190,7 +189,7 @@ class Run {
         return chain(dot, operand.fields, methodArgs);
       case 'variable':
         return chain(this.#find(operand.name).value, operand.fields, methodArgs);
-      case 'pipe':
+      default:
         return chain(this.#pipe(operand.pipe, dot), operand.fields, methodArgs);
     }
   }

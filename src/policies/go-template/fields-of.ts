@@ -19,7 +19,7 @@ function visitNode(node: TemplateNode, visit: Visit): void {
   visitPipe(node.pipe, visit);
   if (node.node === 'print') return;
   // `with` and `range` set the dot to something inside what their pipeline read.
-  visitAll(node.then, node.node === 'if' ? visit : { ...visit, dotIsRoot: false });
+  visitAll(node.body, node.node === 'if' ? visit : { ...visit, dotIsRoot: false });
   visitAll(node.otherwise, visit);
 }
 

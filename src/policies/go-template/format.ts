@@ -140,7 +140,7 @@ function formatText(value: string, verb: string, flags: Flags): string {
 }
 
 function truncate(text: string, precision: number): string {
-  return precision < 0 ? text : [...text].slice(0, precision).join('');
+  return precision < 0 ? text : Array.from(text).slice(0, precision).join('');
 }
 
 function formatInteger(value: bigint, verb: string, flags: Flags): string {
@@ -187,7 +187,7 @@ function padNumber(negative: boolean, digits: string, flags: Flags): string {
 
 /** Widths count characters, not bytes. */
 function pad(text: string, { width, minus, zero }: Flags): string {
-  const missing = width - [...text].length;
+  const missing = width - Array.from(text).length;
   if (missing <= 0) return text;
   return minus ? text + ' '.repeat(missing) : (zero ? '0' : ' ').repeat(missing) + text;
 }

@@ -117,7 +117,7 @@ function parseOperand(token: Token, parser: PipeParser): Operand {
     case 'variable':
       assertKnown(token.text, parser);
       return { is: 'variable', name: token.text, fields: joinedFields(parser) };
-    case 'sign':
+    default:
       if (token.text !== '(') throw new TemplateSyntaxError(`unexpected \`${token.text}\``);
       return parseParenthesis(parser);
   }

@@ -13,10 +13,10 @@ export type TemplateNode =
   | {
       readonly node: 'if' | 'with';
       readonly pipe: Pipe;
-      readonly then: Template;
+      readonly body: Template;
       readonly otherwise: Template;
     }
-  | { readonly node: 'range'; readonly pipe: Pipe; readonly then: Template; readonly otherwise: Template }
+  | { readonly node: 'range'; readonly pipe: Pipe; readonly body: Template; readonly otherwise: Template }
   | { readonly node: 'break' | 'continue' };
 
 export type Pipe = {

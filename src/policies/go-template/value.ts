@@ -67,8 +67,8 @@ export function sortedKeys(map: GoMap): readonly string[] {
 /** By code point, as Go compares UTF-8. */
 export function compareText(a: string, b: string): number {
   if (a === b) return 0;
-  const left = [...a];
-  const right = [...b];
+  const left = Array.from(a);
+  const right = Array.from(b);
   for (const [index, character] of left.entries()) {
     const other = right[index];
     if (other === undefined) return 1;

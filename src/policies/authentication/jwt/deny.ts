@@ -54,7 +54,12 @@ export type DenialFacts = {
   readonly scopes?: readonly string[];
 };
 
-export function deny(reason: DenialReason, config: CompiledJwt, request: AuthRequest, facts: DenialFacts = {}): AuthVerdict {
+export function deny(
+  reason: DenialReason,
+  config: CompiledJwt,
+  request: AuthRequest,
+  facts: DenialFacts = {},
+): AuthVerdict {
   const denial: Denial = DENIALS[reason];
   const challenge = challengeOf(denial, config, facts.scopes ?? []);
   const answer = templated(denial, config, request, { problem: facts.problem ?? null, challenge });
@@ -115,7 +120,11 @@ function templated(
   });
 }
 
-export function errorData({ status, detail }: Pick<Denial, 'status' | 'detail'>, requestId: string, problem: TokenProblem | null): GoStruct {
+export function errorData(
+  { status, detail }: Pick<Denial, 'status' | 'detail'>,
+  requestId: string,
+  problem: TokenProblem | null,
+): GoStruct {
   const code = BigInt(status);
   const validation = problem === null ? undefined : new GoStruct({ Errors: ERROR_BITS[problem] }, { text: detail });
   return new GoStruct(

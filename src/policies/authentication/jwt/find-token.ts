@@ -4,7 +4,8 @@ import type { HeaderEdit } from '../method.ts';
 import type { CompiledTokenPlaces } from './compiled.ts';
 
 export type FoundToken =
-  | { readonly kind: 'none' | 'many' }
+  | { readonly kind: 'none' }
+  | { readonly kind: 'many' }
   | { readonly kind: 'one'; readonly text: string; readonly place: keyof CompiledTokenPlaces };
 
 const NONE: FoundToken = { kind: 'none' };
@@ -111,7 +112,7 @@ export function stripEdit(
         .join('; ');
       return { name: 'cookie', value: value === '' ? null : value };
     }
-    case 'query':
+    default:
       return null;
   }
 }

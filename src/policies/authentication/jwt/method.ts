@@ -4,14 +4,15 @@
  */
 import type { Json } from '../../../model/route-model.ts';
 import type { PolicyRuntime } from '../../contract.ts';
-import type { AuthMethod, AuthRequest, AuthVerdict, HeaderEdit } from '../method.ts';
-import { claimsProblem, isWithin, timeProblem, validTime } from './check-claims.ts';
+import type { AuthMethod, AuthMethodHandler, AuthRequest, AuthVerdict, HeaderEdit } from '../method.ts';
+import { claimsProblem, isWithin, timeProblem, validTime, type TokenProblem } from './check-claims.ts';
 import type { CompiledJwt, CompiledTokenPlaces } from './compiled.ts';
 import { decodeJwt } from './decode.ts';
-import { deny } from './deny.ts';
+import { deny, type DenialReason } from './deny.ts';
 import { findToken, stripEdit } from './find-token.ts';
 import { consumerOf } from './identity.ts';
 import { dependOnTokenAlone, injectedEdits } from './inject-headers.ts';
+import { createKeySource } from './keys/create-key-source.ts';
 import type { KeySet, KeySource } from './keys/key-source.ts';
 import { MAX_TOKEN_LENGTH, parseToken, type ParsedToken } from './parse-token.ts';
 import { VerifiedTokenStore, type VerifiedToken, type VerifiedTokens } from './verified-tokens.ts';
@@ -20,20 +21,19 @@ import { signingKey } from './verify-signature.ts';
 /** One per isolate: versions of the program come and go, tokens stay good. */
 const VERIFIED = new VerifiedTokenStore();
 
-export type JwtMethodPorts = {
-  readonly keys: KeySource;
-  readonly now: PolicyRuntime['now'];
-  /** Default: the one of the isolate. */
-  readonly verified?: VerifiedTokenStore;
+export const jwtMethod: AuthMethodHandler = {
+  name: 'jwt',
+  create(json: Json, runtime: PolicyRuntime) {
+    const config = decodeJwt(json);
+    return new JwtMethod(config, {
+      keys: createKeySource(config.keys, runtime),
+      now: runtime.now,
+      tokens: VERIFIED.of(JSON.stringify(config)),
+    });
+  },
 };
 
-/** Throws when the payload is not one it understands. */
-export function createJwtMethod(json: Json, { keys, now, verified = VERIFIED }: JwtMethodPorts): AuthMethod {
-  const config = decodeJwt(json);
-  return new JwtMethod(config, { keys, now, tokens: verified.of(JSON.stringify(config)) });
-}
-
-type Ports = Pick<JwtMethodPorts, 'keys' | 'now'> & { readonly tokens: VerifiedTokens };
+type Ports = { readonly keys: KeySource; readonly now: PolicyRuntime['now']; readonly tokens: VerifiedTokens };
 type Place = keyof CompiledTokenPlaces;
 
 class JwtMethod implements AuthMethod {
@@ -93,12 +93,14 @@ class JwtMethod implements AuthMethod {
       token,
       time,
       consumer: consumerOf(token.claims, this.#config.planClaim),
-      edits: this.#tokenEdits(token, place),
+      edits: this.#tokenEdits(token),
       ...signed,
     };
     this.#ports.tokens.set(entry);
     // Keys may have been waited for.
-    return isWithin(time, this.#nowS()) ? this.#allow(entry, place, request) : this.#deny('invalid', request, 'expired');
+    return isWithin(time, this.#nowS())
+      ? this.#allow(entry, place, request)
+      : this.#deny('invalid', request, 'expired');
   }
 
   #allow({ token, consumer, edits }: VerifiedToken, place: Place, request: AuthRequest): AuthVerdict {
@@ -110,7 +112,7 @@ class JwtMethod implements AuthMethod {
     return { kind: 'allow', consumer, edits: this.#requestEdits(token, edits, { place, request }) };
   }
 
-  #tokenEdits(token: ParsedToken, _place: Place): readonly HeaderEdit[] {
+  #tokenEdits(token: ParsedToken): readonly HeaderEdit[] {
     return this.#keepsHeaders ? injectedEdits(this.#config.inject, token, null) : [];
   }
 
@@ -126,7 +128,7 @@ class JwtMethod implements AuthMethod {
     return strip === null ? injected : [strip, ...injected];
   }
 
-  #deny(reason: 'missing' | 'invalid' | 'multiple' | 'too-large', request: AuthRequest, problem?: Parameters<typeof deny>[3] extends { problem?: infer P } | undefined ? P : never): AuthVerdict {
+  #deny(reason: DenialReason, request: AuthRequest, problem?: TokenProblem): AuthVerdict {
     return deny(reason, this.#config, request, problem === undefined ? {} : { problem });
   }
 
