@@ -60,7 +60,11 @@ class JwtMethod implements AuthMethod {
 
   #judgeAgain(known: VerifiedToken, place: Place, request: AuthRequest): AuthVerdict | Promise<AuthVerdict> {
     const set = this.#ports.keys.current(request.waitUntil);
-    if (set instanceof Promise) return set.then(() => this.#judge(known.token.text, place, request));
+    if (set instanceof Promise) return set.then((ready) => this.#judgeBy(ready, known, place, request));
+    return this.#judgeBy(set, known, place, request);
+  }
+
+  #judgeBy(set: KeySet, known: VerifiedToken, place: Place, request: AuthRequest): AuthVerdict | Promise<AuthVerdict> {
     if (isWithin(known.time, this.#nowS()) && isStillKey(known, set)) return this.#allow(known, place, request);
     this.#ports.tokens.delete(known.token.text);
     return this.#judge(known.token.text, place, request);

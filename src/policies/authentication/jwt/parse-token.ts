@@ -5,33 +5,43 @@ import { parseStrictObject, type JsonObject } from './strict-json.ts';
 /** Characters. Nothing of a longer token is decoded. */
 export const MAX_TOKEN_LENGTH = 8_192;
 
-export type ParsedToken = {
+/** A signed text, whatever it says. */
+export type ParsedJws = {
   readonly text: string;
   readonly alg: string;
   readonly kid: string | null;
   readonly header: JsonObject;
-  readonly claims: JsonObject;
+  readonly payload: Uint8Array;
   /** Encoded, as in the text. */
   readonly signature: string;
 };
+
+export type ParsedToken = Omit<ParsedJws, 'payload'> & { readonly claims: JsonObject };
 
 /** JWS compact form (RFC 7515 §7.1): JWE, JSON forms and tokens without signature are something else. */
 const GRAMMAR = /^([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]*)\.([A-Za-z0-9_-]+)$/;
 
 /** null: no signed token that could be judged. At most MAX_TOKEN_LENGTH characters. */
 export function parseToken(text: string): ParsedToken | null {
-  const [, headerText, claimsText, signature] = GRAMMAR.exec(text) ?? [];
-  if (headerText === undefined || claimsText === undefined || signature === undefined) return null;
-  if (!isCanonical(signature)) return null;
-  const header = parsePart(headerText);
+  const jws = parseJws(text);
+  if (jws === null) return null;
+  const { payload, ...rest } = jws;
+  const claims = parseStrictObject(payload);
+  return claims === null ? null : { ...rest, claims };
+}
+
+/** null: not in canonical compact form, or a header that leaves open how it is to be read. */
+export function parseJws(text: string): ParsedJws | null {
+  const [, headerText, payloadText, signature] = GRAMMAR.exec(text) ?? [];
+  if (headerText === undefined || payloadText === undefined || signature === undefined) return null;
+  if (![headerText, payloadText, signature].every(isCanonical)) return null;
+  const header = parseStrictObject(decodeBase64Url(headerText));
   if (header === null) return null;
-  const { alg, kid = null } = header;
-  if (typeof alg !== 'string' || (kid !== null && typeof kid !== 'string')) return null;
-  // `"kid": null` is no string either.
-  if (kid === null && Object.hasOwn(header, 'kid')) return null;
+  const alg = memberOf(header, 'alg');
+  const kid = memberOf(header, 'kid');
+  if (typeof alg !== 'string' || (kid !== undefined && typeof kid !== 'string')) return null;
   if (UNUSABLE.some((name) => Object.hasOwn(header, name))) return null;
-  const claims = parsePart(claimsText);
-  return claims === null ? null : { text, alg, kid, header, claims, signature };
+  return { text, alg, kid: kid ?? null, header, payload: decodeBase64Url(payloadText), signature };
 }
 
 /**
@@ -40,10 +50,6 @@ export function parseToken(text: string): ParsedToken | null {
  * not choose its key.
  */
 const UNUSABLE = ['crit', 'b64', 'zip'] as const;
-
-function parsePart(text: string): JsonObject | null {
-  return isCanonical(text) ? parseStrictObject(decodeBase64Url(text)) : null;
-}
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 

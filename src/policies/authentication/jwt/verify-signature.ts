@@ -1,13 +1,14 @@
 /** Whether one of the configured keys signed a token. The token never chooses: neither its algorithm nor its key. */
 import { compactVerify } from 'jose';
 import type { KeySet, KeySource, VerifyKey } from './keys/key-source.ts';
-import type { ParsedToken } from './parse-token.ts';
+import type { ParsedJws } from './parse-token.ts';
 
+type SignedText = Pick<ParsedJws, 'text' | 'alg' | 'kid'>;
 type WaitUntil = (work: Promise<unknown>) => void;
 
 /** Of several keys those that may have signed it are tried, one after the other. null: none did. */
 export async function signingKey(
-  token: ParsedToken,
+  token: SignedText,
   source: KeySource,
   waitUntil: WaitUntil,
 ): Promise<{ readonly key: VerifyKey; readonly set: KeySet } | null> {
@@ -25,14 +26,14 @@ export async function signingKey(
  * A `kid` is compared as text, and as nothing else. Without one, and for keys that have none, the
  * algorithm alone says which keys fit.
  */
-function candidates({ kid, alg }: ParsedToken, { keys }: KeySet): readonly VerifyKey[] {
+function candidates({ kid, alg }: SignedText, { keys }: KeySet): readonly VerifyKey[] {
   const fitting = keys.filter((key) => key.algorithms.includes(alg));
   if (kid === null) return fitting;
   const named = fitting.filter((key) => key.kid === kid);
   return named.length > 0 ? named : fitting.filter((key) => key.kid === null);
 }
 
-async function isSignedBy({ text, alg }: ParsedToken, { key }: VerifyKey): Promise<boolean> {
+async function isSignedBy({ text, alg }: SignedText, { key }: VerifyKey): Promise<boolean> {
   try {
     await compactVerify(text, key, { algorithms: [alg] });
     return true;
