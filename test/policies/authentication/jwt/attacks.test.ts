@@ -39,6 +39,19 @@ const unsigned = (header: object, claims: object = goodClaims()): string =>
 const hmac = (input: string, secret: string | Uint8Array): string =>
   `${input}.${crypto.createHmac('sha256', secret).update(input).digest('base64url')}`;
 
+const judgeClaims = async (claims: object, options: object = {}): Promise<string> =>
+  outcome(await sign(rsa, goodClaims(claims)), standOf([rsa.jwk], options));
+const judgeType = async (typ: unknown, options: object): Promise<string> =>
+  outcome(await sign(rsa, goodClaims(), { typ }), standOf([rsa.jwk], options));
+const judgeAuthorization = (authorization: string): Promise<string> =>
+  outcomeOf(stand.check({ headers: { authorization } }));
+const nested = (depth: number): string =>
+  JSON.stringify(goodClaims()).replace('{', `{"deep":${'['.repeat(depth)}${']'.repeat(depth)},`);
+
+/** Order of P-256. */
+const N = 0xffffffff_00000000_ffffffff_ffffffff_bce6faad_a7179e84_f3b9cac2_fc632551n;
+const bytes = (value: bigint): Buffer => Buffer.from(value.toString(16).padStart(64, '0'), 'hex');
+
 describe('a good token', () => {
   it('passes, by each key', async () => {
     expect(await outcome(await sign(rsa))).toBe('allow');
@@ -114,9 +127,9 @@ describe('J3: another algorithm than the key or the list has', () => {
   });
 });
 
-async function rewrapAsPss({ privateKey }: SigningKey): Promise<CryptoKey> {
-  const pkcs8 = await crypto.subtle.exportKey('pkcs8', privateKey);
-  return crypto.subtle.importKey('pkcs8', pkcs8, { name: 'RSA-PSS', hash: 'SHA-256' }, false, ['sign']);
+async function rewrapAsPss({ privateKey }: SigningKey): Promise<SigningKey['privateKey']> {
+  const pkcs8 = await globalThis.crypto.subtle.exportKey('pkcs8', privateKey);
+  return globalThis.crypto.subtle.importKey('pkcs8', pkcs8, { name: 'RSA-PSS', hash: 'SHA-256' }, false, ['sign']);
 }
 
 describe('J4: symmetric keys in a set', () => {
@@ -322,8 +335,6 @@ describe('J14: size and depth', () => {
   });
 
   it('nesting ends at 32', async () => {
-    const nested = (depth: number): string =>
-      JSON.stringify(goodClaims()).replace('{', `{"deep":${'['.repeat(depth)}${']'.repeat(depth)},`);
     const header = JSON.stringify({ alg: 'RS256', kid: rsa.jwk.kid });
     expect(await outcome(await signRaw(rsa, header, nested(31)))).toBe('allow');
     expect(await outcome(await signRaw(rsa, header, nested(32)))).toBe(INVALID);
@@ -332,52 +343,46 @@ describe('J14: size and depth', () => {
 });
 
 describe('J15: times', () => {
-  const judge = async (claims: object, options: object = {}): Promise<string> =>
-    outcome(await sign(rsa, goodClaims(claims)), standOf([rsa.jwk], options));
-
   it('exp must be there, a number, and to come', async () => {
-    expect(await judge({ exp: undefined })).toBe(INVALID);
+    expect(await judgeClaims({ exp: undefined })).toBe(INVALID);
     for (const exp of [NOW_S - 1, NOW_S, String(NOW_S + 300), 1e20, -1, null, true, [NOW_S + 300], {}]) {
-      expect(await judge({ exp })).toBe(INVALID);
+      expect(await judgeClaims({ exp })).toBe(INVALID);
     }
-    expect(await judge({ exp: NOW_S + 0.5 })).toBe('allow');
+    expect(await judgeClaims({ exp: NOW_S + 0.5 })).toBe('allow');
     const header = JSON.stringify({ alg: 'RS256', kid: rsa.jwk.kid });
     const huge = JSON.stringify(goodClaims({ exp: 'E' })).replace('"E"', '1e400');
     expect(await outcome(await signRaw(rsa, header, huge))).toBe(INVALID);
   });
 
   it('nbf and iat must not be to come, nor anything but numbers', async () => {
-    expect(await judge({ nbf: NOW_S, iat: NOW_S })).toBe('allow');
-    expect(await judge({ nbf: NOW_S + 1 })).toBe(INVALID);
-    expect(await judge({ iat: NOW_S + 1 })).toBe(INVALID);
-    expect(await judge({ nbf: '0' })).toBe(INVALID);
-    expect(await judge({ iat: '0' })).toBe(INVALID);
+    expect(await judgeClaims({ nbf: NOW_S, iat: NOW_S })).toBe('allow');
+    expect(await judgeClaims({ nbf: NOW_S + 1 })).toBe(INVALID);
+    expect(await judgeClaims({ iat: NOW_S + 1 })).toBe(INVALID);
+    expect(await judgeClaims({ nbf: '0' })).toBe(INVALID);
+    expect(await judgeClaims({ iat: '0' })).toBe(INVALID);
   });
 
   it('leeway counts to the second', async () => {
     const leeway = { leewayMs: 60_000 };
-    expect(await judge({ exp: NOW_S - 59 }, leeway)).toBe('allow');
-    expect(await judge({ exp: NOW_S - 60 }, leeway)).toBe(INVALID);
-    expect(await judge({ exp: NOW_S - 61 }, leeway)).toBe(INVALID);
-    expect(await judge({ nbf: NOW_S + 60, iat: NOW_S + 60 }, leeway)).toBe('allow');
-    expect(await judge({ nbf: NOW_S + 61 }, leeway)).toBe(INVALID);
-    expect(await judge({ iat: NOW_S + 61 }, leeway)).toBe(INVALID);
-    expect(await judge({ exp: NOW_S - 59 }, { leewayMs: { nbf: 60_000 } })).toBe(INVALID);
-    expect(await judge({ exp: NOW_S - 59 }, { leewayMs: undefined })).toBe('allow');
+    expect(await judgeClaims({ exp: NOW_S - 59 }, leeway)).toBe('allow');
+    expect(await judgeClaims({ exp: NOW_S - 60 }, leeway)).toBe(INVALID);
+    expect(await judgeClaims({ exp: NOW_S - 61 }, leeway)).toBe(INVALID);
+    expect(await judgeClaims({ nbf: NOW_S + 60, iat: NOW_S + 60 }, leeway)).toBe('allow');
+    expect(await judgeClaims({ nbf: NOW_S + 61 }, leeway)).toBe(INVALID);
+    expect(await judgeClaims({ iat: NOW_S + 61 }, leeway)).toBe(INVALID);
+    expect(await judgeClaims({ exp: NOW_S - 59 }, { leewayMs: { nbf: 60_000 } })).toBe(INVALID);
+    expect(await judgeClaims({ exp: NOW_S - 59 }, { leewayMs: undefined })).toBe('allow');
   });
 
   it('an absent exp passes only where it is written', async () => {
-    expect(await judge({ exp: undefined }, { mayLack: ['exp'] })).toBe('allow');
-    expect(await judge({ exp: NOW_S - 1 }, { mayLack: ['exp'] })).toBe(INVALID);
+    expect(await judgeClaims({ exp: undefined }, { mayLack: ['exp'] })).toBe('allow');
+    expect(await judgeClaims({ exp: NOW_S - 1 }, { mayLack: ['exp'] })).toBe(INVALID);
   });
 });
 
 describe('J16: audience', () => {
-  const judge = async (aud: unknown, options: object = {}): Promise<string> =>
-    outcome(await sign(rsa, goodClaims({ aud })), standOf([rsa.jwk], options));
-
   it('is a member, exactly', async () => {
-    for (const aud of [AUDIENCE, [AUDIENCE], ['x', AUDIENCE]]) expect(await judge(aud)).toBe('allow');
+    for (const aud of [AUDIENCE, [AUDIENCE], ['x', AUDIENCE]]) expect(await judgeClaims({ aud })).toBe('allow');
     const bad = [
       undefined,
       null,
@@ -393,25 +398,23 @@ describe('J16: audience', () => {
       { orders: 1 },
       7,
     ];
-    for (const aud of bad) expect(await judge(aud)).toBe(INVALID);
+    for (const aud of bad) expect(await judgeClaims({ aud })).toBe(INVALID);
   });
 
   it('of several: any one, or all', async () => {
-    expect(await judge('b', { audience: ['a', 'b'] })).toBe('allow');
-    expect(await judge('b', { audience: ['a', 'b'], audienceMatch: 'all' })).toBe(INVALID);
-    expect(await judge(['b', 'a', 'c'], { audience: ['a', 'b'], audienceMatch: 'all' })).toBe('allow');
-    expect(await judge(undefined, { mayLack: ['aud'] })).toBe('allow');
-    expect(await judge('x', { mayLack: ['aud'] })).toBe(INVALID);
-    expect(await judge(undefined, { audience: 'any' })).toBe('allow');
-    expect(await judge(undefined, { audience: 'any', requiredClaims: { aud: true } })).toBe(INVALID);
-    expect(await judge('whatever', { audience: 'any', requiredClaims: { aud: true } })).toBe('allow');
+    expect(await judgeClaims({ aud: 'b' }, { audience: ['a', 'b'] })).toBe('allow');
+    expect(await judgeClaims({ aud: 'b' }, { audience: ['a', 'b'], audienceMatch: 'all' })).toBe(INVALID);
+    expect(await judgeClaims({ aud: ['b', 'a', 'c'] }, { audience: ['a', 'b'], audienceMatch: 'all' })).toBe('allow');
+    expect(await judgeClaims({ aud: undefined }, { mayLack: ['aud'] })).toBe('allow');
+    expect(await judgeClaims({ aud: 'x' }, { mayLack: ['aud'] })).toBe(INVALID);
+    expect(await judgeClaims({ aud: undefined }, { audience: 'any' })).toBe('allow');
+    expect(await judgeClaims({ aud: undefined }, { audience: 'any', requiredClaims: { aud: true } })).toBe(INVALID);
+    expect(await judgeClaims({ aud: 'whatever' }, { audience: 'any', requiredClaims: { aud: true } })).toBe('allow');
   });
 });
 
 describe('J17: issuer', () => {
   it('is compared exactly', async () => {
-    const judge = async (iss: unknown, options: object = {}): Promise<string> =>
-      outcome(await sign(rsa, goodClaims({ iss })), standOf([rsa.jwk], options));
     const bad = [
       undefined,
       null,
@@ -423,28 +426,26 @@ describe('J17: issuer', () => {
       [ISSUER],
       7,
     ];
-    for (const iss of bad) expect(await judge(iss)).toBe(INVALID);
-    expect(await judge('b', { issuer: ['a', 'b'] })).toBe('allow');
-    expect(await judge('c', { issuer: ['a', 'b'] })).toBe(INVALID);
-    expect(await judge(undefined, { mayLack: ['iss'] })).toBe('allow');
-    expect(await judge('c', { mayLack: ['iss'] })).toBe(INVALID);
-    expect(await judge('c', { issuer: 'any' })).toBe('allow');
-    expect(await judge('any', { issuer: ['any'] })).toBe('allow');
-    expect(await judge('c', { issuer: ['any'] })).toBe(INVALID);
+    for (const iss of bad) expect(await judgeClaims({ iss })).toBe(INVALID);
+    expect(await judgeClaims({ iss: 'b' }, { issuer: ['a', 'b'] })).toBe('allow');
+    expect(await judgeClaims({ iss: 'c' }, { issuer: ['a', 'b'] })).toBe(INVALID);
+    expect(await judgeClaims({ iss: undefined }, { mayLack: ['iss'] })).toBe('allow');
+    expect(await judgeClaims({ iss: 'c' }, { mayLack: ['iss'] })).toBe(INVALID);
+    expect(await judgeClaims({ iss: 'c' }, { issuer: 'any' })).toBe('allow');
+    expect(await judgeClaims({ iss: 'any' }, { issuer: ['any'] })).toBe('allow');
+    expect(await judgeClaims({ iss: 'c' }, { issuer: ['any'] })).toBe(INVALID);
   });
 });
 
 describe('J18: kinds of tokens', () => {
   it('typ, when it is configured', async () => {
-    const judge = async (typ: unknown, options: object): Promise<string> =>
-      outcome(await sign(rsa, goodClaims(), { typ }), standOf([rsa.jwk], options));
     for (const typ of ['at+jwt', 'AT+JWT', 'application/at+jwt', 'Application/AT+jwt']) {
-      expect(await judge(typ, { typ: 'at+jwt' })).toBe('allow');
+      expect(await judgeType(typ, { typ: 'at+jwt' })).toBe('allow');
     }
     for (const typ of [undefined, 'JWT', 'dpop+jwt', 'x/at+jwt', 7, null]) {
-      expect(await judge(typ, { typ: 'at+jwt' })).toBe(INVALID);
+      expect(await judgeType(typ, { typ: 'at+jwt' })).toBe(INVALID);
     }
-    expect(await judge('JWT', { typ: ['at+jwt', 'jwt'] })).toBe('allow');
+    expect(await judgeType('JWT', { typ: ['at+jwt', 'jwt'] })).toBe('allow');
   });
 
   it('an ID token is no access token, when that is configured', async () => {
@@ -458,9 +459,6 @@ describe('J18: kinds of tokens', () => {
 });
 
 describe('J19: edges of ECDSA', () => {
-  const N = 0xffffffff_00000000_ffffffff_ffffffff_bce6faad_a7179e84_f3b9cac2_fc632551n;
-  const bytes = (value: bigint): Buffer => Buffer.from(value.toString(16).padStart(64, '0'), 'hex');
-
   it('zeros, the order, DER, wrong lengths', async () => {
     const [header, claims, signature = ''] = (await sign(ec)).split('.');
     const raw = Buffer.from(signature, 'base64url');
@@ -511,13 +509,12 @@ describe('J21: one credential', () => {
 
   it('in Authorization', async () => {
     const token = await sign(rsa);
-    const judge = (authorization: string): Promise<string> => outcomeOf(stand.check({ headers: { authorization } }));
     for (const scheme of ['Bearer', 'bearer', 'BEARER', 'bEaReR'])
-      expect(await judge(`${scheme} ${token}`)).toBe('allow');
-    expect(await judge(`Bearer   ${token}`)).toBe('allow');
-    expect(await judge(`Bearer ${token}, Bearer ${token}`)).toBe(MANY);
-    expect(await judge(`Bearer ${token},bearer x`)).toBe(MANY);
-    expect(await judge(`Basic dTpw, Bearer ${token}`)).toBe(MANY);
+      expect(await judgeAuthorization(`${scheme} ${token}`)).toBe('allow');
+    expect(await judgeAuthorization(`Bearer   ${token}`)).toBe('allow');
+    expect(await judgeAuthorization(`Bearer ${token}, Bearer ${token}`)).toBe(MANY);
+    expect(await judgeAuthorization(`Bearer ${token},bearer x`)).toBe(MANY);
+    expect(await judgeAuthorization(`Basic dTpw, Bearer ${token}`)).toBe(MANY);
     for (const bad of [
       `Bearer\t${token}`,
       `Bearer ${token} x`,
@@ -526,10 +523,10 @@ describe('J21: one credential', () => {
       `Bearer "${token}"`,
       `Bearer ${token},`,
     ]) {
-      expect(await judge(bad)).toBe(INVALID);
+      expect(await judgeAuthorization(bad)).toBe(INVALID);
     }
     for (const other of ['Basic dTpw', `Bearerx ${token}`, `DPoP ${token}`, token, 'Digest bearer="x"']) {
-      expect(await judge(other)).toBe('401 credentials-missing');
+      expect(await judgeAuthorization(other)).toBe('401 credentials-missing');
     }
   });
 

@@ -27,6 +27,8 @@ function codes(options: object): string[] {
   return lowerJwt(base(options)).findings.map(({ severity, code, path }) => `${severity} ${code} ${path}`);
 }
 
+const describeOf = (options: object): string => jwtLowering.describe(compiled(options));
+
 describe('lowering of jwt', () => {
   it('demands exp, iss and aud by default, and nothing is kept that was not asked for', () => {
     const { keys: _keys, ...rest } = compiled();
@@ -184,7 +186,6 @@ describe('lowering of jwt', () => {
   });
 
   it('describes what is demanded', () => {
-    const describeOf = (options: object): string => jwtLowering.describe(compiled(options));
     expect(describeOf({})).toBe(`a token of ${ISSUER} for orders`);
     expect(describeOf({ issuer: 'any', audience: ['a', 'b'], scopes: ['r', 'w'] })).toBe(
       'a token of any issuer for a or b with the scopes r w',

@@ -17,6 +17,34 @@ import {
 
 const KINDS = ['ES256', 'EdDSA', 'RS256'];
 
+/** One change at one place of a text. */
+const mutation = fc.record({
+  at: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+  kind: fc.constantFrom('replace', 'delete', 'insert', 'swap', 'cut', 'repeat'),
+  character: fc.constantFrom(
+    ...Array.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/ ,"\u00e9'),
+  ),
+});
+
+function mutate(text: string, { at, kind, character }: { at: number; kind: string; character: string }): string {
+  const index = Math.floor(at * text.length);
+  const [before, rest] = [text.slice(0, index), text.slice(index)];
+  switch (kind) {
+    case 'replace':
+      return before + character + rest.slice(1);
+    case 'delete':
+      return before + rest.slice(1);
+    case 'insert':
+      return before + character + rest;
+    case 'swap':
+      return before + (rest[1] ?? '') + (rest[0] ?? '') + rest.slice(2);
+    case 'cut':
+      return before;
+    default:
+      return before + rest + rest;
+  }
+}
+
 describe('tokens', () => {
   let keys: readonly SigningKey[];
   let strangers: readonly SigningKey[];
@@ -30,32 +58,6 @@ describe('tokens', () => {
       { algorithms: KINDS },
     );
   });
-
-  /** One change at one place of a text. */
-  const mutation = fc.record({
-    at: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
-    kind: fc.constantFrom('replace', 'delete', 'insert', 'swap', 'cut', 'repeat'),
-    character: fc.constantFrom(...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/ ,"\u00e9'),
-  });
-
-  function mutate(text: string, { at, kind, character }: { at: number; kind: string; character: string }): string {
-    const index = Math.floor(at * text.length);
-    const [before, rest] = [text.slice(0, index), text.slice(index)];
-    switch (kind) {
-      case 'replace':
-        return before + character + rest.slice(1);
-      case 'delete':
-        return before + rest.slice(1);
-      case 'insert':
-        return before + character + rest;
-      case 'swap':
-        return before + (rest[1] ?? '') + (rest[0] ?? '') + rest.slice(2);
-      case 'cut':
-        return before;
-      default:
-        return before + rest + rest;
-    }
-  }
 
   it('that were changed anywhere never pass', async () => {
     const tokens = await Promise.all(keys.map((key) => sign(key)));

@@ -8,7 +8,6 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Json } from '../../../../src/model/route-model.ts';
 import { MIN_SECRET_BYTES } from '../../../../src/policies/authentication/jwt/keys/fixed-keys.ts';
 import { importKeys, keySetOf } from '../../../../src/policies/authentication/jwt/keys/import-key-set.ts';
 import type { KeySet, VerifyKey } from '../../../../src/policies/authentication/jwt/keys/key-source.ts';
@@ -58,17 +57,17 @@ const groupsOf = (name: string): readonly Group[] =>
 async function keySet(group: Group): Promise<KeySet> {
   const written = group.public ?? group.private;
   const jwks = 'keys' in written ? (written.keys as readonly Jwk[]) : [written];
-  const { keys } = await importKeys(jwks as readonly Json[]);
+  const { keys } = await importKeys(jwks);
   // A fetched set never has them; as `secret` they are what the route has, if they are long enough.
   const isAllSymmetric = jwks.every(({ kty }) => kty === 'oct');
   return keySetOf(isAllSymmetric ? jwks.flatMap(symmetricKey) : keys);
 }
 
-function symmetricKey({ alg = '', kid = null, k = '', use, key_ops: operations }: Jwk): readonly VerifyKey[] {
+function symmetricKey({ alg = '', kid, k = '', use, key_ops: operations }: Jwk): readonly VerifyKey[] {
   const key = Buffer.from(k, 'base64url');
   const least = alg in MIN_SECRET_BYTES ? MIN_SECRET_BYTES[alg as keyof typeof MIN_SECRET_BYTES] : Infinity;
   if (key.length < least || use === 'enc' || (operations !== undefined && !operations.includes('verify'))) return [];
-  return [{ kid, algorithms: [alg], key, id: `${kid} ${k}` }];
+  return [{ kid: kid ?? null, algorithms: [alg], key, id: `${kid} ${k}` }];
 }
 
 async function accepts(group: Group, jws: unknown): Promise<boolean> {
