@@ -10,7 +10,6 @@ import { safeHeaderValue } from './header-value.ts';
 
 type Denial = {
   readonly status: number;
-  readonly code: string;
   /** The same for every reason, so that an answer teaches an attacker nothing. */
   readonly detail: string;
   /** RFC 6750 §3.1; null: nothing was shown that could be wrong. */
@@ -18,34 +17,31 @@ type Denial = {
 };
 
 const DENIALS = {
-  missing: {
+  'credentials-missing': {
     status: 401,
-    code: 'credentials-missing',
     detail: 'This request needs a bearer token.',
     error: null,
   },
-  invalid: { status: 401, code: 'token-invalid', detail: 'The token is not valid.', error: 'invalid_token' },
-  multiple: {
+  'token-invalid': { status: 401, detail: 'The token is not valid.', error: 'invalid_token' },
+  'credentials-multiple': {
     status: 400,
-    code: 'credentials-multiple',
     detail: 'The request has more than one token.',
     error: 'invalid_request',
   },
-  'too-large': {
+  'credential-too-large': {
     status: 431,
-    code: 'credential-too-large',
     detail: 'The token is too large.',
     error: 'invalid_request',
   },
-  scope: {
+  'insufficient-scope': {
     status: 403,
-    code: 'insufficient-scope',
     detail: 'The token does not grant what this request needs.',
     error: 'insufficient_scope',
   },
 } as const satisfies Readonly<Record<string, Denial>>;
 
-export type DenialReason = keyof typeof DENIALS;
+/** The stable code of the answer. */
+export type DenialCode = keyof typeof DENIALS;
 
 export type DenialFacts = {
   /** For error templates. */
@@ -55,20 +51,20 @@ export type DenialFacts = {
 };
 
 export function deny(
-  reason: DenialReason,
+  code: DenialCode,
   config: CompiledJwt,
   request: AuthRequest,
   facts: DenialFacts = {},
 ): AuthVerdict {
-  const denial: Denial = DENIALS[reason];
+  const denial: Denial = DENIALS[code];
   const challenge = challengeOf(denial, config, facts.scopes ?? []);
   const answer = templated(denial, config, request, { problem: facts.problem ?? null, challenge });
   return {
     kind: 'deny',
-    isMissing: reason === 'missing',
-    code: denial.code,
+    isMissing: code === 'credentials-missing',
+    code,
     challenge,
-    answer: answer ?? new GatewayError(denial.status, denial.code, denial.detail),
+    answer: answer ?? new GatewayError(denial.status, code, denial.detail),
   };
 }
 

@@ -8,7 +8,7 @@ import type { AuthMethod, AuthMethodHandler, AuthRequest, AuthVerdict, HeaderEdi
 import { claimsProblem, isWithin, timeProblem, validTime, type TokenProblem } from './check-claims.ts';
 import type { CompiledJwt, CompiledTokenPlaces } from './compiled.ts';
 import { decodeJwt } from './decode.ts';
-import { deny, type DenialReason } from './deny.ts';
+import { deny, type DenialCode } from './deny.ts';
 import { findToken, stripEdit } from './find-token.ts';
 import { consumerOf } from './identity.ts';
 import { dependOnTokenAlone, injectedEdits } from './inject-headers.ts';
@@ -50,10 +50,10 @@ class JwtMethod implements AuthMethod {
 
   check(request: AuthRequest): AuthVerdict | Promise<AuthVerdict> {
     const found = findToken(this.#config.token, request.facts);
-    if (found.kind === 'none') return this.#deny('missing', request);
-    if (found.kind === 'many') return this.#deny('multiple', request);
+    if (found.kind === 'none') return this.#deny('credentials-missing', request);
+    if (found.kind === 'many') return this.#deny('credentials-multiple', request);
     const { text, place } = found;
-    if (text.length > MAX_TOKEN_LENGTH) return this.#deny('too-large', request);
+    if (text.length > MAX_TOKEN_LENGTH) return this.#deny('credential-too-large', request);
     const known = this.#ports.tokens.get(text);
     return known === null ? this.#judge(text, place, request) : this.#judgeAgain(known, place, request);
   }
@@ -73,15 +73,15 @@ class JwtMethod implements AuthMethod {
   /** Everything that costs little comes before the signature; only scopes come after it: 403 is for good tokens. */
   #judge(text: string, place: Place, request: AuthRequest): AuthVerdict | Promise<AuthVerdict> {
     const token = parseToken(text);
-    if (token === null) return this.#deny('invalid', request, 'malformed');
-    if (!this.#config.algorithms.includes(token.alg)) return this.#deny('invalid', request, 'unverifiable');
+    if (token === null) return this.#deny('token-invalid', request, 'malformed');
+    if (!this.#config.algorithms.includes(token.alg)) return this.#deny('token-invalid', request, 'unverifiable');
     const problem = claimsProblem(token, this.#config);
-    if (problem !== null) return this.#deny('invalid', request, problem);
+    if (problem !== null) return this.#deny('token-invalid', request, problem);
     const time = validTime(token.claims, this.#config);
-    if (time === null) return this.#deny('invalid', request, 'malformed');
+    if (time === null) return this.#deny('token-invalid', request, 'malformed');
     const nowS = this.#nowS();
     if (!isWithin(time, nowS)) {
-      return this.#deny('invalid', request, timeProblem(token.claims, this.#config, nowS));
+      return this.#deny('token-invalid', request, timeProblem(token.claims, this.#config, nowS));
     }
     return this.#verify({ token, time }, place, request);
   }
@@ -92,7 +92,7 @@ class JwtMethod implements AuthMethod {
     request: AuthRequest,
   ): Promise<AuthVerdict> {
     const signed = await signingKey(token, this.#ports.keys, request.waitUntil);
-    if (signed === null) return this.#deny('invalid', request, 'signature');
+    if (signed === null) return this.#deny('token-invalid', request, 'signature');
     const entry: VerifiedToken = {
       token,
       time,
@@ -104,13 +104,15 @@ class JwtMethod implements AuthMethod {
     // Keys may have been waited for.
     return isWithin(time, this.#nowS())
       ? this.#allow(entry, place, request)
-      : this.#deny('invalid', request, 'expired');
+      : this.#deny('token-invalid', request, 'expired');
   }
 
   #allow({ token, consumer, edits }: VerifiedToken, place: Place, request: AuthRequest): AuthVerdict {
     const { scopes } = this.#config;
     if (!hasAll(consumer.scopes, scopes) || !hasAll(consumer.scopes, request.scopes)) {
-      return deny('scope', this.#config, request, { scopes: [...new Set([...scopes, ...request.scopes])] });
+      return deny('insufficient-scope', this.#config, request, {
+        scopes: [...new Set([...scopes, ...request.scopes])],
+      });
     }
     if (this.#keepsHeaders && this.#config.strip !== true) return { kind: 'allow', consumer, edits };
     return { kind: 'allow', consumer, edits: this.#requestEdits(token, edits, { place, request }) };
@@ -132,8 +134,8 @@ class JwtMethod implements AuthMethod {
     return strip === null ? injected : [strip, ...injected];
   }
 
-  #deny(reason: DenialReason, request: AuthRequest, problem?: TokenProblem): AuthVerdict {
-    return deny(reason, this.#config, request, problem === undefined ? {} : { problem });
+  #deny(code: DenialCode, request: AuthRequest, problem?: TokenProblem): AuthVerdict {
+    return deny(code, this.#config, request, problem === undefined ? {} : { problem });
   }
 
   #nowS(): number {

@@ -105,10 +105,11 @@ export class VerifiedTokenStore {
     for (const partition of this.#filled) {
       partition.old = partition.young;
       partition.young = new Map();
-      if (partition.old.size > 0) continue;
-      // A configuration nobody used for a generation may be one of an old program. Who still holds it can go on.
-      this.#filled.delete(partition);
-      if (this.#named.get(partition.configuration) === partition) this.#named.delete(partition.configuration);
+      if (partition.old.size === 0) this.#filled.delete(partition);
+    }
+    // A configuration nobody used for a generation may be one of an old program. Who still holds it can go on.
+    for (const [configuration, partition] of this.#named) {
+      if (!this.#filled.has(partition)) this.#named.delete(configuration);
     }
   }
 }

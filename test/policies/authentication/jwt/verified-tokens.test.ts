@@ -59,9 +59,13 @@ describe('verified tokens', () => {
   it('of a configuration that was dropped and is used again are bounded like all', () => {
     const store = new VerifiedTokenStore({ maxEntries: 20, maxBytes: 1e9 });
     const held = store.of('a');
+    held.set(entry('first'));
     for (const text of names('b', 100)) store.of('b').set(entry(text));
-    // `a` was never filled and is no longer known by name; whoever holds it goes on.
+    expect(held.get('first')).toBeNull();
+    // A new program made another one for the same configuration; the old one is still held.
+    store.of('a').set(entry('second'));
     for (const text of names('a', 100)) held.set(entry(text));
+    expect(held.young.size + held.old.size).toBeLessThanOrEqual(20);
     for (const text of names('c', 100)) store.of('c').set(entry(text));
     expect(held.young.size + held.old.size).toBe(0);
   });
