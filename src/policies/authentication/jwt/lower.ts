@@ -6,6 +6,7 @@ import type { AuthMethodLowering } from '../method.ts';
 import { mediaType } from './check-claims.ts';
 import type { CompiledJwt, RequiredClaim } from './compiled.ts';
 import { decodeJwt } from './decode.ts';
+import { injectedNames } from './injected-names.ts';
 import { lowerKeys } from './keys/lower-keys.ts';
 import { lowerAlgorithms } from './lower-algorithms.ts';
 import { lowerErrorResponse, lowerInjected } from './lower-headers.ts';
@@ -23,10 +24,7 @@ export const jwtLowering: AuthMethodLowering = {
     return compiled satisfies Json;
   },
   injectedHeaders(json) {
-    const { inject, token } = decodeJwt(json);
-    // Credentials of clients come under these names, so that they cannot be removed from every request.
-    const credentials = new Set(['authorization', 'cookie', token.header]);
-    return [...new Set(inject.map(({ name }) => name))].filter((name) => !credentials.has(name));
+    return injectedNames(decodeJwt(json));
   },
   describe(json) {
     const { issuers, audiences, audienceAll, scopes } = decodeJwt(json);

@@ -283,13 +283,22 @@ describe('headers', () => {
     expect(allowed(await forwarding.check(token)).edits).toEqual([]);
   });
 
-  it('injected are named, credentials are not', () => {
+  it('injected are named; credentials, and what clients send anyway, are not', () => {
     const { config } = lowerJwt({
       issuer: ISSUER,
       audience: AUDIENCE,
       jwks: { keys: [key.jwk] },
       token: { header: 'X-Token' },
-      injectRequestHeaders: ['X-Sub', 'x-sub', 'Authorization', 'Cookie', 'X-Token', 'X-B'].map((name) => ({
+      injectRequestHeaders: [
+        'X-Sub',
+        'x-sub',
+        'Authorization',
+        'Cookie',
+        'X-Token',
+        'Content-Type',
+        'If-Match',
+        'X-B',
+      ].map((name) => ({
         name,
         value: 'v',
       })),
