@@ -10,6 +10,8 @@ const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256
 const NOW_S = 1_795_636_800;
 const SECRET = 'a secret of the process, 32 bytes or more';
 
+const unused = (): Promise<never> => Promise.reject(new Error('not used in this test'));
+
 function methodOf(keys: Json, algorithms: readonly string[], realm: string): AuthMethod {
   const config = {
     keys,
@@ -28,7 +30,6 @@ function methodOf(keys: Json, algorithms: readonly string[], realm: string): Aut
       },
     ],
   } satisfies Json;
-  const unused = (): Promise<never> => Promise.reject(new Error('not used in this test'));
   const runtime: PolicyRuntime = {
     rateLimiter: { take: unused },
     log: () => undefined,

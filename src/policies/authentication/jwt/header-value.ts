@@ -12,5 +12,4 @@ export function safeHeaderValue(text: string): string | null {
   return trimmed.toWellFormed().replaceAll(/[^ -$&-~]/gu, (character) => encodeURIComponent(character));
 }
 
-// eslint-disable-next-line no-control-regex -- they are what is looked for
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+const CONTROL = /\p{Cc}/u;

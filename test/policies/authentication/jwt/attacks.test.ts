@@ -522,6 +522,7 @@ describe('J21: one credential', () => {
       'Bearer',
       `Bearer "${token}"`,
       `Bearer ${token},`,
+      `Bearer \u00a0${token}`,
     ]) {
       expect(await judgeAuthorization(bad)).toBe(INVALID);
     }
@@ -568,9 +569,15 @@ describe('J21: one credential', () => {
     ]) {
       expect(await cookie(text), text).toBe(MANY);
     }
-    for (const text of [`session="${token}"`, 'session=', 'session', `session=${token}=`])
+    for (const text of [`session="${token}"`, 'session=', 'session', `session=${token}=`, `session=\u00a0${token}`])
       expect(await cookie(text)).toBe(INVALID);
-    for (const text of [`Session=${token}`, `xsession=${token}`, `sessionx=${token}`, 'a=session']) {
+    for (const text of [
+      `\u00a0session=${token}`,
+      `Session=${token}`,
+      `xsession=${token}`,
+      `sessionx=${token}`,
+      'a=session',
+    ]) {
       expect(await cookie(text)).toBe('401 credentials-missing');
     }
     for (const text of [`t=${token}&t=${token}`, `t=x&t=${token}`, `%74=x&t=${token}`, 't&t'])

@@ -19,6 +19,8 @@ async function verifyKey(
   return { kid, algorithms, key: await importJWK(jwk, 'ES256'), id: kid ?? 'none' };
 }
 
+const set = (list: readonly VerifyKey[]): KeySet => ({ keys: list, version: 1 });
+
 async function judge(
   keys: readonly VerifyKey[],
   { later = keys, kid = 'a' }: { later?: readonly VerifyKey[]; kid?: string | undefined } = {},
@@ -26,7 +28,6 @@ async function judge(
   const asked: string[] = [];
   const token = parseJws(await sign(key, undefined, { kid }));
   if (token === null) throw new Error('no token');
-  const set = (list: readonly VerifyKey[]): KeySet => ({ keys: list, version: 1 });
   const source = {
     current: () => set(keys),
     refreshed: (unknownKid: string) => {
