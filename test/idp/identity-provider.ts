@@ -6,15 +6,16 @@ import * as crypto from 'node:crypto';
 import * as http from 'node:http';
 import * as https from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
-import Provider from 'oidc-provider';
+import { Provider } from 'oidc-provider';
 
 export type FailMode =
   | 'status-500'
   /** The connection is taken and cut without an answer. */
   | 'reset'
-  /** Head at once, then nothing for `slowMs`. */
+  /** The right answer, after `slowMs`. */
   | 'slow'
+  /** Head at once, then nothing. */
+  | 'stalled'
   | 'html'
   /** A body of 5 MB that never becomes JSON. */
   | 'huge'
@@ -42,7 +43,12 @@ export type IdentityProvider = {
   /** `sub` and `client_id` of its tokens. */
   readonly clientId: string;
   /** Requests for the discovery document and for the key set, failed ones included. */
-  readonly requests: { discovery: number; jwks: number };
+  readonly requests: {
+    discovery: number;
+    jwks: number;
+    /** Of the last one. */
+    host: string | undefined;
+  };
   issueToken(request: TokenRequest): Promise<string>;
   /** New keys sign from now on. `keepOld`: the set goes on naming the old ones too (default false). Returns the new kids. */
   rotate(options?: { readonly keepOld?: boolean }): readonly string[];
@@ -67,21 +73,25 @@ type SigningKey = { readonly kid: string; readonly jwk: object };
 
 export async function startIdentityProvider(options: IdentityProviderOptions = {}): Promise<IdentityProvider> {
   const { tls } = options;
-  const requests = { discovery: 0, jwks: 0 };
+  const requests: IdentityProvider['requests'] = { discovery: 0, jwks: 0, host: undefined };
   let mode: FailMode | null = null;
   let slowMs = 10_000;
-  let handle: ReturnType<Provider['callback']> = (_request, response) => response.writeHead(503).end();
+  let handle: ReturnType<Provider['callback']> | undefined;
   const listener = (request: http.IncomingMessage, response: http.ServerResponse): void => {
     const kind = documentKind(request.url ?? '');
-    if (kind !== null) requests[kind] += 1;
+    if (kind !== null) {
+      requests[kind] += 1;
+      requests.host = request.headers.host;
+    }
     if (kind !== null && mode !== null) {
-      void failAs(mode, response, slowMs);
+      if (mode === 'slow') setTimeout(() => handle?.(request, response), slowMs).unref();
+      else failAs(mode, response);
       return;
     }
     if (kind === 'jwks' && options.cacheControl !== undefined) {
       response.setHeader('cache-control', options.cacheControl);
     }
-    handle(request, response);
+    handle?.(request, response);
   };
   const server =
     tls === undefined
@@ -91,10 +101,7 @@ export async function startIdentityProvider(options: IdentityProviderOptions = {
   const { port } = server.address() as AddressInfo;
   const issuer = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`;
   let keys = generateKeys();
-  const serveWith = (all: readonly SigningKey[]): void => {
-    handle = createProvider(issuer, all).callback();
-  };
-  serveWith(keys);
+  handle = createProvider(issuer, keys).callback();
   return {
     issuer,
     jwksUri: `${issuer}/jwks`,
@@ -105,7 +112,7 @@ export async function startIdentityProvider(options: IdentityProviderOptions = {
       const old = keys;
       keys = generateKeys();
       // The provider signs with the first key that fits.
-      serveWith(keepOld ? [...keys, ...old] : keys);
+      handle = createProvider(issuer, keepOld ? [...keys, ...old] : keys).callback();
       return keys.map(({ kid }) => kid);
     },
     fail: (next, { slowMs: wait = 10_000 } = {}) => {
@@ -225,7 +232,7 @@ function documentKind(url: string): 'discovery' | 'jwks' | null {
   return url.startsWith('/jwks') ? 'jwks' : null;
 }
 
-async function failAs(mode: FailMode, response: http.ServerResponse, slowMs: number): Promise<void> {
+function failAs(mode: Exclude<FailMode, 'slow'>, response: http.ServerResponse): void {
   const json = { 'content-type': 'application/json' };
   switch (mode) {
     case 'status-500':
@@ -234,10 +241,8 @@ async function failAs(mode: FailMode, response: http.ServerResponse, slowMs: num
     case 'reset':
       response.destroy();
       return;
-    case 'slow':
+    case 'stalled':
       response.writeHead(200, json).flushHeaders();
-      await sleep(slowMs, undefined, { ref: false });
-      response.end('{"keys":[]}');
       return;
     case 'html':
       response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>Sign in</title>');

@@ -20,7 +20,7 @@ declare module 'oidc-provider' {
     };
     readonly adapter: new (name: string) => object;
   };
-  export default class Provider {
+  export class Provider {
     constructor(issuer: string, configuration: Configuration);
     callback(): (request: IncomingMessage, response: ServerResponse) => void;
     on(event: string, listener: (...values: readonly unknown[]) => void): this;

@@ -179,7 +179,7 @@ describe('J5 to J7: keys that the token brings or points to', () => {
       // They do not harm a token that a configured key signed.
       expect(await outcome(await sign(rsa, goodClaims(), header), remote)).toBe('allow');
     }
-    expect(asked).toEqual(['https://idp.example:443/jwks']);
+    expect(asked).toEqual(['https://idp.example/jwks']);
   });
 });
 

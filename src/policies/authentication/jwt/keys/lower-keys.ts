@@ -95,13 +95,17 @@ function lowerAddress(
     report.error(target.code, field, { message: `${target.message} ${REFUSES}`, hint: target.hint });
     return null;
   }
-  if (found.service.scheme === 'http') {
+  // What counts is what is connected to: a mapped service may be the other way about.
+  if (target.origin.startsWith('http:')) {
     report.warning('jwks-over-http', field, {
-      message: `The keys come from ${new URL(url).origin} unencrypted: whoever is on the way can exchange them, and then every token of theirs is valid.`,
+      message: `The keys come from ${target.origin} unencrypted: whoever is on the way can exchange them, and then every token of theirs is valid.`,
       hint: 'Use https; an authority of your own is named as `tls.ca` of the service in routes.config.ts.',
     });
   }
-  return { target, path: found.path };
+  // Where the way to it is fixed, Host is free: the provider is asked by the name that was written, which
+  // many make their answers from, wherever the configuration maps it.
+  const { origin } = new URL(url);
+  return { target: target.via.kind === 'fetch' ? target : { ...target, origin }, path: found.path };
 }
 
 /** OpenID Connect Discovery 1.0 section 4.1: a slash at the end of the issuer is not doubled. */
@@ -139,7 +143,7 @@ function lowerSecret(
 }
 
 /** What must not be in a configuration at all, so that it is not carried into the program either. */
-const LEAKED: readonly (JudgedJwk | JwkDefect)[] = ['private', 'symmetric'];
+const LEAKED: ReadonlySet<JwkDefect> = new Set(['private', 'symmetric']);
 
 function lowerInline(jwks: readonly Json[], report: Reporter): CompiledKeys | null {
   const judged = jwks.map((jwk) => judgeJwk(jwk));
@@ -149,7 +153,7 @@ function lowerInline(jwks: readonly Json[], report: Reporter): CompiledKeys | nu
     const at = ['jwks', 'keys', index];
     if (typeof result !== 'string') {
       usable.push(publicPart(result, jwks[index] ?? null));
-    } else if (LEAKED.includes(result)) {
+    } else if (LEAKED.has(result)) {
       leaked = true;
       report.error('jwks-key-secret', at, {
         message: `This key can sign tokens (${result === 'private' ? 'it holds private members' : 'it is symmetric'}), and everybody who reads this configuration has it. ${REFUSES}`,

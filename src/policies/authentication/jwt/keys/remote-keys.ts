@@ -191,7 +191,8 @@ export class RemoteKeys {
     const fingerprint = fingerprintOf(keys);
     if (held?.fingerprint === fingerprint) return held;
     const set = keySetOf(keys);
-    this.#ports.log('jwks-changed', { address: this.#place(), kids: keys.map(({ kid }) => kid?.slice(0, 64) ?? null) });
+    const kids = new Set(keys.map(({ kid }) => kid?.slice(0, 64) ?? null));
+    this.#ports.log('jwks-changed', { address: this.#place(), kids: [...kids] });
     return { set, fingerprint };
   }
 

@@ -40,7 +40,11 @@ type Answer = () => Response | Promise<Response>;
 
 export class KeyStand {
   readonly asks: { readonly atMs: number; readonly url: string }[] = [];
-  readonly logged: { readonly event: string; readonly fields: Readonly<Record<string, Json>> }[] = [];
+  readonly logged: {
+    readonly event: string;
+    readonly fields: Readonly<Record<string, Json>>;
+    readonly atMs: number;
+  }[] = [];
   readonly runtime: PolicyRuntime;
   latencyMs = 0;
   answer: Answer;
@@ -62,7 +66,7 @@ export class KeyStand {
       now: Date.now,
       ask: ({ origin }, path, init) => ask(origin + path, init),
       askPublic: ask,
-      log: (event, fields) => this.logged.push({ event, fields }),
+      log: (event, fields) => this.logged.push({ event, fields, atMs: Date.now() }),
       ...ports,
     });
   }
@@ -72,6 +76,16 @@ export class KeyStand {
   /** Whatever was begun beside requests has come to its end. */
   async settle(): Promise<void> {
     while (this.#background.length > 0) await Promise.all(this.#background.splice(0));
+  }
+
+  /** The same where it may take a while of the virtual time; no more passes than is needed. */
+  async settleWithin(ms: number): Promise<void> {
+    const state = { isOver: false };
+    const over = this.settle().then(() => (state.isOver = true));
+    // Importing keys takes real turns of the event loop, which no clock of ours moves on.
+    for (let turn = 0; turn < 20 && !state.isOver; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    if (!state.isOver) await vi.advanceTimersByTimeAsync(ms);
+    await over;
   }
 
   reasons(event = 'jwks-refresh-failed'): readonly (Json | undefined)[] {

@@ -64,7 +64,7 @@ describe('a set that is there', () => {
   it('costs one request however many wait for it, and none to get again', async () => {
     stand.latencyMs = 300;
     const keys = remote();
-    const crowd = Promise.all(Array.from({ length: 1_000 }, () => ask(keys)));
+    const crowd = Promise.all(Array.from({ length: 1_000 }, async () => ask(keys)));
     await vi.advanceTimersByTimeAsync(300);
     const sets = await crowd;
     expect(stand.asks).toHaveLength(1);
@@ -130,6 +130,17 @@ describe('a set that is there', () => {
     stand.answer = answering({ keys: [b] });
     await pass(10 * MINUTE);
     expect(await probe(keys)).toEqual({ kids: ['b'], waited: true });
+  });
+
+  it('counts its age from when it was asked for, since the answer may have been made then', async () => {
+    stand.latencyMs = 4 * SECOND;
+    const keys = remote();
+    const first = ask(keys);
+    await vi.advanceTimersByTimeAsync(4 * SECOND);
+    await first;
+    stand.latencyMs = 0;
+    await pass(10 * MINUTE - 4 * SECOND);
+    expect((await probe(keys)).waited).toBe(true);
   });
 
   it('has a new version when it changes, and only then', async () => {
@@ -339,7 +350,7 @@ describe('what a provider may answer', () => {
     await pass(6 * MINUTE);
     await probe(keys);
     await stand.settle();
-    expect(stand.logged.filter(({ event }) => event === 'jwks-keys-dropped')).toEqual([
+    expect(stand.logged.filter(({ event }) => event === 'jwks-keys-dropped')).toMatchObject([
       {
         event: 'jwks-keys-dropped',
         fields: {

@@ -72,9 +72,9 @@ describe('a set that another isolate has fetched', () => {
 
   it('saves the renewal of the others', async () => {
     const isolates = Array.from({ length: 5 }, (_, index) => isolate([a], index / 5));
-    for (const { current } of isolates) await current();
+    for (const one of isolates) await one.current();
     for (let second = 0; second < 3_600; second += 1) {
-      for (const { current } of isolates) await current();
+      for (const one of isolates) await one.current();
       await vi.advanceTimersByTimeAsync(SECOND);
       for (const { stand } of isolates) await stand.settle();
     }
@@ -111,8 +111,11 @@ describe('a set that another isolate has fetched', () => {
   });
 });
 
+function text(keys: readonly object[]): string {
+  return JSON.stringify({ keys });
+}
+
 describe('a shared text is not believed', () => {
-  const text = (keys: readonly object[]): string => JSON.stringify({ keys });
   it.each<readonly [string, () => unknown]>([
     ['from the future', () => ({ v: 1, fetchedAtMs: Date.now() + 2 * MINUTE, lifeMs: 600_000, text: text([a]) })],
     ['older than the stale bound', () => ({ v: 1, fetchedAtMs: Date.now() - DAY, lifeMs: 600_000, text: text([a]) })],

@@ -58,7 +58,7 @@ describe('a rotated key', () => {
     await vi.advanceTimersByTimeAsync(MINUTE);
     stand.answer = answering({ keys: [b] });
     stand.latencyMs = 200;
-    const crowd = Promise.all(Array.from({ length: 500 }, () => refreshed('b')));
+    const crowd = Promise.all(Array.from({ length: 500 }, async () => refreshed('b')));
     await vi.advanceTimersByTimeAsync(200);
     for (const set of await crowd) expect(kidsOf(set)).toEqual(['b']);
     expect(stand.asks).toHaveLength(2);
