@@ -5,11 +5,12 @@
  */
 import type { Report } from '../diagnostics/finding.ts';
 import { compareCodePoints } from '../model/rank.ts';
-import type { DomainModel, RouteModel, RouteModelRoute } from '../model/route-model.ts';
+import type { DomainModel, GatewaySettings, RouteModel, RouteModelRoute } from '../model/route-model.ts';
 import {
   FORMAT_VERSION,
   type CompiledDomain,
   type CompiledUpstream,
+  type ProgramSettings,
   type RouteProgram,
   type TableRef,
 } from '../program/route-program.ts';
@@ -47,7 +48,7 @@ export function compileModel(
   const references = referencesByDomain(cache.tables.values(), patterns, model.settings.hostPort);
   return {
     format: FORMAT_VERSION,
-    settings: model.settings,
+    settings: withInjectedHeaders(model.settings, compiled),
     domains: domains.map((domain) => compileDomain(domain, references.get(domain.id) ?? [])),
     tables: tablesById(cache.tables.values()),
     upstreams: collectUpstreams(compiled),
@@ -115,6 +116,16 @@ function compileDomain(domain: DomainModel, tables: readonly TableRef[]): Compil
       : { refuse: { kind: 'refuse', status: refuse.status, code: refuse.code, message: refuse.message } }),
     tables,
   };
+}
+
+/** In these clients show who they are: taken away, nobody could. */
+const CREDENTIAL_HEADERS: ReadonlySet<string> = new Set(['authorization', 'cookie', 'x-api-key']);
+
+/** Over all routes: where a header is not written, a client that sends it would be believed. */
+function withInjectedHeaders(settings: GatewaySettings, routes: readonly CompiledRouteParts[]): ProgramSettings {
+  const written = routes.flatMap(({ injectedHeaders }) => injectedHeaders);
+  const names = new Set(written.filter((name) => !CREDENTIAL_HEADERS.has(name)));
+  return names.size === 0 ? settings : { ...settings, injectedHeaders: [...names].toSorted(compareCodePoints) };
 }
 
 /** Two services may lead to one place; the smaller description stands for both, whatever came first. */

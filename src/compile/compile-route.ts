@@ -1,6 +1,7 @@
 /** One route of the model → its parts of the tables, with everything there is to say about it. */
 import type { Finding } from '../diagnostics/finding.ts';
 import type { RouteModelRoute } from '../model/route-model.ts';
+import { namesConsumer } from '../model/consumer-headers.ts';
 import { compareCodePoints } from '../model/rank.ts';
 import type { CompiledHostname, CompiledMatch, CompiledRoute, CompiledUpstream } from '../program/route-program.ts';
 import { isEmpty } from './backends.ts';
@@ -14,6 +15,8 @@ export type CompiledRouteParts = {
   /** One part per table the route belongs to. */
   readonly parts: readonly RoutePart[];
   readonly upstreams: readonly CompiledUpstream[];
+  /** Request headers that its policies write. */
+  readonly injectedHeaders: readonly string[];
   readonly findings: readonly Finding[];
 };
 
@@ -31,17 +34,17 @@ export function compileRoute(route: RouteModelRoute, shared: CompileContext): Co
   const findings: Finding[] = [];
   const context: RouteContext = { ...shared, source: route.source, report: (finding) => findings.push(finding) };
   const matches = route.matches.map((match) => compileMatch(match, context)).filter((match) => match !== null);
-  const { body, upstreams } = compileBody(route, context);
+  const { body, upstreams, injectedHeaders } = compileBody(route, context);
   const domains = [...new Set(route.domains)].toSorted(compareCodePoints);
   const parts = domains.length === 0 ? [] : partition(matches, domains, body);
   // Of a route that is nowhere, no backend needs to run.
-  return { parts, upstreams: parts.length === 0 ? [] : upstreams, findings };
+  if (parts.length === 0) return { parts, upstreams: [], injectedHeaders: [], findings };
+  return { parts, upstreams, injectedHeaders, findings };
 }
 
-function compileBody(
-  route: RouteModelRoute,
-  context: RouteContext,
-): { readonly body: RouteBody; readonly upstreams: readonly CompiledUpstream[] } {
+type CompiledBody = { readonly body: RouteBody } & Pick<CompiledRouteParts, 'upstreams' | 'injectedHeaders'>;
+
+function compileBody(route: RouteModelRoute, context: RouteContext): CompiledBody {
   const lowered = lowerPolicies(route, context);
   const policies = lowered?.policies ?? null;
   const { action, upstreams } = compileAction(route.action, context);
@@ -60,7 +63,13 @@ function compileBody(
     ...(route.insecure === 'serve' ? { insecure: 'serve' } : {}),
     ...(route.staleSince === null ? {} : { staleSince: route.staleSince }),
   };
-  return { body, upstreams: lowered === null ? [] : [...upstreams, ...lowered.upstreams] };
+  if (lowered === null) return { body, upstreams: [], injectedHeaders: [] };
+  const injectedHeaders = [...lowered.injectedHeaders, ...consumerHeaders(route)];
+  return { body, upstreams: [...upstreams, ...lowered.upstreams], injectedHeaders };
+}
+
+function consumerHeaders({ requestHeaders: { set, add } }: RouteModelRoute): readonly string[] {
+  return [...set, ...add].flatMap(({ name, value }) => (namesConsumer(value) ? [name.toLowerCase()] : []));
 }
 
 /** A match with another hostname belongs to another table; a broken one refuses without touching its siblings. */

@@ -12,12 +12,15 @@ export type LoweredPolicies = {
   readonly policies: readonly CompiledPolicy[];
   /** What the policies themselves will ask. */
   readonly upstreams: readonly CompiledUpstream[];
+  /** Request headers that they write. */
+  readonly injectedHeaders: readonly string[];
 };
 
 /** null: a policy cannot be applied, so the route must refuse. Reported. */
 export function lowerPolicies(route: RouteModelRoute, context: RouteContext): LoweredPolicies | null {
   const compiled: CompiledPolicy[] = [];
   const upstreams: CompiledUpstream[] = [];
+  const injectedHeaders: string[] = [];
   let complete = true;
   for (const use of route.policies) {
     const lowering = policyLowering(use.policy);
@@ -27,12 +30,16 @@ export function lowerPolicies(route: RouteModelRoute, context: RouteContext): Lo
       continue;
     }
     const config = lowering.lower(use.options, lowerContext(route, use.source, context, upstreams));
-    if (config === null) complete = false;
-    else compiled.push({ name: use.policy, config, source: compiledSource(use.source) });
+    if (config === null) {
+      complete = false;
+      continue;
+    }
+    compiled.push({ name: use.policy, config, source: compiledSource(use.source) });
+    injectedHeaders.push(...(lowering.injectedHeaders?.(config) ?? []));
   }
   // Stable: two uses of one policy keep the order they were written in.
   const policies = compiled.toSorted((a, b) => position(a.name) - position(b.name));
-  return complete ? { policies, upstreams } : null;
+  return complete ? { policies, upstreams, injectedHeaders } : null;
 }
 
 function lowerContext(

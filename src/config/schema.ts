@@ -1,11 +1,12 @@
 /** zod schemas of routes.config.ts, part by part. The authored types are in definition.ts. */
 import * as z from 'zod';
 import { hostPatternProblem } from '../model/hostname.ts';
+import { serviceParts } from '../model/service-name.ts';
 import { corsOptionsSchema } from '../policies/cors/options.ts';
 import { rateLimitOptionsSchema } from '../policies/rate-limit/options.ts';
 import { headerNameProblem, headerValueProblem, mutableHeaderProblem } from './header-syntax.ts';
 import { pathProblem } from './path-text.ts';
-import { originProblem, serviceParts } from './service.ts';
+import { originProblem } from './service.ts';
 import { templateProblem } from './template.ts';
 import { filePathProblem, isCleartext, serverNameProblem } from './upstream-tls.ts';
 

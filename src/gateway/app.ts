@@ -82,12 +82,13 @@ function answerProblem(cause: unknown, { raw, view, facts, matched }: Exchange, 
     configVersion: view?.version ?? null,
     isHead: raw.method === 'HEAD',
   };
-  logProblem(error, { ...context, route: matched?.loaded.route.id ?? null }, log);
+  const route = matched?.loaded.route.id ?? null;
+  logProblem(error, { ...context, route, consumer: matched?.template.consumer?.id ?? null }, log);
   return problemResponse(error, context);
 }
 
 async function answer(exchange: Exchange, state: GatewayState): Promise<Response> {
-  const { raw } = exchange;
+  const { raw, waitUntil } = exchange;
   const current = state.bindings.programs.current(exchange.waitUntil);
   const view = current instanceof Promise ? await current : current;
   exchange.view = view;
@@ -107,14 +108,23 @@ async function answer(exchange: Exchange, state: GatewayState): Promise<Response
   const verdict = selectRoute(site, request, settings);
   if (verdict === 'redirect') return redirectTo(301, secureLocation(facts), facts);
 
-  const loaded = state.loaderOf(view).load(verdict.route);
-  const template = { facts, protocol: transport.protocol, startTime: new Date(), response: null };
+  const loader = state.loaderOf(view);
+  const loaded = loader.load(verdict.route);
+  const template = { facts, protocol: transport.protocol, startTime: new Date(), response: null, consumer: null };
   const matched: MatchedExchange = { view, loaded, template, backendHeaders: null, outgoing: null, body: null };
   exchange.matched = matched;
   const { policies } = loaded;
   if (policies === null) return act(exchange, matched, state);
-  const { waitUntil } = exchange;
-  return state.policies.run(raw, { policies, matched, waitUntil, answer: () => act(exchange, matched, state) });
+  return state.policies.run(raw, {
+    chain: policies,
+    matched,
+    waitUntil,
+    rematch: () => {
+      const again = selectRoute(site, request, settings);
+      return again === 'redirect' ? redirectTo(301, secureLocation(facts), facts) : loader.load(again.route);
+    },
+    answer: () => act(exchange, matched, state),
+  });
 }
 
 async function act({ raw, waitUntil }: Exchange, matched: MatchedExchange, state: GatewayState): Promise<Response> {

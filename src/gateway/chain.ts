@@ -7,6 +7,7 @@ import { every } from 'hono/combine';
 import { GatewayError } from '../diagnostics/errors.ts';
 import type { GatewayEnv, PolicyRuntime } from '../policies/contract.ts';
 import { policyHandler } from '../policies/handlers.ts';
+import { mayChangeHeaders } from '../policies/order.ts';
 import type { CompiledPolicy, CompiledRoute } from '../program/route-program.ts';
 import { prepareMutations, type HeaderChange } from './upstream/header-mutations.ts';
 import { prepareForward, type PreparedForward } from './upstream/plan-forward.ts';
@@ -14,12 +15,26 @@ import { prepareForward, type PreparedForward } from './upstream/plan-forward.ts
 export type LoadedRoute = {
   readonly route: CompiledRoute;
   /** null: this route has no policies. */
-  readonly policies: MiddlewareHandler<GatewayEnv> | null;
+  readonly policies: PolicyChain | null;
   /** Set when the action is `forward`. */
   readonly forward: PreparedForward | null;
   /** The route's own changes of the answer, whoever made it. */
   readonly responseHeaders: HeaderChange | null;
 };
+
+/**
+ * In two parts, because a policy of the first may change request headers, and then another route may
+ * be the right one. Both parts run in order; either may be empty (null).
+ */
+export type PolicyChain = {
+  /** Up to the last policy that may change request headers; null: none may. */
+  readonly head: MiddlewareHandler<GatewayEnv> | null;
+  readonly tail: MiddlewareHandler<GatewayEnv> | null;
+  /** The head's policies one by one, for a request that has passed some of them on another route. */
+  readonly headSteps: readonly PolicyStep[];
+};
+
+export type PolicyStep = { readonly policy: CompiledPolicy; readonly run: MiddlewareHandler<GatewayEnv> };
 
 export interface RouteLoader {
   load(route: CompiledRoute): LoadedRoute;
@@ -41,13 +56,27 @@ export function createRouteLoader(runtime: PolicyRuntime): RouteLoader {
 }
 
 function prepareRoute(route: CompiledRoute, runtime: PolicyRuntime): LoadedRoute {
-  const policies = (route.policies ?? []).map((policy) => createPolicy(policy, route, runtime));
+  const { policies = [] } = route;
   return {
     route,
-    policies: policies.length === 0 ? null : policies.length === 1 ? (policies[0] ?? null) : every(...policies),
+    policies: policies.length === 0 ? null : prepareChain(policies, route, runtime),
     forward: route.action.kind === 'forward' ? prepareForward(route, route.action) : null,
     responseHeaders: prepareMutations(route.responseHeaders),
   };
+}
+
+function prepareChain(policies: readonly CompiledPolicy[], route: CompiledRoute, runtime: PolicyRuntime): PolicyChain {
+  const steps = policies.map((policy) => ({ policy, run: createPolicy(policy, route, runtime) }));
+  const end = steps.findLastIndex(({ policy }) => mayChangeHeaders(policy.name)) + 1;
+  const headSteps = steps.slice(0, end);
+  return { head: compose(headSteps), tail: compose(steps.slice(end)), headSteps };
+}
+
+/** null: there is nothing to run. */
+export function compose(steps: readonly PolicyStep[]): MiddlewareHandler<GatewayEnv> | null {
+  const [first] = steps;
+  if (first === undefined) return null;
+  return steps.length === 1 ? first.run : every(...steps.map(({ run }) => run));
 }
 
 /** A policy that cannot be run makes its route refuse: leaving it out would serve the route less protected. */

@@ -19,7 +19,8 @@ export type Exchange = {
 /** From the moment a route was chosen. */
 export type MatchedExchange = {
   readonly view: ProgramView;
-  readonly loaded: LoadedRoute;
+  /** Changes at most once, when authentication changed request headers. */
+  loaded: LoadedRoute;
   readonly template: TemplateContext;
   /** Answer headers of the backend that was chosen. */
   backendHeaders: HeaderChange | null;

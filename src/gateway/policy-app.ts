@@ -2,20 +2,28 @@
  * Policies are Hono middleware, so they run inside a Hono app: one catch-all whose handler runs the
  * chain of the matched route. Routes without policies never come here, because a Hono context costs
  * more than matching does.
+ *
+ * When authentication changed request headers, the route is looked for once more, as Ambassador does.
+ * A new route's own policies then run as far as this request has not passed the same ones already; what
+ * they change in turn leads to no third route.
  */
 import { Hono } from 'hono';
 import type { Context, MiddlewareHandler } from 'hono';
 import type { GatewayEnv } from '../policies/contract.ts';
 import { createOutgoing } from '../policies/outgoing-headers.ts';
+import type { CompiledPolicy } from '../program/route-program.ts';
+import { compose, type LoadedRoute, type PolicyChain } from './chain.ts';
 import type { MatchedExchange } from './exchange.ts';
 import { createRequestBody } from './request-body.ts';
 import type { WaitUntil } from './upstream/pipe.ts';
 
 /** What the catch-all needs of one request. Hono's `env` carries it; policies are typed not to see it. */
 type PolicyRun = {
-  readonly policies: MiddlewareHandler<GatewayEnv>;
+  readonly chain: PolicyChain;
   readonly matched: MatchedExchange;
   readonly waitUntil: WaitUntil;
+  /** The route by the headers as they are now, or an answer in its place. Throws GatewayError 404 when there is none. */
+  readonly rematch: () => LoadedRoute | Response;
   /** Makes the answer when every policy has let the request pass. */
   readonly answer: () => Promise<Response>;
 };
@@ -45,10 +53,10 @@ export function createPolicyApp(): PolicyApp {
   };
 }
 
-async function runPolicies(
-  c: Context<GatewayEnv>,
-  { policies, matched, waitUntil, answer }: PolicyRun,
-): Promise<Response> {
+type PolicyContext = Context<GatewayEnv>;
+
+async function runPolicies(c: PolicyContext, run: PolicyRun): Promise<Response> {
+  const { chain, matched, waitUntil } = run;
   const outgoing = createOutgoing();
   matched.outgoing = outgoing;
   matched.body = createRequestBody(c.req.raw);
@@ -58,11 +66,49 @@ async function runPolicies(
   c.set('outgoing', outgoing);
   c.set('consumer', null);
   c.set('body', matched.body);
+  c.set('rematch', false);
   c.set('waitUntil', waitUntil);
-  const early = await policies(c, async () => {
-    c.res = await answer();
+  if (chain.head === null) return pass(c, chain.tail, run.answer);
+  return pass(c, chain.head, () => afterHead(c, run));
+}
+
+/** Runs a part of a chain; `then` answers when all of it let the request pass. */
+async function pass(
+  c: PolicyContext,
+  part: MiddlewareHandler<GatewayEnv> | null,
+  then: () => Promise<Response>,
+): Promise<Response> {
+  if (part === null) return then();
+  let answer: Response | null = null;
+  const early = await part(c, async () => {
+    answer = await then();
+    c.res = answer;
   });
-  if (c.finalized) return c.res;
+  if (answer !== null) return answer;
   if (early instanceof Response) return early;
+  if (c.finalized) return c.res;
   throw new Error('A policy neither answered nor called next().');
+}
+
+async function afterHead(c: PolicyContext, { chain, matched, rematch, answer }: PolicyRun): Promise<Response> {
+  matched.template.consumer = c.var.consumer;
+  if (!c.var.rematch) return pass(c, chain.tail, answer);
+  const next = rematch();
+  if (next instanceof Response) return next;
+  if (next === matched.loaded) return pass(c, chain.tail, answer);
+  const passed = new Set(chain.headSteps.map(({ policy }) => identityOf(policy)));
+  matched.loaded = next;
+  c.set('route', next.route);
+  if (next.policies === null) return answer();
+  const { headSteps, tail } = next.policies;
+  const missing = compose(headSteps.filter(({ policy }) => !passed.has(identityOf(policy))));
+  return pass(c, missing, () => {
+    matched.template.consumer = c.var.consumer;
+    return pass(c, tail, answer);
+  });
+}
+
+/** Two policies with one identity decide alike. */
+function identityOf({ name, config }: CompiledPolicy): string {
+  return `${name} ${JSON.stringify(config)}`;
 }

@@ -1,7 +1,6 @@
 /** A loaded program as the request path sees it: one version, from the first look-up of a request to its last. */
-import type { GatewaySettings } from '../model/route-model.ts';
 import { comparedName, createDomainLookup } from '../program/domain-lookup.ts';
-import type { CompiledDomain, RouteProgram } from '../program/route-program.ts';
+import type { CompiledDomain, ProgramSettings, RouteProgram } from '../program/route-program.ts';
 import { createMatcher, judgeCandidates, type Candidate, type JudgedTable, type Matcher } from './matcher.ts';
 import type { MatchFacts } from './predicates.ts';
 import { RouteTable } from './route-table.ts';
@@ -12,7 +11,7 @@ export type Site = { readonly domain: CompiledDomain; readonly matcher: Matcher 
 
 export interface ProgramView {
   readonly version: string;
-  readonly settings: GatewaySettings;
+  readonly settings: ProgramSettings;
   /**
    * The domain of a request and the matcher over the tables its hostname selects; null: no domain
    * serves this host. A promise only while parts of the program are still to be loaded; it rejects

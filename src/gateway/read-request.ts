@@ -1,6 +1,6 @@
 /** From the runtime's request to the frozen facts that everything after it decides on. */
-import type { GatewaySettings } from '../model/route-model.ts';
 import type { RequestFacts } from '../policies/contract.ts';
+import type { ProgramSettings } from '../program/route-program.ts';
 import { canonicalizePath } from './canonical-path.ts';
 import { resolveClient, type TransportFacts } from './client-address.ts';
 import { sanitizeHeaders } from './request-headers.ts';
@@ -13,7 +13,7 @@ export type RequestHead = { readonly url: string; readonly method: string; reado
 export function readRequest(
   head: RequestHead,
   transport: TransportFacts,
-  settings: GatewaySettings,
+  settings: ProgramSettings,
 ): RequestFacts | null {
   const { url, method, headers: received } = head;
   const target = parseTarget({ url, method, hostHeader: received.get('host') }, settings.maxTargetBytes);

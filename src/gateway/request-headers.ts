@@ -6,13 +6,13 @@
  * with `_` read as `-`, because many backends fold the two together.
  */
 import { GatewayError } from '../diagnostics/errors.ts';
-import type { GatewaySettings } from '../model/route-model.ts';
+import type { ProgramSettings } from '../program/route-program.ts';
 import type { ClientFacts } from './client-address.ts';
 
 export type HeaderContext = {
   readonly settings: Pick<
-    GatewaySettings,
-    'cookieLines' | 'headersWithUnderscores' | 'maxRequestHeadersBytes' | 'preserveRequestId'
+    ProgramSettings,
+    'cookieLines' | 'headersWithUnderscores' | 'injectedHeaders' | 'maxRequestHeadersBytes' | 'preserveRequestId'
   >;
   readonly client: ClientFacts;
   /** Host header in lower case. */
@@ -127,6 +127,7 @@ function isRemoved(name: string, { settings, client, keepsPlatformHeaders }: Hea
     if (folded.startsWith('x-forwarded-') || folded === 'x-request-id' || PROTECTED.has(folded)) return true;
   }
   if (HOP_BY_HOP.has(folded)) return true;
+  if (settings.injectedHeaders?.includes(folded) === true) return true;
   if (folded.startsWith('x-')) {
     if (folded.startsWith('x-envoy-') || folded.startsWith('x-portolan-')) return true;
     if (folded === 'x-forwarded-client-cert') return true;

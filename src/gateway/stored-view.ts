@@ -4,7 +4,6 @@
  * ever show the one version its pointer named.
  */
 import { GatewayError } from '../diagnostics/errors.ts';
-import type { GatewaySettings } from '../model/route-model.ts';
 import { decodeIndex, decodeIndexPart } from '../program/decode.ts';
 import {
   comparedName,
@@ -17,7 +16,7 @@ import { indexKey } from '../program/keys.ts';
 import { loadUpstreams } from '../program/load-program.ts';
 import type { SnapshotReader } from '../program/program-store.ts';
 import { ProgramRejected } from '../program/rejected.ts';
-import type { CompiledDomain, CompiledUpstream } from '../program/route-program.ts';
+import type { CompiledDomain, CompiledUpstream, ProgramSettings } from '../program/route-program.ts';
 import type { Pointer, StoredIndex, StoredIndexPart, TableShards } from '../program/stored-form.ts';
 import { createMatcher } from './matcher.ts';
 import { SiteCache, type ProgramView, type Site } from './program-view.ts';
@@ -53,7 +52,7 @@ export async function createStoredView(
 
 export class StoredView implements ProgramView {
   readonly version: string;
-  readonly settings: GatewaySettings;
+  readonly settings: ProgramSettings;
   readonly #reader: SnapshotReader;
   readonly #index: StoredIndex;
   readonly #lookup: IndexLookup;

@@ -82,6 +82,8 @@ export type GatewayVariables = {
   /** Set by authentication; null: no policy asked who is calling. */
   consumer: Consumer | null;
   body: RequestBody;
+  /** A policy changed request headers: the route is looked for once more, see gateway/policy-app.ts. */
+  rematch: boolean;
   /** Keeps work alive after the answer: refreshing a key set ahead of need, for example. */
   waitUntil: (work: Promise<unknown>) => void;
 };
@@ -133,8 +135,8 @@ export type PolicyTarget = {
 export type PolicyExplanation = {
   readonly input: Json;
   readonly note: string | null;
-  /** Set when the policy answers this request itself, always and without asking anyone: its status. */
-  readonly answersWith?: number;
+  /** False: nothing in it concerns this request. `later`: nobody can say before the request is made. Default true. */
+  readonly decides?: boolean | 'later';
 };
 
 /** Build-time half of a policy. */
@@ -145,6 +147,8 @@ export interface PolicyLowering {
    * the route refuse with `policy-invalid`, because a route without its policy would be less protected.
    */
   lower(options: unknown, context: LowerContext): Json | null;
+  /** Request headers that this configuration writes, lower case; see AuthMethodLowering.injectedHeaders. Default none. */
+  injectedHeaders?(config: Json): readonly string[];
   /** For `explain`: what this policy would look at for this request, and one sentence about it. Pure, offline. */
   explain(config: Json, facts: RequestFacts): PolicyExplanation;
 }

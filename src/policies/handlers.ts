@@ -1,9 +1,10 @@
 /** Request-time half of every policy. An explicit list: nothing registers itself by being imported. */
+import { authHandler } from './auth/handler.ts';
 import type { PolicyHandler } from './contract.ts';
 import { corsHandler } from './cors/handler.ts';
 import { rateLimitHandler } from './rate-limit/handler.ts';
 
-export const POLICY_HANDLERS: readonly PolicyHandler[] = [corsHandler, rateLimitHandler];
+export const POLICY_HANDLERS: readonly PolicyHandler[] = [corsHandler, authHandler, rateLimitHandler];
 
 /** The handler of a policy, or null when this Worker has none: the route must then refuse. */
 export function policyHandler(name: string): PolicyHandler | null {

@@ -18,6 +18,8 @@ export type PolicyOrderEntry = {
   readonly stage: number;
   /** Why it runs there. */
   readonly reason: string;
+  /** It may change request headers, after which another route may be the right one. */
+  readonly changesHeaders?: true;
 };
 
 export const POLICY_ORDER: readonly PolicyOrderEntry[] = [
@@ -26,6 +28,13 @@ export const POLICY_ORDER: readonly PolicyOrderEntry[] = [
     stage: 1,
     reason:
       'a preflight carries no credentials, so it is answered before any policy could refuse it; and every later refusal must carry the CORS headers to be readable',
+  },
+  {
+    name: 'auth',
+    stage: 5,
+    reason:
+      'costs signatures and questions to others, so what is cheap and certain refuses first; everything below may ask who is calling',
+    changesHeaders: true,
   },
   {
     name: 'rate-limit',
@@ -40,4 +49,12 @@ const POSITIONS: ReadonlyMap<string, number> = new Map(POLICY_ORDER.map(({ name 
 /** Position in the chain, smaller runs first; null for a policy that does not exist. */
 export function policyOrder(name: string): number | null {
   return POSITIONS.get(name) ?? null;
+}
+
+const CHANGING: ReadonlySet<string> = new Set(
+  POLICY_ORDER.flatMap(({ name, changesHeaders }) => (changesHeaders === true ? [name] : [])),
+);
+
+export function mayChangeHeaders(name: string): boolean {
+  return CHANGING.has(name);
 }

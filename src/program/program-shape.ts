@@ -1,5 +1,5 @@
 /** Shape checks of the compiled program's own types. A field added in route-program.ts must be added here to compile. */
-import type { GatewaySettings, HeaderMutations, Json, RankKey, UpstreamTls } from '../model/route-model.ts';
+import type { HeaderMutations, Json, RankKey, UpstreamTls } from '../model/route-model.ts';
 import type {
   CompiledAction,
   CompiledBackend,
@@ -18,6 +18,7 @@ import type {
   CompiledSource,
   CompiledUpstream,
   CompiledValueMatch,
+  ProgramSettings,
   TableRef,
   UpstreamTransport,
 } from './route-program.ts';
@@ -198,8 +199,8 @@ export const upstreamShape: Check<CompiledUpstream> = object<CompiledUpstream>({
   ),
 });
 
-export const settingsShape: Check<GatewaySettings> = object<GatewaySettings>({
-  paths: object<GatewaySettings['paths']>({
+export const settingsShape: Check<ProgramSettings> = object<ProgramSettings>({
+  paths: object<ProgramSettings['paths']>({
     dotSegments: oneOf('reject', 'normalize'),
     escapedSlashes: oneOf('reject', 'keep'),
     pathParams: oneOf('reject', 'strip-in-dot-segments', 'keep'),
@@ -219,4 +220,5 @@ export const settingsShape: Check<GatewaySettings> = object<GatewaySettings>({
   serverHeader: nullable(string),
   suppressEnvoyHeaders: boolean,
   exposeConfigVersion: boolean,
+  injectedHeaders: optional(array(string)),
 });

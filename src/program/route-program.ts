@@ -22,9 +22,14 @@ import type {
 
 export const FORMAT_VERSION = 1;
 
+export type ProgramSettings = GatewaySettings & {
+  /** Request headers that policies write, lower case, sorted: no client may send them. Absent: none. */
+  readonly injectedHeaders?: readonly string[];
+};
+
 export type RouteProgram = {
   readonly format: typeof FORMAT_VERSION;
-  readonly settings: GatewaySettings;
+  readonly settings: ProgramSettings;
   /** Sorted by id. */
   readonly domains: readonly CompiledDomain[];
   /** By table id; routes sorted by route id. */

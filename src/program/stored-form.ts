@@ -4,8 +4,8 @@
  * Every value but the pointer is content-addressed and never changes, so a reader that follows one
  * pointer sees one whole version. Texts are canonical JSON: equal data, equal bytes.
  */
-import type { GatewaySettings, Json } from '../model/route-model.ts';
-import type { CompiledDomain, CompiledRoute, CompiledUpstream } from './route-program.ts';
+import type { Json } from '../model/route-model.ts';
+import type { CompiledDomain, CompiledRoute, CompiledUpstream, ProgramSettings } from './route-program.ts';
 
 /** Version of the stored form. Readers refuse every other. */
 export const STORED_FORMAT = 1;
@@ -36,7 +36,7 @@ export type TableShards = { readonly [tableId: string]: readonly number[] };
 export type StoredIndex = {
   readonly format: Format;
   readonly kind: 'index';
-  readonly settings: GatewaySettings;
+  readonly settings: ProgramSettings;
   /** Sorted by id. With `parts`: only domains whose hostname is a pattern. */
   readonly domains: readonly CompiledDomain[];
   /** Tables of these domains, and those no domain names. */

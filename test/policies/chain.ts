@@ -71,6 +71,7 @@ export async function runChain(options: ChainOptions, facts: RequestFacts): Prom
     c.set('facts', facts);
     c.set('outgoing', outgoing);
     c.set('consumer', null);
+    c.set('rematch', false);
     c.set('body', createRequestBody(c.req.raw));
     c.set('waitUntil', () => undefined);
     c.set('route', {

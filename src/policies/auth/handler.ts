@@ -1,0 +1,38 @@
+/**
+ * Asks the methods of a route who is calling. What they change of the request is applied only when the
+ * request passes, so that a method that said no leaves no trace.
+ */
+import type { Json } from '../../model/route-model.ts';
+import { applyEdits } from '../authentication/apply-edits.ts';
+import { authMethod } from '../authentication/methods.ts';
+import type { PolicyHandler } from '../contract.ts';
+import { decodeAuth } from './decode.ts';
+import { judgeAll, judgeAny, settle } from './judge.ts';
+
+export const authHandler: PolicyHandler = {
+  name: 'auth',
+  create(json: Json, runtime) {
+    const { require, optional = false, keepRoute = false, methods: configured } = decodeAuth(json);
+    const methods = configured.map(({ method, config }) => {
+      const handler = authMethod(method);
+      if (handler === null) throw new Error(`The authentication method ${method} is unknown to this gateway.`);
+      return handler.create(config, runtime);
+    });
+    const judge = require === 'any' ? judgeAny : judgeAll;
+    return async (c, next) => {
+      const { facts, body, waitUntil, route, outgoing } = c.var;
+      const judgement = await judge(methods, { facts, body, waitUntil, routeId: route.id, scopes: [] });
+      const settled = settle(judgement, { count: methods.length, optional });
+      if ('refusal' in settled) {
+        const { refusal } = settled;
+        outgoing.expose('WWW-Authenticate');
+        outgoing.expose('Retry-After');
+        if (refusal instanceof Response) return refusal;
+        throw refusal;
+      }
+      c.set('consumer', settled.passed.consumer);
+      if (applyEdits(settled.passed.edits, facts.headers) && !keepRoute) c.set('rematch', true);
+      return next();
+    };
+  },
+};

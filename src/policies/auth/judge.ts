@@ -1,0 +1,90 @@
+/** What several methods together say of one request. No side effects: who asks applies what comes out. */
+import { GatewayError } from '../../diagnostics/errors.ts';
+import type { AuthMethod, AuthRequest, AuthVerdict, HeaderEdit } from '../authentication/method.ts';
+import type { Consumer } from '../contract.ts';
+
+export const ANONYMOUS: Consumer = {
+  id: 'anonymous',
+  kind: 'anonymous',
+  issuer: null,
+  plan: null,
+  scopes: [],
+  claims: {},
+};
+
+type Denial = Extract<AuthVerdict, { kind: 'deny' }>;
+export type Passed = { readonly consumer: Consumer | null; readonly edits: readonly HeaderEdit[] };
+
+/** `error`: of a method that could not be asked. */
+export type Judgement =
+  | { readonly passed: Passed }
+  | { readonly denials: readonly Denial[]; readonly error: GatewayError | null };
+
+/**
+ * The first that lets the request pass. A method that cannot be asked ends nothing: another may know the
+ * caller; but when none does, nobody can say that the request was wrong.
+ */
+export async function judgeAny(methods: readonly AuthMethod[], request: AuthRequest): Promise<Judgement> {
+  const denials: Denial[] = [];
+  let error: GatewayError | null = null;
+  for (const method of methods) {
+    try {
+      const answer = method.check(request);
+      const verdict = answer instanceof Promise ? await answer : answer;
+      if (verdict.kind === 'allow') return { passed: verdict };
+      denials.push(verdict);
+    } catch (thrown) {
+      if (!(thrown instanceof GatewayError)) throw thrown;
+      error ??= thrown;
+    }
+  }
+  return { denials, error };
+}
+
+/** All of them; the first that says who is calling names the consumer. Each sees the request as it came. */
+export async function judgeAll(methods: readonly AuthMethod[], request: AuthRequest): Promise<Judgement> {
+  const edits: HeaderEdit[] = [];
+  const denials: Denial[] = [];
+  let consumer: Consumer | null = null;
+  for (const method of methods) {
+    const answer = method.check(request);
+    const verdict = answer instanceof Promise ? await answer : answer;
+    if (verdict.kind === 'deny') {
+      denials.push(verdict);
+      // What is missing may be forgiven if all is; what is bad never is.
+      if (!verdict.isMissing) break;
+      continue;
+    }
+    consumer ??= verdict.consumer;
+    edits.push(...verdict.edits);
+  }
+  return denials.length === 0 ? { passed: { consumer, edits } } : { denials, error: null };
+}
+
+export type Settled = { readonly passed: Passed } | { readonly refusal: GatewayError | Response };
+
+/** @param count of all methods; with `optional` a request that showed nothing to any of them passes */
+export function settle(
+  judgement: Judgement,
+  { count, optional }: { readonly count: number; readonly optional: boolean },
+): Settled {
+  if ('passed' in judgement) return judgement;
+  const { denials, error } = judgement;
+  const isBare = error === null && denials.every(({ isMissing }) => isMissing);
+  if (optional && isBare && denials.length === count) return { passed: { consumer: ANONYMOUS, edits: [] } };
+  const shown = denials.filter(({ isMissing }) => !isMissing).toSorted((a, b) => b.answer.status - a.answer.status);
+  // A caller who is known and may not (403) is told so, whatever becomes of another method.
+  const forbidden = shown.find(({ answer }) => answer.status === 403);
+  const refusal = forbidden?.answer ?? error ?? shown[0]?.answer ?? nothingShown(denials);
+  return { refusal };
+}
+
+/** Every way that is open is named. */
+function nothingShown(denials: readonly Denial[]): GatewayError | Response {
+  const [only] = denials;
+  if (denials.length === 1 && only !== undefined) return only.answer;
+  const challenges = [...new Set(denials.flatMap(({ challenge }) => challenge ?? []))];
+  return new GatewayError(401, 'credentials-missing', 'This route needs credentials.', {
+    headers: challenges.length === 0 ? {} : { 'www-authenticate': challenges.join(', ') },
+  });
+}
