@@ -7,13 +7,20 @@ type Denial = { readonly code: string; readonly challenge: string | null; readon
 /** No credential of the method was shown. */
 export function missing(challenge: string): AuthVerdict {
   const detail = 'This route needs credentials, and the request has none.';
-  const answer = new GatewayError(401, 'credentials-missing', detail);
+  const answer = new GatewayError(401, 'credentials-missing', detail, { headers: { 'www-authenticate': challenge } });
   return { kind: 'deny', isMissing: true, code: answer.code, challenge, answer };
 }
 
 /** A credential was shown and is not good. `status` 400 and above. */
 export function denied(status: number, { code, challenge, detail }: Denial): AuthVerdict {
-  return { kind: 'deny', isMissing: false, code, challenge, answer: new GatewayError(status, code, detail) };
+  const headers: Record<string, string> = challenge === null ? {} : { 'www-authenticate': challenge };
+  return {
+    kind: 'deny',
+    isMissing: false,
+    code,
+    challenge,
+    answer: new GatewayError(status, code, detail, { headers }),
+  };
 }
 
 export function multiple(): AuthVerdict {
