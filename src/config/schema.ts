@@ -4,6 +4,7 @@ import { hostPatternProblem } from '../model/hostname.ts';
 import { serviceParts } from '../model/service-name.ts';
 import { corsOptionsSchema } from '../policies/cors/options.ts';
 import { rateLimitOptionsSchema } from '../policies/rate-limit/options.ts';
+import { authUseSchema } from './authentication.ts';
 import { headerNameProblem, headerValueProblem, mutableHeaderProblem } from './header-syntax.ts';
 import { pathProblem } from './path-text.ts';
 import { originProblem } from './service.ts';
@@ -135,7 +136,11 @@ export const routeSchema = z.strictObject({
   ),
   upgrades: z.exactOptional(z.array(z.enum(['websocket']))),
   policies: z.exactOptional(
-    z.strictObject({ cors: z.exactOptional(corsOptionsSchema), rateLimit: z.exactOptional(rateLimitOptionsSchema) }),
+    z.strictObject({
+      cors: z.exactOptional(corsOptionsSchema),
+      auth: z.exactOptional(authUseSchema),
+      rateLimit: z.exactOptional(rateLimitOptionsSchema),
+    }),
   ),
 });
 
