@@ -1,9 +1,10 @@
 /** API keys and users through real processes: the CLI makes them, workerd judges them. */
 import * as fs from 'node:fs';
+import * as os from 'node:os';
 import * as path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startEcho, type EchoServer } from '../../src/dev/echo-server.ts';
-import { ask, echoOf, headerValues, type Answer } from './dev-process.ts';
+import { ask, echoOf, headerValues, startDev, type Answer } from './dev-process.ts';
 import { run, startServe, type ServeProcess } from './serve-process.ts';
 
 let echo: EchoServer;
@@ -187,6 +188,37 @@ describe('portolan serve', () => {
       expect(text.includes(PEPPER) || text.includes(pepper), file).toBe(false);
     }
   });
+});
+
+describe('portolan dev', () => {
+  it('knows keys that are made and revoked beside it', async () => {
+    const place = fs.mkdtempSync(path.join(os.tmpdir(), 'portolan-keys-'));
+    const file = path.join(place, 'portolan.config.mjs');
+    fs.writeFileSync(file, config());
+    const mapping = 'apiVersion: getambassador.io/v3alpha1\nkind: Mapping\nmetadata: { name: m, namespace: default }\n';
+    const files = { 'm.yaml': `${mapping}spec: { prefix: /m/, service: shop }\n` };
+    const dev = await startDev(files, ['--config', file, '--port', '0']);
+    try {
+      const state = path.join(path.dirname(dev.folder), 'state');
+      const local = async (...args: string[]) => {
+        const ran = await run(['keys', ...args, '--to', 'local', '--state', state, '--json'], place);
+        if (ran.code !== 0) throw new Error(ran.stderr);
+        return JSON.parse(ran.stdout) as Created;
+      };
+      const { id, key } = await local('create', '--consumer', 'alice');
+      const showing = (shown: string) => ask(dev.port, '/keys/a', { headers: { 'x-api-key': shown } });
+      expect((await showing(key)).status).toBe(200);
+      const unused = await local('create', '--consumer', 'bob');
+      await local('revoke', unused.id);
+      expect((await showing(unused.key)).json()).toMatchObject({ status: 401, code: 'api-key-invalid' });
+      const rotated = await local('rotate', id);
+      expect((await showing(rotated.key)).status).toBe(200);
+      expect(fs.statSync(path.join(state, 'key-pepper')).mode & 0o777).toBe(0o600);
+    } finally {
+      await dev.close();
+      fs.rmSync(place, { recursive: true, force: true });
+    }
+  }, 90_000);
 });
 
 /** A well-formed key that nobody has. */
