@@ -22,7 +22,7 @@ const KEYS_OPTIONS = {
   meta: { type: 'string', multiple: true, value: 'NAME=VALUE', help: 'becomes a claim of the consumer' },
   overlap: { type: 'string', value: 'TIME', help: 'how long the old key stays good; default 24h' },
   basic: { type: 'string', value: 'USER', help: 'a user with a password in place of a key' },
-  password: { type: 'string', choices: ['-'], help: 'read from standard input; also without the option' },
+  password: { type: 'string', value: '-', help: 'read from standard input; also without the option' },
   state: { type: 'string', value: 'DIR', help: 'with --to local: state of the development server' },
 } as const;
 
@@ -70,6 +70,9 @@ JSON of create and rotate: {id, key, consumer, plan, env, createdAt, expiresAt}.
 function prepare(action: KeysAction, { options, positionals }: Context): (run: Run) => Promise<void> {
   const [, id] = positionals;
   const isAboutUser = options.basic !== undefined;
+  // Never quotes the value: somebody meant it as a secret.
+  if (options.password !== undefined && options.password !== '-')
+    throw usageError('keys', '--password takes only `-`: a command line shows in process lists.');
   const takesId = action !== 'create' && action !== 'list' && !isAboutUser;
   if (!takesId && id !== undefined) throw usageError('keys', `Unexpected argument "${id}".`);
   if (takesId && id === undefined) throw usageError('keys', `\`keys ${action}\` needs the ID of a key.`);
