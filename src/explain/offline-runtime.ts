@@ -1,4 +1,5 @@
 /** What policies may use while nothing is sent: what cannot be known here is noticed, so that no verdict rests on it. */
+import { GatewayError } from '../diagnostics/errors.ts';
 import { regexMatches } from '../gateway/regex.ts';
 import type { PolicyRuntime } from '../policies/contract.ts';
 
@@ -29,7 +30,7 @@ export function createOfflineRuntime({
   let hasGap = false;
   const unknown = (): Promise<never> => {
     hasGap = true;
-    return Promise.reject(new Error('Nobody is asked while a request is explained.'));
+    return Promise.reject(new GatewayError(503, 'not-asked', 'Nobody is asked while a request is explained.'));
   };
   return {
     runtime: {

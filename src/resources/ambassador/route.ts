@@ -93,6 +93,7 @@ function routeOutcome(mapping: LinkedMapping, place: RoutePlace, context: RouteC
     context.protections.refusalFor(scopeOf(mapping, place, context));
   if (!destination.ok) return { action: refuse ?? destination.refuse, service: null };
   const { service } = destination;
+  const { clusters } = resource;
   const tools = { regex, report: context.report };
   if (redirects) return { action: refuse ?? redirectAction(resource, service, match.route.path, tools), service: null };
   reportInactive(resource, context.report);
@@ -103,7 +104,12 @@ function routeOutcome(mapping: LinkedMapping, place: RoutePlace, context: RouteC
     backends: [
       {
         weight: 1,
-        service: { ...service.ref, at: { path: 'spec.service', line: resource.locate('spec.service') } },
+        service: {
+          ...service.ref,
+          ...(clusters !== undefined && { clusters }),
+          at: { path: 'spec.service', line: resource.locate('spec.service') },
+        },
+        ...(clusters !== undefined && { perCluster: true }),
         rewrite: rewrite.rewrite,
         host: hostRewrite(resource),
         requestHeaders: NO_MUTATIONS,

@@ -60,7 +60,16 @@ export async function discard({ body, headers }: Response): Promise<void> {
       return;
     }
     const reader = body.getReader();
-    while (!(await reader.read()).done);
+    let read = 0;
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      read += value.byteLength;
+      if (read > MAX_DRAINED_BYTES) {
+        await reader.cancel();
+        return;
+      }
+    }
   } catch {
     // It broke off: then nothing is left to let go of.
   }

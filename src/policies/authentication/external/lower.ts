@@ -192,5 +192,5 @@ function reviewRest(options: ExternalOptions, service: ServiceRef, context: Lowe
 }
 
 function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\./.test(host);
+  return host === 'localhost' || host === '::1' || /^127(?:\.\d+){3}$/.test(host);
 }

@@ -16,6 +16,9 @@ import { logOutage } from './outage-log.ts';
 /** Longer names are no names; they would be keys of counters and words of log lines. */
 const MAX_CONSUMER_LENGTH = 512;
 
+/** For log and explain; the client gets the service's own answer. */
+const DENIED = 'external-auth-denied';
+
 type Check = { readonly request: AuthRequest; readonly config: CompiledExternal; readonly runtime: PolicyRuntime };
 
 export const externalMethod: AuthMethodHandler = {
@@ -27,26 +30,44 @@ export const externalMethod: AuthMethodHandler = {
 };
 
 async function checkRequest(check: Check): Promise<AuthVerdict> {
-  const { request, config, runtime } = check;
+  const { request, config } = check;
   const { facts, waitUntil } = request;
   const body = await readBody(request, config);
   const clock = startClock(config.timeoutMs);
+  const init = {
+    method: facts.method,
+    headers: checkHeaders(config, facts, body),
+    body: body.bytes.length === 0 ? null : body.bytes,
+    signal: clock.signal,
+  };
   let response: Response;
   try {
-    response = await runtime.ask(checkTarget(config, facts), checkPath(facts, config.pathPrefix), {
-      method: facts.method,
-      headers: checkHeaders(config, facts, body),
-      body: body.bytes.length === 0 ? null : body.bytes,
-      signal: clock.signal,
-    });
+    response = await ask(check, init);
   } catch (error) {
     clock.stop();
+    // Who explains a request asks nobody, and must not be told that an outage lets it pass.
+    if (error instanceof GatewayError) throw error;
     return outage(check, clock.hasExpired() ? `no answer within ${config.timeoutMs} ms` : describe(error));
   }
   const verdict = judge(response, check, clock);
   if (verdict.kind === 'deny') return verdict;
   waitUntil(discard(response).finally(clock.stop));
   return verdict.kind === 'allow' ? verdict : outage(check, verdict.reason);
+}
+
+/**
+ * A connection that ends before a response head is mostly a kept one which the service closed just when
+ * the question was put on it, and a new one serves. To ask twice changes nothing but the service's figures.
+ */
+async function ask({ request: { facts }, config, runtime }: Check, init: RequestInit): Promise<Response> {
+  const [target, path] = [checkTarget(config, facts), checkPath(facts, config.pathPrefix)];
+  try {
+    return await runtime.ask(target, path, init);
+  } catch (error) {
+    if (!(error instanceof Error) || Reflect.get(error, 'retryable') !== true || init.signal?.aborted === true)
+      throw error;
+    return runtime.ask(target, path, init);
+  }
 }
 
 type Outage = { readonly kind: 'outage'; readonly reason: string };
@@ -68,7 +89,7 @@ function judge(response: Response, check: Check, clock: Clock): AuthVerdict | Ou
   return {
     kind: 'deny',
     isMissing: false,
-    code: 'external-auth-denied',
+    code: DENIED,
     challenge: status === 401 ? (copied.find(([name]) => name === 'www-authenticate')?.[1] ?? null) : null,
     answer: clientAnswer(response, { copied, isHead, clock, waitUntil: request.waitUntil }),
   };
