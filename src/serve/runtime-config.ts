@@ -37,6 +37,13 @@ const STRIPPED_AT_SOCKET: readonly string[] = [
   'X-Forwarded-Client-Cert',
 ];
 
+/**
+ * Addresses that nobody wrote into the configuration, such as the key set that an identity provider
+ * names: public ones only, judged by the runtime when it connects, so that no name leads inside. It has
+ * the name of the service that the runtime makes by itself for `fetch`, so that it costs nothing more.
+ */
+const PUBLIC_NETWORK = '(name = "internet", network = (allow = ["public"], tlsOptions = (trustBrowserCas = true)))';
+
 export type EdgeConfig = {
   readonly kvFolder: string;
   /** API keys and users. */
@@ -68,6 +75,7 @@ export function edgeConfig(config: EdgeConfig): string {
       `(name = "kv", disk = (path = ${capnpText(kvFolder)}))`,
       `(name = "keys", disk = (path = ${capnpText(keysFolder)}))`,
       `(name = "limiter", external = (address = "unix:${OBJECTS_SOCKET}", http = (capnpConnectHost = "${RPC_HOST}")))`,
+      PUBLIC_NETWORK,
       ...services.map(({ text }) => text),
     ],
     sockets: [
@@ -82,6 +90,7 @@ export function edgeConfig(config: EdgeConfig): string {
         '(name = "KEYS", kvNamespace = "keys")',
         '(name = "RATE_LIMITER", service = "limiter")',
         ...secrets.map(({ binding, variable }) => `(name = "${binding}", fromEnvironment = "${variable}")`),
+        '(name = "PUBLIC_NETWORK", service = "internet")',
         ...Object.entries(variables).map(([name, value]) => `(name = "${name}", text = ${capnpText(value)})`),
         ...services.map(({ name }) => `(name = "${name}", service = "${name}")`),
       ],

@@ -5,7 +5,7 @@
 import { Hono } from 'hono';
 import { GatewayError } from '../../src/diagnostics/errors.ts';
 import type { Json } from '../../src/model/route-model.ts';
-import type { GatewayEnv, PolicyRuntime, RateLimiter, RequestFacts } from '../../src/policies/contract.ts';
+import type { Consumer, GatewayEnv, PolicyRuntime, RateLimiter, RequestFacts } from '../../src/policies/contract.ts';
 import { policyHandler } from '../../src/policies/handlers.ts';
 import { regexMatches } from '../../src/gateway/regex.ts';
 import { createRequestBody } from '../../src/gateway/request-body.ts';
@@ -15,6 +15,8 @@ export type ChainOptions = {
   readonly policies: readonly { readonly name: string; readonly config: Json }[];
   readonly upstream?: () => Response;
   readonly runtime?: PolicyRuntime;
+  /** Who authentication found. */
+  readonly consumer?: Consumer | null;
 };
 
 const UNUSED_LIMITER: RateLimiter = {
@@ -70,8 +72,8 @@ export async function runChain(options: ChainOptions, facts: RequestFacts): Prom
   app.use(async (c, next) => {
     c.set('facts', facts);
     c.set('outgoing', outgoing);
-    c.set('consumer', null);
     c.set('rematch', false);
+    c.set('consumer', options.consumer ?? null);
     c.set('body', createRequestBody(c.req.raw));
     c.set('waitUntil', () => undefined);
     c.set('route', {

@@ -2,9 +2,14 @@
 import { compileRegex } from '../../src/compile/regex.ts';
 import type { Finding } from '../../src/diagnostics/finding.ts';
 import type { Json } from '../../src/model/route-model.ts';
+import type { LowerContext } from '../../src/policies/contract.ts';
 import { policyLowering } from '../../src/policies/lowerings.ts';
 
-export function lowerOptions(policy: string, options: unknown): { config: Json | null; findings: readonly Finding[] } {
+export function lowerOptions(
+  policy: string,
+  options: unknown,
+  { target = 'self-hosted', trustedHops = 0 }: Partial<Pick<LowerContext, 'target' | 'trustedHops'>> = {},
+): { config: Json | null; findings: readonly Finding[] } {
   const findings: Finding[] = [];
   const lowering = policyLowering(policy);
   if (lowering === null) throw new Error(`no policy ${policy}`);
@@ -13,7 +18,8 @@ export function lowerOptions(policy: string, options: unknown): { config: Json |
     routeId: 'Mapping/default/m',
     source,
     report: (finding) => findings.push(finding),
-    target: 'self-hosted',
+    target,
+    trustedHops,
     upstream: ({ scheme, host, port }) => {
       const origin = `${scheme}://${host}:${port}`;
       return { upstream: origin.replace('://', '/'), origin, via: { kind: 'binding' } };
@@ -27,8 +33,8 @@ export function lowerOptions(policy: string, options: unknown): { config: Json |
 }
 
 /** Lowers options that must be right. */
-export function lowered(policy: string, options: unknown): Json {
-  const { config, findings } = lowerOptions(policy, options);
+export function lowered(policy: string, options: unknown, platform?: Parameters<typeof lowerOptions>[2]): Json {
+  const { config, findings } = lowerOptions(policy, options, platform);
   if (config === null) throw new Error(findings.map(({ message }) => message).join('\n'));
   return config;
 }

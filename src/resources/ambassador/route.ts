@@ -17,6 +17,7 @@ import { linkDestination, linkRedirectTarget, type DestinationContext } from './
 import type { GroupFields } from './group-fields.ts';
 import { isBroken, type LinkedMapping, type MappingGroup } from './groups.ts';
 import { regexFactory } from './matchers.ts';
+import type { IpRules } from './ip-rules.ts';
 import type { Protections } from './protections.ts';
 import { redirectAction, reportInactive } from './redirect.ts';
 import { nameOf, provenanceAt, reportAt } from './report-at.ts';
@@ -27,6 +28,7 @@ import type { HeaderAddition, MappingResource } from './types.ts';
 export type RouteContext = DestinationContext & {
   readonly domains: ReadonlyMap<string, DomainModel>;
   readonly protections: Protections;
+  readonly ipRules: IpRules;
 };
 
 /** The place of a Mapping in its group. */
@@ -61,7 +63,7 @@ export function translateRoute(mapping: LinkedMapping, place: RoutePlace, contex
     share: place.below === null ? null : { below: place.below },
     group: shared ? group.name : null,
     action: outcome.action,
-    policies: routePolicies(resource, fields),
+    policies: [...context.ipRules.policies, ...routePolicies(resource, fields)],
     requestHeaders: requestMutations(resource, fields, outcome.service, context),
     responseHeaders: mutations(fields.addResponseHeaders, fields.removeResponseHeaders),
     timeouts: {
@@ -90,6 +92,7 @@ function routeOutcome(mapping: LinkedMapping, place: RoutePlace, context: RouteC
   const refuse =
     place.refuse ??
     grpcRefusal(resource, context.report) ??
+    context.ipRules.refuse ??
     context.protections.refusalFor(scopeOf(mapping, place, context));
   if (!destination.ok) return { action: refuse ?? destination.refuse, service: null };
   const { service } = destination;
