@@ -2,9 +2,10 @@
 import { authHandler } from './auth/handler.ts';
 import type { PolicyHandler } from './contract.ts';
 import { corsHandler } from './cors/handler.ts';
+import { filtersHandler } from './filters/handler.ts';
 import { rateLimitHandler } from './rate-limit/handler.ts';
 
-export const POLICY_HANDLERS: readonly PolicyHandler[] = [corsHandler, authHandler, rateLimitHandler];
+export const POLICY_HANDLERS: readonly PolicyHandler[] = [corsHandler, filtersHandler, authHandler, rateLimitHandler];
 
 /** The handler of a policy, or null when this Worker has none: the route must then refuse. */
 export function policyHandler(name: string): PolicyHandler | null {

@@ -30,6 +30,13 @@ export const POLICY_ORDER: readonly PolicyOrderEntry[] = [
       'a preflight carries no credentials, so it is answered before any policy could refuse it; and every later refusal must carry the CORS headers to be readable',
   },
   {
+    name: 'filters',
+    stage: 5,
+    reason:
+      'before the routes’ own demands, as Ambassador runs its Filters in one question ahead of everything that knows the caller; only what is cheap and certain refuses earlier',
+    changesHeaders: true,
+  },
+  {
     name: 'auth',
     stage: 5,
     reason:

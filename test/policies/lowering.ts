@@ -2,11 +2,17 @@
 import { compileRegex } from '../../src/compile/regex.ts';
 import type { Finding } from '../../src/diagnostics/finding.ts';
 import type { Json } from '../../src/model/route-model.ts';
+import type { PolicyLowering } from '../../src/policies/contract.ts';
 import { policyLowering } from '../../src/policies/lowerings.ts';
 
-export function lowerOptions(policy: string, options: unknown): { config: Json | null; findings: readonly Finding[] } {
+/** `given`: in place of the registered lowering. */
+export function lowerOptions(
+  policy: string,
+  options: unknown,
+  given?: PolicyLowering,
+): { config: Json | null; findings: readonly Finding[] } {
   const findings: Finding[] = [];
-  const lowering = policyLowering(policy);
+  const lowering = given ?? policyLowering(policy);
   if (lowering === null) throw new Error(`no policy ${policy}`);
   const source = { kind: 'Mapping', namespace: 'default', name: 'm', file: 'a.yaml', line: 7, path: `spec.${policy}` };
   const config = lowering.lower(options, {
@@ -27,8 +33,8 @@ export function lowerOptions(policy: string, options: unknown): { config: Json |
 }
 
 /** Lowers options that must be right. */
-export function lowered(policy: string, options: unknown): Json {
-  const { config, findings } = lowerOptions(policy, options);
+export function lowered(policy: string, options: unknown, given?: PolicyLowering): Json {
+  const { config, findings } = lowerOptions(policy, options, given);
   if (config === null) throw new Error(findings.map(({ message }) => message).join('\n'));
   return config;
 }
