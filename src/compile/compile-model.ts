@@ -37,7 +37,7 @@ export function compileModel(
   cache: CompileCache = new CompileCache(),
 ): RouteProgram {
   const compiled = compileRoutes(model, options, cache);
-  for (const { findings } of compiled) for (const finding of findings) report(finding);
+  reportEach(compiled, report);
 
   cache.tables = buildTables(
     compiled.flatMap(({ parts }) => parts),
@@ -53,6 +53,19 @@ export function compileModel(
     tables: tablesById(cache.tables.values()),
     upstreams: collectUpstreams(compiled),
   };
+}
+
+/** What is said of a resource that many routes use (a Filter, for example) is said once. */
+function reportEach(compiled: readonly CompiledRouteParts[], report: Report): void {
+  const said = new Set<string>();
+  for (const { findings } of compiled) {
+    for (const finding of findings) {
+      const text = JSON.stringify(finding);
+      if (said.has(text)) continue;
+      said.add(text);
+      report(finding);
+    }
+  }
 }
 
 function compileRoutes(model: RouteModel, options: CompileOptions, cache: CompileCache): readonly CompiledRouteParts[] {

@@ -26,9 +26,27 @@ import {
 } from './options.ts';
 
 const KNOWN_KEYS = [
-  ...['filters', 'rules', 'ignoreCase', 'recomputeRoute', 'method', 'options', 'source', 'unusable', 'name'],
-  ...['host', 'path', 'chain', 'filter', 'onDeny', 'onAllow', 'ifRequestHeader', 'scopes', 'value', 'valueRegex'],
-];
+  'filters',
+  'rules',
+  'ignoreCase',
+  'recomputeRoute',
+  'method',
+  'options',
+  'source',
+  'unusable',
+  'name',
+  'host',
+  'path',
+  'chain',
+  'filter',
+  'onDeny',
+  'onAllow',
+  'ifRequestHeader',
+  'scopes',
+  'value',
+  'valueRegex',
+  'negate',
+] as const;
 
 export const filtersLowering: PolicyLowering = createFiltersLowering(AUTH_METHOD_LOWERINGS);
 

@@ -37,7 +37,7 @@ function compile(rules: readonly FilterRuleOption[], more: Partial<FiltersOption
 async function run(config: Json | readonly Json[], request: Parameters<typeof factsOf>[0] = {}) {
   let variables: GatewayVariables | null = null;
   const facts: RequestFacts = factsOf(request);
-  const list: readonly Json[] = Array.isArray(config) ? config : [config as Json];
+  const list = isList(config) ? config : [config];
   const response = await runChain(
     {
       policies: list.map((one) => ({ name: 'filters', config: one, handler: filtersHandler })),
@@ -55,6 +55,10 @@ async function run(config: Json | readonly Json[], request: Parameters<typeof fa
     headers: Object.fromEntries(facts.headers),
     asked: asked.map(({ id }) => id),
   };
+}
+
+function isList(config: Json | readonly Json[]): config is readonly Json[] {
+  return Array.isArray(config);
 }
 
 async function chain(uses: readonly (string | FilterUse)[], headers: HeadersInit = {}) {
@@ -131,8 +135,9 @@ describe('a chain', () => {
   });
 });
 
+const when = (ifRequestHeader: FilterUse['ifRequestHeader']): FilterUse => ({ filter: 'bad', ifRequestHeader });
+
 describe('ifRequestHeader', () => {
-  const when = (ifRequestHeader: FilterUse['ifRequestHeader']): FilterUse => ({ filter: 'bad', ifRequestHeader });
   it.each<[FilterUse['ifRequestHeader'], Record<string, string>, boolean]>([
     [{ name: 'X-A' }, { 'x-a': '1' }, true],
     [{ name: 'x-a' }, { 'x-a': '' }, false],

@@ -1,0 +1,121 @@
+/**
+ * AuthServices: the service that is asked about every request. Ambassador Edge Stack's own is where its
+ * Filters run; they run in this gateway, so nobody is asked in its place.
+ */
+import type { Report } from '../../diagnostics/finding.ts';
+import type { Json, PolicyUse } from '../../model/route-model.ts';
+import { externalOptions, externalTarget, type ExternalContext, type ExternalTarget } from './external-options.ts';
+import type { ModuleDefaults } from './module-defaults.ts';
+import { nameOf, provenanceAt, reportAt } from './report-at.ts';
+import { uniqueByName } from './resource-order.ts';
+import type { RouteScope } from './route-scope.ts';
+import type { AmbassadorOptions, AuthServiceResource, MappingResource } from './types.ts';
+
+export interface AuthServices {
+  /** null: the route asks nobody. */
+  policyFor(mapping: MappingResource, scope: RouteScope): PolicyUse | null;
+  /** Those that should be asked and cannot be: every route that does not skip authentication refuses. */
+  readonly unusable: readonly AuthServiceResource[];
+}
+
+type Usable = { readonly resource: AuthServiceResource; readonly options: { readonly [name: string]: Json } };
+
+export function linkAuthServices(
+  resources: readonly AuthServiceResource[],
+  context: { readonly options: AmbassadorOptions; readonly defaults: ModuleDefaults; readonly report: Report },
+): AuthServices {
+  const unusable: AuthServiceResource[] = [];
+  let asked: Usable | null = null;
+  for (const resource of uniqueByName(resources, context.report)) {
+    const linked = linkAuthService(resource, context);
+    if (linked === 'own') continue;
+    if (linked === null) unusable.push(resource);
+    else if (asked === null) asked = { resource, options: linked };
+    else reportSecond(resource, asked, linked, context.report);
+  }
+  return {
+    unusable,
+    policyFor: (mapping, { skipsAuth }) => (skipsAuth || asked === null ? null : use(asked, mapping)),
+  };
+}
+
+function use({ resource, options }: Usable, { spec }: MappingResource): PolicyUse {
+  const extensions = spec.auth_context_extensions ?? {};
+  const source = provenanceAt(resource, 'spec');
+  const complete = Object.keys(extensions).length === 0 ? options : { ...options, contextExtensions: extensions };
+  return {
+    policy: 'auth',
+    options: { require: 'all', optional: false, methods: [{ method: 'external', options: complete }] },
+    source,
+  };
+}
+
+/** `own`: the seat of the Filters. null: it cannot be asked; said. */
+function linkAuthService(
+  resource: AuthServiceResource,
+  { options, defaults, report }: Parameters<typeof linkAuthServices>[1],
+): { readonly [name: string]: Json } | 'own' | null {
+  const { spec } = resource;
+  if (spec === null) return null;
+  const place: ExternalContext = {
+    namespace: resource.namespace,
+    ambassadorNamespace: options.ambassadorNamespace,
+    useAmbassadorNamespace: defaults.useAmbassadorNamespace,
+    addLinkerdHeaders: defaults.addLinkerdHeaders,
+  };
+  const target = externalTarget(spec, place);
+  if (typeof target !== 'string' && isOwn(resource, target)) {
+    reportOwn(resource, report);
+    return 'own';
+  }
+  if (resource.invalid.length > 0) return null;
+  const reason = typeof target === 'string' ? target : spec.proto === 'grpc' ? 'gRPC cannot be spoken to it' : null;
+  if (typeof target !== 'string' && reason === null) return externalOptions(spec, target, place);
+  reportAt(report, resource, {
+    severity: 'warning',
+    code: 'auth-service-unusable',
+    message: `Nobody can be asked whether a request may pass: ${reason}.`,
+    path: typeof target === 'string' ? 'spec.auth_service' : 'spec.proto',
+    hint: 'Ask a service over `proto: http`.',
+  });
+  return null;
+}
+
+const OWN_NAME = 'ambassador-edge-stack-auth';
+const OWN_PORT = 8500;
+
+/** The name alone is not enough: somebody may have pointed it at a service of his own. */
+function isOwn({ name }: AuthServiceResource, { service: { host, port } }: ExternalTarget): boolean {
+  if (host.split('.', 1)[0]?.startsWith(OWN_NAME) === true) return true;
+  const isLoopback = host === 'localhost' || host === '::1' || /^127(?:\.\d+){3}$/.test(host);
+  return port === OWN_PORT && (isLoopback || name.startsWith(OWN_NAME));
+}
+
+function reportOwn(resource: AuthServiceResource, report: Report): void {
+  reportAt(report, resource, {
+    severity: 'info',
+    code: 'auth-service-own',
+    message: 'This is where Ambassador Edge Stack runs its Filters. They run in this gateway, so nobody is asked.',
+    path: 'spec.auth_service',
+    hint: null,
+  });
+}
+
+/** Ambassador asks several in turn; whether they agree cannot be known, so one is asked, the first by name. */
+function reportSecond(
+  resource: AuthServiceResource,
+  asked: Usable,
+  options: { readonly [name: string]: Json },
+  report: Report,
+): void {
+  const { service: _, ...settings } = options;
+  const { service: __, ...others } = asked.options;
+  const agrees = JSON.stringify(settings) === JSON.stringify(others);
+  reportAt(report, resource, {
+    severity: agrees ? 'warning' : 'error',
+    code: 'auth-service-second',
+    message: `AuthService ${nameOf(asked.resource)} is asked, this one is not${agrees ? '' : ', and their settings differ'}. Ambassador asks several in turn.`,
+    path: 'spec.auth_service',
+    hint: 'Put one service in front of them and keep one AuthService.',
+  });
+}

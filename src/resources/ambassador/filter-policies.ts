@@ -1,0 +1,142 @@
+/**
+ * FilterPolicies on routes: of all rules those that can be about a route's requests. Which of them
+ * decides about a request is known only when the request comes.
+ */
+import type { Report } from '../../diagnostics/finding.ts';
+import type { Json, PolicyUse } from '../../model/route-model.ts';
+import type { FilterOption } from '../../policies/filters/options.ts';
+import { linkFilter } from './filter-options.ts';
+import { filterKey, linkRules, type FilterIndex, type LinkedRule } from './filter-rules.ts';
+import type { ModuleDefaults } from './module-defaults.ts';
+import { uncoveredPath } from './partial-cover.ts';
+import { globCovers, globsOverlap } from './path-glob.ts';
+import { nameOf, provenanceAt, reportAt } from './report-at.ts';
+import { uniqueByName } from './resource-order.ts';
+import type { RouteScope } from './route-scope.ts';
+import type { AmbassadorOptions, FilterPolicyResource, FilterResource, MappingResource } from './types.ts';
+
+export interface FilterPolicies {
+  /** The policy of a Mapping's route; null: no rule with filters can be about it. Reports what its rules leave open. */
+  policyFor(mapping: MappingResource, scope: RouteScope): PolicyUse | null;
+}
+
+export function linkFilterPolicies(
+  resources: { readonly filters: readonly FilterResource[]; readonly filterPolicies: readonly FilterPolicyResource[] },
+  context: { readonly options: AmbassadorOptions; readonly defaults: ModuleDefaults; readonly report: Report },
+): FilterPolicies {
+  const { options, report } = context;
+  const filters = indexFilters(resources.filters, context);
+  const policies = ofEachGroup(resources.filterPolicies, report);
+  const rules = linkRules(policies, { filters, options, report });
+  return {
+    policyFor(mapping, scope) {
+      if (scope.skipsAuth || rules.length === 0) return null;
+      const all = rulesAbout(rules, scope);
+      reportPartialCover(mapping, scope, all, report);
+      // What stands at the end and lets pass is left out: so does the end itself.
+      const concerned = all.slice(0, all.findLastIndex(({ isOpen }) => !isOpen) + 1);
+      const [first] = concerned;
+      if (first === undefined) return null;
+      return {
+        policy: 'filters',
+        options: policyOptions(concerned, filters, scope),
+        source: provenanceAt(first.policy, first.spec.at),
+      };
+    },
+  };
+}
+
+function indexFilters(
+  resources: readonly FilterResource[],
+  { options, defaults, report }: Parameters<typeof linkFilterPolicies>[1],
+): FilterIndex {
+  const { ambassadorNamespace } = options;
+  const { useAmbassadorNamespace } = defaults;
+  return new Map(
+    ofEachGroup(resources, report).map((resource) => {
+      const { namespace } = resource;
+      const place = { namespace, ambassadorNamespace, useAmbassadorNamespace, addLinkerdHeaders: false };
+      return [filterKey(resource.spec.group, nameOf(resource)), linkFilter(resource, place, report)];
+    }),
+  );
+}
+
+/** The same name in the other API group is another resource. */
+function ofEachGroup<Item extends FilterResource | FilterPolicyResource>(
+  resources: readonly Item[],
+  report: Report,
+): readonly Item[] {
+  const of = (group: string): readonly Item[] => resources.filter(({ spec }) => spec.group === group);
+  return [...uniqueByName(of('edge'), report), ...uniqueByName(of('gateway'), report)];
+}
+
+/** Those that can match a request of the route, up to one that surely matches all of them. */
+function rulesAbout(rules: readonly LinkedRule[], scope: RouteScope): readonly LinkedRule[] {
+  const concerned: LinkedRule[] = [];
+  for (const rule of rules) {
+    if (!couldMatch(rule, scope)) continue;
+    concerned.push(rule);
+    if (scope.hosts.every((host) => globCovers(rule.host, host)) && coversPaths(rule, scope)) break;
+  }
+  return concerned;
+}
+
+function couldMatch(rule: LinkedRule, { hosts, path, caseSensitive }: RouteScope): boolean {
+  if (!hosts.some((host) => globsOverlap(rule.hostName, host))) return false;
+  return caseSensitive ? globsOverlap(rule.path, path) : globsOverlap(rule.path.toLowerCase(), path.toLowerCase());
+}
+
+function coversPaths(rule: LinkedRule, { path, caseSensitive }: RouteScope): boolean {
+  return caseSensitive ? globCovers(rule.path, path) : globCovers(rule.path.toLowerCase(), path.toLowerCase());
+}
+
+function policyOptions(rules: readonly LinkedRule[], filters: FilterIndex, { caseSensitive }: RouteScope): Json {
+  const used = new Set(rules.flatMap((rule) => rule.filters));
+  const options: [string, FilterOption][] = [...used].flatMap((name) => {
+    const filter = filters.get(name);
+    return filter === undefined ? [] : [[name, filter.option]];
+  });
+  return {
+    rules: rules.map(({ option }) => option),
+    filters: Object.fromEntries(options),
+    ...(!caseSensitive && { ignoreCase: true }),
+  } as Json;
+}
+
+/** Said at the Mapping, once per rule: its own requests are what passes unfiltered. */
+function reportPartialCover(
+  mapping: MappingResource,
+  scope: RouteScope,
+  concerned: readonly LinkedRule[],
+  report: Report,
+): void {
+  for (const rule of concerned) {
+    if (rule.isOpen) continue;
+    const found = partOf(rule, scope, concerned);
+    if (found === null) continue;
+    const on = found.host === '*' ? '' : ` on ${found.host}`;
+    reportAt(report, mapping, {
+      severity: 'warning',
+      code: 'policy-partial-cover',
+      message: `Rule ${rule.spec.number} of FilterPolicy ${nameOf(rule.policy)} (\`${rule.spec.path}\`) covers only part of what this Mapping serves${on}: \`${found.path}\` passes without any Filter.`,
+      path: 'spec.prefix',
+      hint: 'Widen the path of the rule, or add a rule with `filters: []` for what is meant to be open.',
+    });
+  }
+}
+
+/** A path that neither the rule nor any other matches on a host of the rule; null: none. */
+function partOf(
+  rule: LinkedRule,
+  { hosts, pathMatch, caseSensitive }: RouteScope,
+  concerned: readonly LinkedRule[],
+): { readonly host: string; readonly path: string } | null {
+  for (const served of hosts) {
+    if (!globsOverlap(rule.hostName, served)) continue;
+    const host = globCovers(served, rule.hostName) ? rule.hostName : served;
+    const globs = concerned.flatMap((other) => (other === rule || globCovers(other.host, host) ? [other.path] : []));
+    const path = uncoveredPath(pathMatch, globs, caseSensitive);
+    if (path !== null) return { host, path };
+  }
+  return null;
+}

@@ -1,0 +1,252 @@
+/** The rules of all FilterPolicies in the one order in which they are tried, each ready to become part of a route. */
+import type { Report } from '../../diagnostics/finding.ts';
+import { canonicalPathGlob } from '../../model/canonical-text.ts';
+import { compareCodePoints } from '../../model/rank.ts';
+import type { FilterRuleOption, FilterUse } from '../../policies/filters/options.ts';
+import type { LinkedFilter } from './filter-options.ts';
+import type { FilterRuleSpec, FilterUseSpec } from './filter-policy-shape.ts';
+import type { FilterGroup } from './filter-shape.ts';
+import { compareByName } from './resource-order.ts';
+import { nameOf, reportAt } from './report-at.ts';
+import type { AmbassadorOptions, FilterPolicyResource } from './types.ts';
+
+export type LinkedRule = {
+  readonly policy: FilterPolicyResource;
+  readonly spec: FilterRuleSpec;
+  /** As the rule is compared at request time. Lower case. */
+  readonly host: string;
+  /** The same without a port. */
+  readonly hostName: string;
+  /** Canonical. */
+  readonly path: string;
+  /** What it matches passes without filters. */
+  readonly isOpen: boolean;
+  readonly option: FilterRuleOption;
+  /** Names of the filters that its chain uses. */
+  readonly filters: readonly string[];
+};
+
+/** By the name that rules use; see `filterKey`. */
+export type FilterIndex = ReadonlyMap<string, LinkedFilter>;
+
+type RuleContext = { readonly filters: FilterIndex; readonly options: AmbassadorOptions; readonly report: Report };
+
+export function linkRules(policies: readonly FilterPolicyResource[], context: RuleContext): readonly LinkedRule[] {
+  return policies
+    .flatMap((policy) => policy.spec.rules.map((spec) => ({ policy, spec })))
+    .toSorted(
+      (a, b) =>
+        comparePrecedence(b.spec.precedence, a.spec.precedence) ||
+        compareByName(a.policy, b.policy) ||
+        compareCodePoints(a.policy.spec.group, b.policy.spec.group) ||
+        a.spec.number - b.spec.number,
+    )
+    .flatMap(({ policy, spec }) => linkRule(policy, spec, context) ?? []);
+}
+
+/** Infinite ones are equal; their difference would not be a number. */
+function comparePrecedence(a: number, b: number): number {
+  return a === b ? 0 : a < b ? -1 : 1;
+}
+
+/** The two API groups may have Filters of one name; a policy means its own group's, and the other's where there is none. */
+export function filterKey(group: FilterGroup, name: string): string {
+  return group === 'edge' ? name : `${name} (v1alpha1)`;
+}
+
+/** null: it decides nothing. */
+function linkRule(policy: FilterPolicyResource, spec: FilterRuleSpec, context: RuleContext): LinkedRule | null {
+  const { options, report } = context;
+  const path = canonicalPathGlob(spec.path);
+  if (path === null) {
+    reportDeadPath(policy, spec, report);
+    return null;
+  }
+  const chain = linkChain(policy, spec, context);
+  if (chain === null) return null;
+  const isOpen = 'chain' in chain && chain.chain.length === 0;
+  const written = spec.host.toLowerCase();
+  const hostName = written.replace(/:[\d*]+$/, '');
+  // Routes do not look at ports, so a client chooses whether to name one: that must not take it past a filter.
+  const keepsPort = isOpen || options.hostPort === 'strict' || hostName === written;
+  if (!keepsPort) reportPort(policy, spec, hostName, report);
+  const host = keepsPort ? written : hostName;
+  const option = { name: `FilterPolicy ${nameOf(policy)} rule ${spec.number}`, host, path, ...chain };
+  const filters = 'chain' in chain ? [...new Set(chain.chain.map(({ filter }) => filter))] : [];
+  return { policy, spec, host, hostName, path, isOpen, option, filters };
+}
+
+type Chain = { readonly chain: readonly FilterUse[] } | { readonly unusable: string };
+
+/** null: the rule cannot be enforced, and is left out on request. */
+function linkChain(policy: FilterPolicyResource, spec: FilterRuleSpec, context: RuleContext): Chain | null {
+  const allowed = context.options.allowUnenforced.has('FilterPolicy');
+  if (spec.broken) {
+    if (!allowed) return { unusable: 'the rule cannot be read' };
+    reportServedWithout(policy, spec.at, `Rule ${spec.number} cannot be read and is left out`, context.report);
+    return null;
+  }
+  const chain: FilterUse[] = [];
+  let reason: string | null = null;
+  for (const use of spec.uses) {
+    const linked = linkUse(policy, use, context);
+    if ('filter' in linked) {
+      chain.push(linked);
+      continue;
+    }
+    if (linked.mistake !== null) reportMistake(policy, linked.mistake, context.report);
+    if (allowed)
+      reportServedWithout(
+        policy,
+        use.at,
+        `${linked.unusable}, and rule ${spec.number} goes without it`,
+        context.report,
+      );
+    else if (linked.mistake === null) reportRefused(policy, spec, use, linked.unusable, context.report);
+    reason ??= linked.unusable;
+  }
+  if (allowed) reason = null;
+  const last = spec.uses.at(-1);
+  if (reason === null && last?.onDeny === 'continue') reportLogOnly(policy, spec, last, context.report);
+  // Without any of its filters a rule would turn into an exemption from the rules behind it.
+  if (allowed && chain.length === 0 && spec.uses.length > 0) return null;
+  return reason === null ? { chain } : { unusable: reason };
+}
+
+/** `unusable`: why the filter cannot be used, as a clause. `mistake`: what is wrong with the policy; null: nothing. */
+type UnusableUse = { readonly unusable: string; readonly mistake: Mistake | null };
+type Mistake = { readonly code: string; readonly message: string; readonly path: string; readonly hint: string };
+
+function linkUse(
+  policy: FilterPolicyResource,
+  use: FilterUseSpec,
+  { filters, report }: RuleContext,
+): FilterUse | UnusableUse {
+  const name = `${use.namespace ?? policy.namespace}/${use.name}`;
+  const found = findFilter(policy.spec.group, name, filters);
+  if (found === null) return { unusable: `Filter ${name} does not exist`, mistake: missing(use, name) };
+  const [key, { type, option }] = found;
+  if ('unusable' in option) return { unusable: option.unusable, mistake: null };
+  const scopes = use.arguments?.scope ?? [];
+  const wanted = use.arguments?.type ?? null;
+  if (wanted !== null && wanted.toUpperCase() !== type?.toUpperCase()) {
+    const unusable = `the arguments for Filter ${name} are for another type`;
+    return { unusable, mistake: wrongArguments(use, wanted) };
+  }
+  if (type !== 'JWT' && scopes.length > 0) reportIdleArguments(policy, use, report);
+  const { onDeny, onAllow, ifRequestHeader } = use;
+  return {
+    filter: key,
+    ...(onDeny === 'continue' && { onDeny }),
+    ...(onAllow === 'break' && { onAllow }),
+    ...(ifRequestHeader !== null && { ifRequestHeader }),
+    ...(type === 'JWT' && scopes.length > 0 && { scopes }),
+  };
+}
+
+function findFilter(group: FilterGroup, name: string, filters: FilterIndex): readonly [string, LinkedFilter] | null {
+  for (const candidate of [group, group === 'edge' ? 'gateway' : 'edge'] as const) {
+    const key = filterKey(candidate, name);
+    const filter = filters.get(key);
+    if (filter !== undefined) return [key, filter];
+  }
+  return null;
+}
+
+function missing({ at }: FilterUseSpec, name: string): Mistake {
+  return {
+    code: 'filter-missing',
+    message: `There is no Filter ${name} in the input. The rule refuses what it matches, because nobody could be checked.`,
+    path: `${at}.name`,
+    hint: 'Add the Filter, or correct the name; without `namespace` it is looked for in the namespace of the FilterPolicy.',
+  };
+}
+
+function wrongArguments({ at }: FilterUseSpec, type: string): Mistake {
+  return {
+    code: 'filter-arguments-invalid',
+    message: `These arguments are for a Filter of type ${type}, and this one is of another. The rule refuses what it matches until it is corrected.`,
+    path: `${at}.arguments`,
+    hint: 'Make `arguments.type` the type of the Filter.',
+  };
+}
+
+function reportMistake(policy: FilterPolicyResource, mistake: Mistake, report: Report): void {
+  reportAt(report, policy, { severity: 'error', ...mistake });
+}
+
+function reportRefused(
+  policy: FilterPolicyResource,
+  { number }: FilterRuleSpec,
+  { at }: FilterUseSpec,
+  reason: string,
+  report: Report,
+): void {
+  reportAt(report, policy, {
+    severity: 'warning',
+    code: 'policy-not-enforced',
+    message: `${reason}, so rule ${number} refuses what it matches with 503 instead of letting it pass without.`,
+    path: `${at}.name`,
+    hint: '`--allow-unenforced FilterPolicy` serves without Filters that cannot be enforced.',
+  });
+}
+
+function reportServedWithout(policy: FilterPolicyResource, path: string, message: string, report: Report): void {
+  reportAt(report, policy, {
+    severity: 'warning',
+    code: 'served-without-policy',
+    message: `${message}, as \`--allow-unenforced FilterPolicy\` says.`,
+    path,
+    hint: 'Remove the option to have what it matches refused.',
+  });
+}
+
+function reportIdleArguments(policy: FilterPolicyResource, { at }: FilterUseSpec, report: Report): void {
+  reportAt(report, policy, {
+    severity: 'warning',
+    code: 'filter-arguments-ignored',
+    message: 'Only Filters of type JWT and OAuth2 take scopes, so these demand nothing.',
+    path: `${at}.arguments`,
+    hint: 'Remove the arguments.',
+  });
+}
+
+function reportLogOnly(
+  policy: FilterPolicyResource,
+  { number }: FilterRuleSpec,
+  { at }: FilterUseSpec,
+  report: Report,
+): void {
+  reportAt(report, policy, {
+    severity: 'warning',
+    code: 'filter-deny-ignored',
+    message: `The last Filter of rule ${number} has \`onDeny: continue\`: what it refuses passes all the same.`,
+    path: `${at}.onDeny`,
+    hint: 'Remove it, unless the Filter is only there to add headers.',
+  });
+}
+
+function reportPort(
+  policy: FilterPolicyResource,
+  { at, host }: FilterRuleSpec,
+  hostName: string,
+  report: Report,
+): void {
+  reportAt(report, policy, {
+    severity: 'warning',
+    code: 'filter-host-port',
+    message: `\`${host}\` counts as \`${hostName}\`: routes do not look at the port of a Host header, and a client may leave it out.`,
+    path: `${at}.host`,
+    hint: 'Remove the port, or set `hostPort: strict`.',
+  });
+}
+
+function reportDeadPath(policy: FilterPolicyResource, { at, path, number }: FilterRuleSpec, report: Report): void {
+  reportAt(report, policy, {
+    severity: 'warning',
+    code: 'filter-rule-never-matches',
+    message: `No request path can match \`${path}\`, so rule ${number} never decides.`,
+    path: `${at}.path`,
+    hint: 'Globs cover the whole canonical path, which starts with `/` and holds neither query nor dot segments.',
+  });
+}
