@@ -110,7 +110,7 @@ describe('buildProgram', () => {
   });
 
   it('options of the command line go before the configuration, accepted gaps add up', () => {
-    const auth = `---\napiVersion: getambassador.io/v3alpha1\nkind: AuthService\nmetadata: { name: auth }\nspec: { auth_service: auth, ambassador_id: [edge] }\n`;
+    const auth = `---\napiVersion: getambassador.io/v3alpha1\nkind: AuthService\nmetadata: { name: auth }\nspec: { auth_service: auth, proto: grpc, ambassador_id: [edge] }\n`;
     const mapping = aMapping('web', 'prefix: /, service: web, hostname: "*", ambassador_id: [edge]');
     const refusals = (options: Partial<BuildOptions>, config: object): readonly string[] =>
       routesOf(build(mapping + auth, options, config)).map(({ action }) => action.kind);
