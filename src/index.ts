@@ -1,8 +1,10 @@
 /** The package `portolan` as routes.config.ts imports it. */
-export { defineConfig, defineRoute } from './config/define.ts';
+export { defineConfig, defineRoute, env } from './config/define.ts';
 export type {
   ActionDefinition,
   AmbassadorDefinition,
+  AuthDefinition,
+  AuthenticationDefinition,
   BackendDefinition,
   ClusterDefinition,
   ConditionValue,
@@ -26,5 +28,9 @@ export type {
   UpstreamUse,
   WeightedBackendDefinition,
 } from './config/definition.ts';
+export type { ApiKeyOptions } from './policies/authentication/api-key/options.ts';
+export type { BasicOptions } from './policies/authentication/basic/options.ts';
+export type { ExternalOptions } from './policies/authentication/external/options.ts';
+export type { JwtOptions } from './policies/authentication/jwt/options.ts';
 export type { CorsOptions } from './policies/cors/options.ts';
 export type { RateLimitOptions } from './policies/rate-limit/options.ts';

@@ -2,7 +2,7 @@
 import type { SourceRef } from '../diagnostics/finding.ts';
 import { escapeControls, renderSource } from '../diagnostics/render.ts';
 import type { Explained } from '../explain/explain.ts';
-import type { NearMiss } from '../explain/explanation.ts';
+import type { ExplainedPolicy, NearMiss } from '../explain/explanation.ts';
 import type { ProbeRequest } from '../explain/probe-request.ts';
 
 type Share = Explained['shares'][number];
@@ -20,13 +20,14 @@ export function renderExplanation(
   const style: Style = (code, text) =>
     color ? `\u001b[${code}m${escapeControls(text)}\u001b[0m` : escapeControls(text);
   const { explanation } = explained;
-  const { outcome, route, policies, location, upstream } = explanation;
+  const { outcome, route, policies, consumer, location, upstream } = explanation;
   const rows: Row[] = [
     ['request', style('1', `${method} ${url}`)],
     ...pathRow(explained, style),
     ...domainRow(explained, style),
     ...(route === null ? [] : [['route', `${style('1', route.id)}${at(route.source, style)}`] as const]),
-    ...policies.map(({ name, note }, index) => [index === 0 ? 'policies' : '', policyText(name, note)] as const),
+    ...policies.map((policy, index) => [index === 0 ? 'policies' : '', policyText(policy)] as const),
+    ...(consumer === null ? [] : [['consumer', consumerText(consumer)] as const]),
     ['answer', style(`1;${OUTCOME_COLORS[outcome]}`, answerText(mainShare(explained))), ...detailOf(explained)],
     ...(location === null ? [] : [['location', escapeControls(location)] as const]),
     ...(upstream === null ? [] : upstreamRows(upstream, style)),
@@ -55,8 +56,14 @@ function domainRow({ domain, facts }: Explained, style: Style): readonly Row[] {
   return [['domain', `${escapeControls(domain.hostname)} ${style('2', `(${domain.id}; ${about})`)}`]];
 }
 
-function policyText(name: string, note: string | null): string {
-  return escapeControls(note === null ? name : `${name}: ${note}`);
+function policyText({ name, note, decision, code }: ExplainedPolicy): string {
+  const verdict =
+    decision === 'deny' || decision === 'unknown' ? ` [${decision}${code === null ? '' : ` ${code}`}]` : '';
+  return escapeControls(note === null ? name + verdict : `${name}${verdict}: ${note}`);
+}
+
+function consumerText({ id, kind, plan }: NonNullable<Explained['explanation']['consumer']>): string {
+  return escapeControls(`${id} (${kind}${plan === null ? '' : `, plan ${plan}`})`);
 }
 
 function upstreamRows(upstream: NonNullable<Share['answer']['upstream']>, style: Style): readonly Row[] {

@@ -4,6 +4,7 @@ import { requestProblem, type ProbeRequest } from '../explain/probe-request.ts';
 import { buildFromOptions } from './build-from-options.ts';
 import { defineCommand, EXIT_OK, type OptionValues } from './command.ts';
 import { renderExplanation } from './explain-render.ts';
+import { CREDENTIAL_OPTIONS, readCredential, readKnowledge, redacted, withCredential } from './explain-credential.ts';
 import { INPUT_OPTIONS } from './input-options.ts';
 import { noteErrorCount } from './noted-errors.ts';
 import { usageError } from './parse-arguments.ts';
@@ -12,6 +13,7 @@ const OPTIONS = {
   ...INPUT_OPTIONS,
   header: { type: 'string', short: 'H', multiple: true, value: "'NAME: VALUE'", help: 'request header' },
   'client-ip': { type: 'string', value: 'IP', help: 'address of the client; default 127.0.0.1' },
+  ...CREDENTIAL_OPTIONS,
   echo: { type: 'boolean', help: 'as portolan dev: services that nothing resolves have echo backends' },
 } as const;
 
@@ -20,10 +22,12 @@ export const explainCommand = defineCommand({
   summary: 'Say what would happen to one request, and why.',
   usage: "METHOD URL [-H 'NAME: VALUE']… [options]",
   details: `
-Offline, with the Worker's own matcher. The URL is read as text: nothing in it is normalised before the
-gateway's own rules are applied. A Host header replaces the URL's host. Exit code 0 whatever the outcome.
-JSON: {outcome, status, code, route: {id, source}, nearMisses: [{source, failed, expected, actual}],
-policies: [{name, source, input, note}], request: {path, canonicalPath}, upstream: {url, host, headers},
+Offline, with the Worker's own matcher and policies. The URL is read as text: nothing in it is normalised
+before the gateway's own rules are applied. A Host header replaces the URL's host. The credential of --token
+or --key is never printed. Exit code 0 whatever the outcome.
+JSON: {outcome, status, code, route: {id, source},
+nearMisses: [{source, failed, expected, actual}], policies: [{name, source, input, note, decision, code}],
+consumer: {id, kind, plan}, request: {path, canonicalPath}, upstream: {url, host, headers},
 candidates: [{url, weight}], location}; what does not exist is null. docs/explain.md tells more.`,
   options: OPTIONS,
   positionals: { min: 2, max: 2 },
@@ -32,9 +36,15 @@ candidates: [{url, weight}], location}; what does not exist is null. docs/explai
     const request = toRequest(positionals, options);
     const overrides = options.echo === true ? { unresolved: 'echo' as const } : {};
     const { program, model, findings } = await buildFromOptions(options, terminal, overrides);
-    const explained = createExplainer(program, { model, startTime: new Date() }).explain(request);
-    if (json) printJson(explained.explanation);
-    else print(renderExplanation(request, explained, { color: terminal.color.stdout }));
+    const credential = await readCredential(options, terminal);
+    const knowledge = await readKnowledge(options, terminal);
+    const explainer = createExplainer(program, { model, startTime: new Date(), knowledge });
+    const shown = withCredential(request, credential);
+    const problem = requestProblem(shown);
+    if (problem !== null) throw usageError('explain', problem);
+    const explained = await explainer.explain(shown);
+    if (json) printJson(JSON.parse(redacted(JSON.stringify(explained.explanation), credential)));
+    else print(redacted(renderExplanation(request, explained, { color: terminal.color.stdout }), credential));
     noteErrorCount(findings, context);
     return EXIT_OK;
   },

@@ -27,7 +27,7 @@ export function parseGatewayUrl(text: string): URL {
 }
 
 export async function runAgainst(gateway: URL, test: RouteTest, explainer: Explainer): Promise<RouteTestResult> {
-  const explained = explainer.explain(test.request);
+  const explained = await explainer.explain(test.request);
   const { nearMisses } = explained.explanation;
   let response: LiveResponse;
   try {

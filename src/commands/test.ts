@@ -42,7 +42,7 @@ nearMisses, offlineOnly}], counts: {passed, failed, offlineOnly}, findings}.`,
     const results: RouteTestResult[] = [];
     for (const test of tests) {
       const explainer = await explainerOf(test.file);
-      const result = gateway === null ? runOffline(test, explainer) : await runAgainst(gateway, test, explainer);
+      const result = gateway === null ? await runOffline(test, explainer) : await runAgainst(gateway, test, explainer);
       results.push(result);
       if (!json) print(renderResult(results.length, result));
     }
@@ -60,8 +60,8 @@ nearMisses, offlineOnly}], counts: {passed, failed, offlineOnly}, findings}.`,
   },
 });
 
-function runOffline(test: RouteTest, explainer: Explainer): RouteTestResult {
-  const { explanation } = explainer.explain(test.request);
+async function runOffline(test: RouteTest, explainer: Explainer): Promise<RouteTestResult> {
+  const { explanation } = await explainer.explain(test.request);
   const found = differences(explanation, test.expect);
   return { test, ok: found.length === 0, differences: found, nearMisses: explanation.nearMisses, offlineOnly: [] };
 }

@@ -131,9 +131,13 @@ function compileDomain(domain: DomainModel, tables: readonly TableRef[]): Compil
   };
 }
 
+/** In these clients show who they are: taken away, nobody could. */
+const CREDENTIAL_HEADERS: ReadonlySet<string> = new Set(['authorization', 'cookie', 'x-api-key']);
+
 /** Over all routes: where a header is not written, a client that sends it would be believed. */
 function withInjectedHeaders(settings: GatewaySettings, routes: readonly CompiledRouteParts[]): ProgramSettings {
-  const names = new Set(routes.flatMap(({ injectedHeaders }) => injectedHeaders));
+  const written = routes.flatMap(({ injectedHeaders }) => injectedHeaders);
+  const names = new Set(written.filter((name) => !CREDENTIAL_HEADERS.has(name)));
   return names.size === 0 ? settings : { ...settings, injectedHeaders: [...names].toSorted(compareCodePoints) };
 }
 

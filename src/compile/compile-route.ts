@@ -1,6 +1,7 @@
 /** One route of the model → its parts of the tables, with everything there is to say about it. */
 import type { Finding } from '../diagnostics/finding.ts';
 import type { RouteModelRoute } from '../model/route-model.ts';
+import { namesConsumer } from '../model/consumer-headers.ts';
 import { compareCodePoints } from '../model/rank.ts';
 import type { CompiledHostname, CompiledMatch, CompiledRoute, CompiledUpstream } from '../program/route-program.ts';
 import { isEmpty } from './backends.ts';
@@ -63,7 +64,12 @@ function compileBody(route: RouteModelRoute, context: RouteContext): CompiledBod
     ...(route.staleSince === null ? {} : { staleSince: route.staleSince }),
   };
   if (lowered === null) return { body, upstreams: [], injectedHeaders: [] };
-  return { body, upstreams: [...upstreams, ...lowered.upstreams], injectedHeaders: lowered.injectedHeaders };
+  const injectedHeaders = [...lowered.injectedHeaders, ...consumerHeaders(route)];
+  return { body, upstreams: [...upstreams, ...lowered.upstreams], injectedHeaders };
+}
+
+function consumerHeaders({ requestHeaders: { set, add } }: RouteModelRoute): readonly string[] {
+  return [...set, ...add].flatMap(({ name, value }) => (namesConsumer(value) ? [name.toLowerCase()] : []));
 }
 
 /** A match with another hostname belongs to another table; a broken one refuses without touching its siblings. */

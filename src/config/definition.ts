@@ -2,24 +2,39 @@
  * What people write in routes.config.ts. Types only: `parse.ts` checks the same facts at run time,
  * for plain JavaScript, and docs/configuration.md describes every key.
  *
- * `Upstream` and `Cluster` carry the names declared under `upstreams` and `clusters`, so that a route
+ * `Upstream`, `Cluster` and `Method` carry the names declared under `upstreams`, `clusters` and
+ * `authentication`, so that a route
  * naming one that does not exist is a TypeScript error.
  */
+import type { ApiKeyOptions } from '../policies/authentication/api-key/options.ts';
+import type { BasicOptions } from '../policies/authentication/basic/options.ts';
+import type { ExternalOptions } from '../policies/authentication/external/options.ts';
+import type { JwtOptions } from '../policies/authentication/jwt/options.ts';
 import type { CorsOptions } from '../policies/cors/options.ts';
 import type { RateLimitOptions } from '../policies/rate-limit/options.ts';
 
-export type ConfigDefinition<Upstream extends string = string, Cluster extends string = string> = {
+export type ConfigDefinition<
+  Upstream extends string = string,
+  Cluster extends string = string,
+  Method extends string = string,
+> = {
   /** How services become reachable. The one marked `default` (else the first) is meant where none is named. */
   readonly clusters?: { readonly [Name in Cluster]: ClusterDefinition };
   /** Backends with a name of their own, for routes that say `backend: { upstream: 'name' }`. */
   readonly upstreams?: { readonly [Name in Upstream]: string | ServiceDefinition<NoInfer<Cluster>> };
-  readonly routes?: readonly RouteDefinition<NoInfer<Upstream>, NoInfer<Cluster>>[];
+  /** Ways to prove an identity, for routes that say `policies: { auth: 'name' }`. */
+  readonly authentication?: { readonly [Name in Method]: AuthenticationDefinition };
+  readonly routes?: readonly RouteDefinition<NoInfer<Upstream>, NoInfer<Cluster>, NoInfer<Method>>[];
   readonly ambassador?: AmbassadorDefinition;
   readonly parity?: ParityDefinition;
   readonly gateway?: GatewayDefinition;
 };
 
-export type RouteDefinition<Upstream extends string = string, Cluster extends string = string> = RouteConditions & {
+export type RouteDefinition<
+  Upstream extends string = string,
+  Cluster extends string = string,
+  Method extends string = string,
+> = RouteConditions & {
   /** Unique; letters, digits, `-`, `_` and `.`. The route's id is `config/NAME`. */
   readonly name: string;
   readonly requestHeaders?: HeaderChanges;
@@ -27,7 +42,7 @@ export type RouteDefinition<Upstream extends string = string, Cluster extends st
   readonly timeouts?: TimeoutsDefinition;
   /** Protocols that a client may upgrade to. Default none. */
   readonly upgrades?: readonly 'websocket'[];
-  readonly policies?: PoliciesDefinition;
+  readonly policies?: PoliciesDefinition<Method>;
 } & ActionDefinition<Upstream, Cluster>;
 
 /** When the route applies: everything written must hold. */
@@ -176,10 +191,31 @@ export type TimeoutsDefinition = {
   readonly attemptMs?: number;
 };
 
-export type PoliciesDefinition = {
+export type PoliciesDefinition<Method extends string = string> = {
   readonly cors?: CorsOptions;
+  /** A text is the name of the one way that counts. */
+  readonly auth?: Method | AuthDefinition<Method>;
   readonly rateLimit?: RateLimitOptions;
 };
+
+/** Exactly one of these. */
+export type AuthenticationDefinition =
+  | { readonly jwt: JwtOptions; readonly apiKey?: never; readonly basic?: never; readonly external?: never }
+  | { readonly apiKey: ApiKeyOptions; readonly jwt?: never; readonly basic?: never; readonly external?: never }
+  | { readonly basic: BasicOptions; readonly jwt?: never; readonly apiKey?: never; readonly external?: never }
+  | { readonly external: ExternalOptions; readonly jwt?: never; readonly apiKey?: never; readonly basic?: never };
+
+/** Names declared under `authentication`. */
+export type AuthDefinition<Method extends string> = {
+  /** A request without any credential passes as the consumer `anonymous`; a bad one never does. Default false. */
+  readonly optional?: boolean;
+  /** Look for the route again when authentication changed headers. Default true. */
+  readonly recomputeRoute?: boolean;
+} & (
+  | { readonly method: Method; readonly anyOf?: never; readonly allOf?: never }
+  | { readonly anyOf: readonly [Method, ...Method[]]; readonly method?: never; readonly allOf?: never }
+  | { readonly allOf: readonly [Method, ...Method[]]; readonly method?: never; readonly anyOf?: never }
+);
 
 /** Tried in this order: `services`, `template`, `ingress`. */
 export type ClusterDefinition = {

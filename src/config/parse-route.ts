@@ -2,6 +2,7 @@
 import { finding, type Report, type SourceRef } from '../diagnostics/finding.ts';
 import type { Json, PolicyUse } from '../model/route-model.ts';
 import { formatPath } from './plain-data.ts';
+import { readAuth, type DeclaredMethods, type ReadAuth } from './authentication.ts';
 import type { CheckedBackend, CheckedRoute, Conditions, RouteFields } from './portolan-config.ts';
 import { problem, problemsOf, valueAt, type Problem } from './problems.ts';
 import { readBackends, type DeclaredUpstreams } from './read-backends.ts';
@@ -13,6 +14,7 @@ export type RouteContext = {
   readonly lines: SourceLines;
   readonly report: Report;
   readonly upstreams: DeclaredUpstreams;
+  readonly methods: DeclaredMethods;
   /** Names that clusters were declared under, the unusable ones included. */
   readonly clusters: ReadonlySet<string>;
   /** Names of the routes so far; this function adds its own. */
@@ -32,11 +34,15 @@ export function parseRoute(value: Json, index: number, context: RouteContext): C
   const result = routeSchema.safeParse(value);
   const problems = [...identity.problems];
   let backends: readonly CheckedBackend[] = [];
+  let auth: ReadAuth | null = null;
   if (result.success) {
     problems.push(...shapeProblems(result.data));
     const read = readBackends(result.data, context, at);
     problems.push(...read.problems);
     backends = read.backends;
+    const use = result.data.policies?.auth;
+    if (use !== undefined) auth = readAuth(use, context.methods);
+    problems.push(...(auth?.problems ?? []));
   } else {
     problems.push(...problemsOf(result.error, routeSchema, value));
   }
@@ -44,7 +50,7 @@ export function parseRoute(value: Json, index: number, context: RouteContext): C
     if (!context.notData.has(formatPath(['routes', index, ...each.at]))) reportRoute(each, identity, context, at);
   }
   if (result.success && problems.length === 0) {
-    const policies = policyUses(value, source, at);
+    const policies = [...policyUses(value, source, at), ...authUse(auth, source, at)];
     const outcome = { kind: 'serve' as const, fields: result.data, backends, policies };
     return { ...identity, conditions: conditionsOf(result.data), lineOf: at, outcome };
   }
@@ -135,6 +141,13 @@ function policyUses(value: Json, source: SourceRef, at: (field: string) => numbe
     uses.push({ policy, options, source: { ...source, line: at(key), path: `policies.${key}` } });
   }
   return uses;
+}
+
+function authUse(auth: ReadAuth | null, source: SourceRef, at: (field: string) => number | null): readonly PolicyUse[] {
+  if (auth === null || auth.options === null) return [];
+  // Plain data by its schema; the type of a method's source is wider than JSON.
+  const options: Json = JSON.parse(JSON.stringify(auth.options));
+  return [{ policy: 'auth', options, source: { ...source, line: at('auth'), path: 'policies.auth' } }];
 }
 
 function conditionsOf(route: RouteFields): Conditions {

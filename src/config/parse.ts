@@ -3,7 +3,9 @@ import type * as z from 'zod';
 import { finding, type Report, type SourceRef } from '../diagnostics/finding.ts';
 import type { ClusterModel, Json, ServiceOrigin, UpstreamTls } from '../model/route-model.ts';
 import { formatPath, toPlainData, type DataProblem } from './plain-data.ts';
-import { parseRoute } from './parse-route.ts';
+import type { AuthMethodUse } from '../policies/auth/options.ts';
+import { readMethod, type DeclaredMethods } from './authentication.ts';
+import { parseRoute, type RouteContext } from './parse-route.ts';
 import type { CheckedRoute, PortolanConfig } from './portolan-config.ts';
 import { problem, problemsOf, unknownKey, valueAt, type Problem } from './problems.ts';
 import { readService, serviceFields, type DeclaredUpstreams, type ServiceFields } from './read-backends.ts';
@@ -12,7 +14,13 @@ import { ambassadorChoices, settingsPatch } from './settings-patch.ts';
 import { findSourceLines, type SourceLines } from './source-lines.ts';
 import { isCleartext, tlsModel } from './upstream-tls.ts';
 
-const PARTS = ['clusters', 'upstreams', 'routes', 'ambassador', 'parity', 'gateway'] as const;
+const PARTS = ['clusters', 'upstreams', 'authentication', 'routes', 'ambassador', 'parity', 'gateway'] as const;
+/** Part of the configuration that holds entries of a kind. */
+const PART_OF: Readonly<Record<string, string>> = {
+  Cluster: 'clusters',
+  Upstream: 'upstreams',
+  Authentication: 'authentication',
+};
 const DEFAULT_INGRESS_HEADER = 'x-portolan-service';
 
 type ParseContext = {
@@ -71,13 +79,14 @@ export function parseConfig(
   }
   const clusters = parseClusters(data.clusters, context);
   const upstreams = parseUpstreams(data.upstreams, clusters.names, context);
+  const methods = parseAuthentication(data.authentication, context);
   const parity = parsePart(paritySchema, data.parity, 'parity', context);
   const gateway = parsePart(gatewaySchema, data.gateway, 'gateway', context);
   const ambassador = parsePart(ambassadorSchema, data.ambassador, 'ambassador', context);
   if (parity.strictClaims !== undefined) reportStrictClaims(context);
   return {
     file,
-    routes: parseRoutes(data.routes, upstreams, clusters.names, context),
+    routes: parseRoutes(data.routes, { upstreams, clusters: clusters.names, methods }, context),
     clusters: clusters.models,
     settings: settingsPatch(parity, gateway),
     ambassador: ambassadorChoices(parity, ambassador),
@@ -86,8 +95,7 @@ export function parseConfig(
 
 function parseRoutes(
   value: Json | undefined,
-  upstreams: DeclaredUpstreams,
-  clusters: ReadonlySet<string>,
+  declared: Pick<RouteContext, 'upstreams' | 'clusters' | 'methods'>,
   context: ParseContext,
 ): readonly CheckedRoute[] {
   if (value === undefined) return [];
@@ -98,7 +106,7 @@ function parseRoutes(
   const names = new Set<string>();
   const routes: CheckedRoute[] = [];
   for (const [index, entry] of value.entries()) {
-    const route = parseRoute(entry, index, { ...context, upstreams, clusters, names });
+    const route = parseRoute(entry, index, { ...context, ...declared, names });
     if (route !== null) routes.push(route);
   }
   return routes;
@@ -193,6 +201,17 @@ function parseUpstreams(
   return upstreams;
 }
 
+function parseAuthentication(value: Json | undefined, context: ParseContext): DeclaredMethods {
+  const methods = new Map<string, AuthMethodUse | null>();
+  for (const [name, entry] of entriesOf(value, 'authentication', context)) {
+    const source: SourceRef = { ...configSource(context), kind: 'Authentication', name, line: context.lines.key(name) };
+    const { use, problems } = readMethod(entry, { ...source, path: null });
+    for (const each of problems) reportAt(context, source, each);
+    methods.set(name, use);
+  }
+  return methods;
+}
+
 /** Whatever is wrong is left out, so that the other switches of the part still say what they say. */
 function parsePart<Schema extends z.ZodObject>(
   schema: Schema,
@@ -236,7 +255,7 @@ function reportPart(context: ParseContext, part: string | null, found: Problem):
 
 function reportAt({ report, notData }: ParseContext, source: SourceRef, { code, message, at, hint }: Problem): void {
   const path = formatPath(at);
-  const full = source.kind === 'Config' ? path : formatPath([`${source.kind.toLowerCase()}s`, source.name, ...at]);
+  const full = source.kind === 'Config' ? path : formatPath([PART_OF[source.kind] ?? source.kind, source.name, ...at]);
   if (notData.has(full)) return;
   report(finding('error', code, message, { source, path: path === '' ? null : path, hint }));
 }

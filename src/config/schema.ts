@@ -1,11 +1,13 @@
 /** zod schemas of routes.config.ts, part by part. The authored types are in definition.ts. */
 import * as z from 'zod';
 import { hostPatternProblem } from '../model/hostname.ts';
+import { serviceParts } from '../model/service-name.ts';
 import { corsOptionsSchema } from '../policies/cors/options.ts';
 import { rateLimitOptionsSchema } from '../policies/rate-limit/options.ts';
+import { authUseSchema } from './authentication.ts';
 import { headerNameProblem, headerValueProblem, mutableHeaderProblem } from './header-syntax.ts';
 import { pathProblem } from './path-text.ts';
-import { originProblem, serviceParts } from './service.ts';
+import { originProblem } from './service.ts';
 import { templateProblem } from './template.ts';
 import { filePathProblem, isCleartext, serverNameProblem } from './upstream-tls.ts';
 
@@ -134,7 +136,11 @@ export const routeSchema = z.strictObject({
   ),
   upgrades: z.exactOptional(z.array(z.enum(['websocket']))),
   policies: z.exactOptional(
-    z.strictObject({ cors: z.exactOptional(corsOptionsSchema), rateLimit: z.exactOptional(rateLimitOptionsSchema) }),
+    z.strictObject({
+      cors: z.exactOptional(corsOptionsSchema),
+      auth: z.exactOptional(authUseSchema),
+      rateLimit: z.exactOptional(rateLimitOptionsSchema),
+    }),
   ),
 });
 

@@ -5,14 +5,11 @@
  * is refused with the advice to write a URL, because sending it to a service of that name would be wrong.
  */
 import type { ServiceRef } from '../model/route-model.ts';
+import { serviceOfName } from '../model/service-name.ts';
 
 export type ParsedBackend =
   | { readonly ok: true; readonly service: ServiceRef; readonly external: boolean }
   | { readonly ok: false; readonly message: string; readonly hint: string };
-
-const LABEL = '[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?';
-const SERVICE = new RegExp(`^(${LABEL})(?:\\.(${LABEL})(?:\\.svc(?:\\.cluster\\.local)?)?)?(?::([0-9]{1,5}))?$`);
-const DEFAULT_NAMESPACE = 'default';
 
 /** `scheme` and `clusters` belong to services; a URL says its scheme itself. */
 export function parseBackend(
@@ -21,37 +18,15 @@ export function parseBackend(
   clusters: readonly string[],
 ): ParsedBackend {
   if (text.includes('://')) return parseUrlBackend(text, scheme, clusters);
-  const parts = serviceParts(text);
-  if (parts === null) {
+  const service = serviceOfName(text, scheme ?? 'http', clusters);
+  if (service === null) {
     return {
       ok: false,
       message: `The backend \`${text}\` is neither \`name[.namespace][:port]\` nor a URL.`,
       hint: 'Write a Kubernetes service such as `orders.shop:8080`, or a URL such as `https://api.example.com`.',
     };
   }
-  const { name, namespace } = parts;
-  return {
-    ok: true,
-    external: false,
-    service: {
-      text,
-      scheme: scheme ?? 'http',
-      host: `${name}.${namespace}`,
-      service: { name, namespace },
-      port: parts.port ?? (scheme === 'https' ? 443 : 80),
-      clusters,
-    },
-  };
-}
-
-/** null: not a service name. Used for the keys of a cluster's `services` as well. */
-export function serviceParts(text: string): { name: string; namespace: string; port: number | null } | null {
-  const found = SERVICE.exec(text.toLowerCase());
-  const name = found?.[1];
-  if (name === undefined || (name === 'localhost' && found?.[2] === undefined)) return null;
-  const port = found?.[3] === undefined ? null : Number(found[3]);
-  if (port !== null && (port === 0 || port > 65_535)) return null;
-  return { name, namespace: found?.[2] ?? DEFAULT_NAMESPACE, port };
+  return { ok: true, external: false, service };
 }
 
 /** Why a text is not the URL of an origin (scheme, host, port and nothing else); null when it is. */

@@ -5,10 +5,8 @@ import { prepareForward, chooseBackend, planForward, type ForwardPlan } from '..
 import type { TemplateContext } from '../gateway/upstream/header-template.ts';
 import { redirectLocation } from '../gateway/upstream/redirect.ts';
 import { wantedUpgrade } from '../gateway/upstream/upgrade.ts';
-import { policyLowering } from '../policies/lowerings.ts';
 import type { CompiledBackend, CompiledForward, CompiledRoute } from '../program/route-program.ts';
-import type { ExplainedPolicy, ExplainedUpstream, Outcome } from './explanation.ts';
-import type { SourceFinder } from './sources.ts';
+import type { ExplainedUpstream, Outcome } from './explanation.ts';
 
 export type Answer = {
   readonly outcome: Outcome;
@@ -40,42 +38,17 @@ export function respondAnswer(status: number, detail: string | null = null): Ans
   return { ...NOTHING, outcome: 'respond', status, detail };
 }
 
+/** A policy said no. */
+export function denialAnswer({ status, code, message }: GatewayError): Answer {
+  return { ...NOTHING, outcome: 'respond', status, code, detail: message };
+}
+
 /** Rethrows what is not a GatewayError: that would be a bug, not an answer. */
 export function errorAnswer(error: unknown): Answer {
   if (!(error instanceof GatewayError)) throw error;
   const { status, code, message } = error;
   const outcome = code === 'no-route' || code === 'host-not-served' ? 'no-route' : 'refuse';
   return { ...NOTHING, outcome, status, code, detail: message };
-}
-
-export type PolicyVerdict = {
-  readonly policies: readonly ExplainedPolicy[];
-  /** Set when a policy answers instead of the route. */
-  readonly answer: Answer | null;
-};
-
-/** Asks the policies in chain order, up to the one that answers. */
-export function explainPolicies(
-  route: CompiledRoute,
-  { facts }: Pick<TemplateContext, 'facts'>,
-  sources: SourceFinder,
-): PolicyVerdict {
-  const policies: ExplainedPolicy[] = [];
-  for (const policy of route.policies ?? []) {
-    const lowering = policyLowering(policy.name);
-    const source = sources.policy(route, policy);
-    if (lowering === null) {
-      const note = 'this version does not know the policy, so the route refuses';
-      policies.push({ name: policy.name, source, input: null, note });
-      return { policies, answer: refusal(503, 'policy-not-enforced', 'A policy of this route cannot be enforced.') };
-    }
-    const { input, note, answersWith } = lowering.explain(policy.config, facts);
-    policies.push({ name: policy.name, source, input, note });
-    if (answersWith !== undefined) {
-      return { policies, answer: respondAnswer(answersWith, `the policy ${policy.name} answers itself`) };
-    }
-  }
-  return { policies, answer: null };
 }
 
 /** The action of a route that let the request through; several answers when backends share it by weight. */
@@ -90,7 +63,7 @@ export function answerRoute(route: CompiledRoute, request: RouteRequest): readon
     case 'respond':
       return whole(() => respondAnswer(action.status));
     default:
-      return whole(() => refusal(action.status, action.code, action.message));
+      return whole(() => refusalAnswer(action.status, action.code, action.message));
   }
 }
 
@@ -127,7 +100,7 @@ function toUpstream({ origin }: CompiledBackend, plan: ForwardPlan): ExplainedUp
   return { url: origin + path, host: plan.host, headers: Object.fromEntries(plan.headers) };
 }
 
-function refusal(status: number, code: string, message: string): Answer {
+export function refusalAnswer(status: number, code: string, message: string): Answer {
   return errorAnswer(new GatewayError(status, code, message));
 }
 

@@ -1,6 +1,6 @@
 /** Which keys an expectation may have: those of an Explanation, so that a misspelt one cannot pass unseen. */
 import { nearest } from '../diagnostics/nearest.ts';
-import { OUTCOMES } from './explanation.ts';
+import { OUTCOMES, POLICY_DECISIONS } from './explanation.ts';
 
 /** `headers`: any name, text values. `any`: not looked at. */
 export type ExpectationShape =
@@ -31,7 +31,15 @@ export const EXPECTATION = object({
   code: TEXT,
   route: object({ id: TEXT, source: SOURCE }),
   nearMisses: list({ source: SOURCE, failed: TEXT, expected: TEXT, actual: TEXT }),
-  policies: list({ name: TEXT, source: SOURCE, input: { kind: 'any' }, note: TEXT }),
+  policies: list({
+    name: TEXT,
+    source: SOURCE,
+    input: { kind: 'any' },
+    note: TEXT,
+    decision: { kind: 'choice', choices: POLICY_DECISIONS },
+    code: TEXT,
+  }),
+  consumer: object({ id: TEXT, kind: TEXT, plan: TEXT }),
   request: object({ path: TEXT, canonicalPath: TEXT }),
   upstream: object({ url: TEXT, host: TEXT, headers: { kind: 'headers' } }),
   candidates: list({ url: TEXT, weight: NUMBER }),

@@ -10,9 +10,11 @@ import { createMemoryView, type MemoryView } from '../gateway/program-view.ts';
 import { readRequest } from '../gateway/read-request.ts';
 import { GatewayError } from '../diagnostics/errors.ts';
 import { errorAnswer, respondAnswer, type Answer } from './answer-route.ts';
+import { createPolicyJudge, type PolicyJudge } from './decide-policies.ts';
 import type { Explanation, NearMiss } from './explanation.ts';
 import { domainsByCloseness, listInOtherDomains, listUnattached } from './elsewhere.ts';
 import { listNearMisses, MOST_NEAR_MISSES } from './near-misses.ts';
+import { createOfflineRuntime, type ExplainKnowledge } from './offline-runtime.ts';
 import { receiveProbe, writtenPath, type ProbeRequest, type ReceivedProbe } from './probe-request.ts';
 import { listShares, type Share } from './shares.ts';
 import { createSourceFinder, type SourceFinder } from './sources.ts';
@@ -22,6 +24,8 @@ export type ExplainOptions = {
   readonly model?: Pick<RouteModel, 'routes' | 'domains'> | null;
   /** For `%START_TIME%` in header values. Default the start of 1970, so that equal questions get equal answers. */
   readonly startTime?: Date;
+  /** What is known of the surroundings. Default nothing: what would have to be asked is `unknown`. */
+  readonly knowledge?: ExplainKnowledge;
 };
 
 /** The explanation and what it was made from, for people and for comparing with a real gateway. */
@@ -37,18 +41,18 @@ export type Explained = {
 
 export interface Explainer {
   /** The request must be one that can be sent, see `requestProblem`. */
-  explain(request: ProbeRequest): Explained;
+  explain(request: ProbeRequest): Promise<Explained>;
 }
 
 /** Stands for the random part of a request id, so that equal questions get equal answers. */
 const REQUEST_ID = '00000000-0000-4000-8000-000000000000';
 
-export function explainRequest(
+export async function explainRequest(
   program: RouteProgram,
   request: ProbeRequest,
   options: ExplainOptions = {},
-): Explanation {
-  return createExplainer(program, options).explain(request).explanation;
+): Promise<Explanation> {
+  return (await createExplainer(program, options).explain(request)).explanation;
 }
 
 /** Prepared once for many requests. */
@@ -57,7 +61,8 @@ export function createExplainer(program: RouteProgram, options: ExplainOptions =
   const sources = createSourceFinder(options.model ?? null);
   const startTime = options.startTime ?? new Date(0);
   const model = options.model ?? null;
-  return { explain: (request) => explain(request, { program, model, view, sources, startTime }) };
+  const judge = createPolicyJudge(createOfflineRuntime(options.knowledge ?? {}));
+  return { explain: (request) => explain(request, { program, model, view, sources, startTime, judge }) };
 }
 
 type Prepared = {
@@ -66,10 +71,11 @@ type Prepared = {
   readonly view: MemoryView;
   readonly sources: SourceFinder;
   readonly startTime: Date;
+  readonly judge: PolicyJudge;
 };
 
-function explain(request: ProbeRequest, prepared: Prepared): Explained {
-  const { program, view, sources, startTime } = prepared;
+async function explain(request: ProbeRequest, prepared: Prepared): Promise<Explained> {
+  const { program, view, sources, startTime, judge } = prepared;
   const { settings } = program;
   const received = receiveProbe(request, settings);
   let facts: RequestFacts | null;
@@ -94,8 +100,8 @@ function explain(request: ProbeRequest, prepared: Prepared): Explained {
     return early(request, errorAnswer(new GatewayError(refuse.status, refuse.code, refuse.message)), { facts, domain });
   }
   const candidates = view.judge(facts, 0) ?? [];
-  const context = { facts, protocol: received.transport.protocol, startTime, response: null };
-  const shares = listShares(
+  const context = { facts, protocol: received.transport.protocol, startTime, response: null, consumer: null };
+  const shares = await listShares(
     {
       context,
       received: received.head.headers,
@@ -103,6 +109,7 @@ function explain(request: ProbeRequest, prepared: Prepared): Explained {
       site,
       transportScheme: received.transport.scheme,
       sources,
+      judge,
     },
     candidates,
   );
@@ -138,7 +145,7 @@ function toExplanation(
 ): Explanation {
   const { view, sources } = prepared;
   const main = shares.reduce((best, share) => (share.weight > best.weight ? share : best));
-  const { route, answer, policies } = main;
+  const { route, answer, policies, consumer } = main;
   const reachable = new Set(shares.flatMap((share) => (share.route === null ? [] : [share.route])));
   const misses = listNearMisses({
     candidates: main.draw === 0 ? candidates : (view.judge(facts, main.draw) ?? []),
@@ -153,6 +160,7 @@ function toExplanation(
     route: route === null ? null : { id: route.id, source: sources.route(route) },
     nearMisses: [...misses, ...others].slice(0, MOST_NEAR_MISSES),
     policies,
+    consumer: consumer === null ? null : { id: consumer.id, kind: consumer.kind, plan: consumer.plan },
     request: { path: writtenPath(request.url), canonicalPath: facts.path },
     upstream: answer.upstream,
     candidates: shares.flatMap((share) => {
@@ -191,12 +199,18 @@ function early(request: ProbeRequest, answer: Answer, known: Known = {}): Explai
     route: null,
     nearMisses,
     policies: [],
+    consumer: null,
     request: { path: writtenPath(request.url), canonicalPath: facts?.path ?? null },
     upstream: null,
     candidates: [],
     location: null,
   };
-  return { explanation, domain, facts, shares: [{ weight: 100, draw: 0, route: null, policies: [], answer }] };
+  return {
+    explanation,
+    domain,
+    facts,
+    shares: [{ weight: 100, draw: 0, route: null, policies: [], consumer: null, answer }],
+  };
 }
 
 function answerKeys({ outcome, status, code }: Answer): Pick<Explanation, 'outcome' | 'status' | 'code'> {

@@ -22,6 +22,8 @@ export type Explanation = {
   readonly nearMisses: readonly NearMiss[];
   /** In chain order, up to the one that answers. */
   readonly policies: readonly ExplainedPolicy[];
+  /** Who is calling; null: no policy asked, or it could not be known. */
+  readonly consumer: { readonly id: string; readonly kind: string; readonly plan: string | null } | null;
   readonly request: {
     /** As sent, without query. */
     readonly path: string;
@@ -51,7 +53,14 @@ export type ExplainedPolicy = {
   /** What the policy looks at. */
   readonly input: Json;
   readonly note: string | null;
+  /** null: only the running gateway can say, or it was not reached. `unknown`: something it would ask is not known here. */
+  readonly decision: PolicyDecision | null;
+  /** Of its refusal, see docs/errors.md. */
+  readonly code: string | null;
 };
+
+export type PolicyDecision = 'allow' | 'deny' | 'skip' | 'unknown';
+export const POLICY_DECISIONS = ['allow', 'deny', 'skip', 'unknown'] as const satisfies readonly PolicyDecision[];
 
 export type ExplainedUpstream = {
   /** Where the gateway connects to, with the path and query that it sends. */

@@ -10,14 +10,9 @@ import type { Candidate } from '../gateway/matcher.ts';
 import type { Site } from '../gateway/program-view.ts';
 import { selectRoute } from '../gateway/security.ts';
 import { secureLocation } from '../gateway/upstream/redirect.ts';
-import {
-  answerRoute,
-  errorAnswer,
-  explainPolicies,
-  redirectAnswer,
-  type Answer,
-  type RouteRequest,
-} from './answer-route.ts';
+import type { Consumer, RequestFacts } from '../policies/contract.ts';
+import { answerRoute, errorAnswer, redirectAnswer, type Answer, type RouteRequest } from './answer-route.ts';
+import type { PolicyJudge } from './decide-policies.ts';
 import type { ExplainedPolicy } from './explanation.ts';
 import type { SourceFinder } from './sources.ts';
 
@@ -28,6 +23,7 @@ export type Share = {
   readonly draw: number;
   readonly route: CompiledRoute | null;
   readonly policies: readonly ExplainedPolicy[];
+  readonly consumer: Consumer | null;
   readonly answer: Answer;
 };
 
@@ -35,24 +31,32 @@ export type SharedRequest = RouteRequest & {
   readonly site: Site;
   readonly transportScheme: 'http' | 'https';
   readonly sources: SourceFinder;
+  readonly judge: PolicyJudge;
 };
 
 /** In the order of the draw. @param matching the candidates of a draw of 0 */
-export function listShares(request: SharedRequest, matching: readonly Candidate[]): readonly Share[] {
+export async function listShares(request: SharedRequest, matching: readonly Candidate[]): Promise<readonly Share[]> {
   const thresholds = matching.flatMap(({ route: { below }, miss }) =>
     miss === null && below !== undefined && below > 0 && below < 100 ? [below] : [],
   );
   const starts = [...new Set([0, ...thresholds])].toSorted((a, b) => a - b);
   const ranges: Range[] = [];
   for (const draw of starts) {
-    const answers = answersAt(draw, request);
+    const answers = await answersAt(draw, request);
     const last = ranges.at(-1);
     // A threshold of a route that is never asked divides nothing.
     if (last === undefined || !isSame(last.answers, answers)) ranges.push({ draw, answers });
   }
-  return ranges.flatMap(({ draw, answers: { route, policies, parts } }, index) => {
+  return ranges.flatMap(({ draw, answers: { route, policies, consumer, parts } }, index) => {
     const width = (ranges[index + 1]?.draw ?? 100) - draw;
-    return parts.map(({ part, answer }) => ({ weight: rounded(width * part), draw, route, policies, answer }));
+    return parts.map(({ part, answer }) => ({
+      weight: rounded(width * part),
+      draw,
+      route,
+      policies,
+      consumer,
+      answer,
+    }));
   });
 }
 
@@ -62,27 +66,36 @@ type Range = { readonly draw: number; readonly answers: Answers };
 type Answers = {
   readonly route: CompiledRoute | null;
   readonly policies: readonly ExplainedPolicy[];
+  readonly consumer: Consumer | null;
   readonly parts: readonly { readonly part: number; readonly answer: Answer }[];
 };
 
-function answersAt(draw: number, request: SharedRequest): Answers {
-  const { site, context, transportScheme, settings, sources } = request;
+async function answersAt(draw: number, request: SharedRequest): Promise<Answers> {
+  const { site, context, settings, sources, judge } = request;
   const { facts } = context;
   const selected = (): CompiledRoute | null => site.matcher.match(facts, draw)?.route ?? null;
+  const nobody = { policies: [], consumer: null };
   try {
-    const verdict = selectRoute(site, { facts, transportScheme, random: draw }, settings);
-    if (verdict === 'redirect') {
-      const answer = redirectAnswer(301, secureLocation(facts));
-      return { route: selected(), policies: [], parts: [{ part: 1, answer }] };
-    }
-    const { route } = verdict;
-    const { policies, answer } = explainPolicies(route, context, sources);
-    return { route, policies, parts: answer === null ? answerRoute(route, request) : [{ part: 1, answer }] };
+    const first = select(facts, draw, request);
+    if ('outcome' in first) return { route: selected(), ...nobody, parts: [{ part: 1, answer: first }] };
+    const rematch = (changed: RequestFacts): CompiledRoute | Answer => select(changed, draw, request);
+    const verdict = await judge.decide({ route: first, facts, sources, rematch });
+    const { route, policies, consumer, answer } = verdict;
+    if (answer !== null) return { route, policies, consumer, parts: [{ part: 1, answer }] };
+    const forwarded = { ...request, context: { ...context, facts: verdict.facts, consumer }, settings };
+    return { route, policies, consumer, parts: answerRoute(route, forwarded) };
   } catch (error) {
     const answer = errorAnswer(error);
     const route = answer.outcome === 'refuse' ? selected() : null;
-    return { route, policies: [], parts: [{ part: 1, answer }] };
+    return { route, ...nobody, parts: [{ part: 1, answer }] };
   }
+}
+
+/** Throws GatewayError when nothing serves the request. */
+function select(facts: RequestFacts, draw: number, request: SharedRequest): CompiledRoute | Answer {
+  const { site, transportScheme, settings } = request;
+  const verdict = selectRoute(site, { facts, transportScheme, random: draw }, settings);
+  return verdict === 'redirect' ? redirectAnswer(301, secureLocation(facts)) : verdict.route;
 }
 
 /** Without a route there is one part, and its code says why. */

@@ -82,7 +82,8 @@ function answerProblem(cause: unknown, { raw, view, facts, matched }: Exchange, 
     configVersion: view?.version ?? null,
     isHead: raw.method === 'HEAD',
   };
-  logProblem(error, { ...context, route: matched?.loaded.route.id ?? null }, log);
+  const route = matched?.loaded.route.id ?? null;
+  logProblem(error, { ...context, route, consumer: matched?.template.consumer?.id ?? null }, log);
   return problemResponse(error, context);
 }
 
@@ -109,7 +110,7 @@ async function answer(exchange: Exchange, state: GatewayState): Promise<Response
 
   const loader = state.loaderOf(view);
   const loaded = loader.load(verdict.route);
-  const template = { facts, protocol: transport.protocol, startTime: new Date(), response: null };
+  const template = { facts, protocol: transport.protocol, startTime: new Date(), response: null, consumer: null };
   const matched: MatchedExchange = { view, loaded, template, backendHeaders: null, outgoing: null, body: null };
   exchange.matched = matched;
   const { policies } = loaded;

@@ -91,6 +91,7 @@ async function pass(
 }
 
 async function afterHead(c: PolicyContext, { chain, matched, rematch, answer }: PolicyRun): Promise<Response> {
+  matched.template.consumer = c.var.consumer;
   if (!c.var.rematch) return pass(c, chain.tail, answer);
   const next = rematch();
   if (next instanceof Response) return next;
@@ -101,7 +102,10 @@ async function afterHead(c: PolicyContext, { chain, matched, rematch, answer }: 
   if (next.policies === null) return answer();
   const { headSteps, tail } = next.policies;
   const missing = compose(headSteps.filter(({ policy }) => !passed.has(identityOf(policy))));
-  return pass(c, missing, () => pass(c, tail, answer));
+  return pass(c, missing, () => {
+    matched.template.consumer = c.var.consumer;
+    return pass(c, tail, answer);
+  });
 }
 
 /** Two policies with one identity decide alike. */

@@ -18,6 +18,7 @@ const TITLES: Readonly<Record<number, string>> = {
   403: 'Forbidden',
   404: 'Not Found',
   405: 'Method Not Allowed',
+  408: 'Request Timeout',
   411: 'Length Required',
   413: 'Content Too Large',
   414: 'URI Too Long',
@@ -63,7 +64,7 @@ export function problemResponse(error: GatewayError, context: ProblemContext): R
 /** Errors of ours and of upstreams (5xx) are worth a line; refusals of bad requests are the client's business. */
 export function logProblem(
   error: GatewayError,
-  context: ProblemContext & { readonly route: string | null },
+  context: ProblemContext & { readonly route: string | null; readonly consumer: string | null },
   log: Log,
 ): void {
   if (error.status < 500) return;
@@ -75,6 +76,7 @@ export function logProblem(
     requestId: context.requestId,
     configVersion: context.configVersion,
     route: context.route,
+    consumer: context.consumer,
     cause: cause === undefined ? null : describe(cause, error.code === 'internal'),
   });
 }

@@ -1,4 +1,5 @@
 /** A request body of which a policy may look at the start before it goes up. */
+import { GatewayError } from '../diagnostics/errors.ts';
 import type { RequestBody } from '../policies/contract.ts';
 
 const NOTHING = { bytes: new Uint8Array(0), isWhole: true } as const;
@@ -20,9 +21,9 @@ export function createRequestBody(raw: Request): PeekedBody {
       reader ??= raw.body.getReader();
       // One byte more than asked for, to know whether that was all.
       while (!isDone && length <= maxBytes) {
-        const { done, value } = await reader.read();
+        const { done, value } = await reader.read().catch(brokenOff);
         isDone = done;
-        if (value === undefined) continue;
+        if (value === undefined || value.length === 0) continue;
         read.push(value);
         length += value.length;
       }
@@ -37,10 +38,10 @@ export function createRequestBody(raw: Request): PeekedBody {
         type: 'bytes',
         pull: async (controller) => {
           const { value } = first.next();
-          const next = value ?? (isDone ? undefined : (await source.read()).value);
-          // Zero bytes would be an error of the stream, not its end.
-          if (next !== undefined && next.length > 0) controller.enqueue(new Uint8Array(next));
-          else if (next === undefined) {
+          // The stream takes the buffer over, and who looked may still hold these bytes.
+          const next = value === undefined ? await chunkOf(source, isDone) : new Uint8Array(value);
+          if (next !== null) controller.enqueue(next);
+          else {
             controller.close();
             controller.byobRequest?.respond(0);
           }
@@ -49,6 +50,24 @@ export function createRequestBody(raw: Request): PeekedBody {
       });
     },
   };
+}
+
+/** null: there is no more. Never an empty chunk, which the stream would take for an error. */
+async function chunkOf(
+  source: ReadableStreamDefaultReader<Uint8Array>,
+  isDone: boolean,
+): Promise<Uint8Array<ArrayBuffer> | null> {
+  if (isDone) return null;
+  for (;;) {
+    const { done, value } = await source.read();
+    if (done) return null;
+    if (value.length > 0) return new Uint8Array(value);
+  }
+}
+
+/** A client that goes away in the middle of its body is no failure of ours. */
+function brokenOff(cause: unknown): never {
+  throw new GatewayError(400, 'request-body-broken', 'The request body broke off before its end.', { cause });
 }
 
 /** The runtime takes no other body for these two than the request's own, which must then be untouched. */

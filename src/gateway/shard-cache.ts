@@ -7,7 +7,7 @@ import { shardKey } from '../program/keys.ts';
 import type { SnapshotReader } from '../program/program-store.ts';
 import { ShapePool } from './route-list.ts';
 import { RouteTable } from './route-table.ts';
-import { SingleFlight } from './single-flight.ts';
+import { SingleFlight } from '../policies/single-flight.ts';
 
 export type LoadedShard = {
   /** By table id. */

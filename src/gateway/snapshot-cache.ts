@@ -16,7 +16,7 @@ import type { ProgramSource } from './app.ts';
 import type { Log } from './problem.ts';
 import type { ProgramView } from './program-view.ts';
 import { ShardCache } from './shard-cache.ts';
-import { SingleFlight } from './single-flight.ts';
+import { SingleFlight } from '../policies/single-flight.ts';
 import { createStoredView, type StoredView } from './stored-view.ts';
 
 export type SnapshotCacheOptions = {

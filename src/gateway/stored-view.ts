@@ -23,7 +23,7 @@ import { SiteCache, type ProgramView, type Site } from './program-view.ts';
 import { joinParts } from './parted-table.ts';
 import type { SearchableTable } from './route-table.ts';
 import type { LoadedShard, ShardCache } from './shard-cache.ts';
-import { SingleFlight } from './single-flight.ts';
+import { SingleFlight } from '../policies/single-flight.ts';
 import { selectTables } from './table-selector.ts';
 
 /** With more shards than this (about 4,000 routes) routes stay packed as text until asked for. */

@@ -135,8 +135,8 @@ export type PolicyTarget = {
 export type PolicyExplanation = {
   readonly input: Json;
   readonly note: string | null;
-  /** Set when the policy answers this request itself, always and without asking anyone: its status. */
-  readonly answersWith?: number;
+  /** False: nothing in it concerns this request. `later`: nobody can say before the request is made. Default true. */
+  readonly decides?: boolean | 'later';
 };
 
 /** Build-time half of a policy. */

@@ -17,6 +17,8 @@ export type WorkerdOptions = {
   readonly folder: string;
   /** Folder of KV values, bound as `ROUTES`. */
   readonly kvFolder?: string;
+  /** Folder of API keys and users, bound as `KEYS`. */
+  readonly keysFolder?: string;
   /** Address of a KV server, bound as `ROUTES` instead of a folder. */
   readonly kvAddress?: string;
   /** Opens a second port that leads to the entrypoint `Control`. Default false. */
@@ -102,9 +104,10 @@ export function workerdBinary(): string {
 }
 
 function renderConfig(options: WorkerdOptions, port: number, controlPort: number): string {
-  const { folder, kvFolder, kvAddress, objects = {}, backends, text = {}, v8Flags = [] } = options;
+  const { folder, kvFolder, keysFolder, kvAddress, objects = {}, backends, text = {}, v8Flags = [] } = options;
   const bindings = [
     ...(kvFolder === undefined && kvAddress === undefined ? [] : ['(name = "ROUTES", kvNamespace = "kv")']),
+    ...(keysFolder === undefined ? [] : ['(name = "KEYS", kvNamespace = "keys")']),
     ...Object.entries(objects).map(
       ([name, className]) => `(name = "${name}", durableObjectNamespace = "${className}")`,
     ),
@@ -115,6 +118,7 @@ function renderConfig(options: WorkerdOptions, port: number, controlPort: number
     '(name = "main", worker = .main)',
     `(name = "objects", disk = (path = ${JSON.stringify(path.join(folder, 'objects'))}, writable = true))`,
     ...(kvFolder === undefined ? [] : [`(name = "kv", disk = (path = ${JSON.stringify(kvFolder)}, writable = true))`]),
+    ...(keysFolder === undefined ? [] : [`(name = "keys", disk = (path = ${JSON.stringify(keysFolder)}))`]),
     ...(kvAddress === undefined ? [] : [`(name = "kv", external = (address = "${kvAddress}", http = ()))`]),
     ...Object.entries(backends).map(
       ([name, address]) => `(name = "${name}", external = (address = "${address}", http = ()))`,

@@ -149,7 +149,16 @@ describe('the permissions', () => {
 describe('definitions in the chart', () => {
   const all = ['hosts', 'listeners', 'mappings', 'modules'].map((plural) => `${plural}.getambassador.io`);
 
-  beforeAll(() => void cluster.kubectl(['delete', '--ignore-not-found', 'crd', ...all]));
+  beforeAll(async () => {
+    // Not kubectl's own waiting, which was once seen to go on when the definitions were gone.
+    cluster.kubectl(['delete', '--wait=false', '--ignore-not-found', 'crd', ...all]);
+    for (let attempt = 0; attempt < 400 && installed() > 0; attempt += 1)
+      await new Promise((next) => setTimeout(next, 200));
+    expect(installed()).toBe(0);
+  });
+
+  const installed = (): number =>
+    cluster.kubectl(['get', 'crd', '-lproduct=aes', '-o', 'name']).split('\n').filter(Boolean).length;
 
   it('are installed when asked for, and only then', () => {
     expect(definitionsOf(CLOUDFLARE)).toEqual([]);

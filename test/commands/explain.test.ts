@@ -31,6 +31,7 @@ describe('portolan explain', () => {
       'route',
       'nearMisses',
       'policies',
+      'consumer',
       'request',
       'upstream',
       'candidates',

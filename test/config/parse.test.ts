@@ -421,3 +421,66 @@ describe('parseConfig on garbage', () => {
     );
   });
 });
+
+describe('parseConfig: authentication', () => {
+  const corp = { jwt: { issuer: 'https://id.example.com', audience: 'api', discovery: true } };
+  const withAuth = (auth: unknown, authentication: unknown = { corp, keys: { apiKey: {} } }): unknown => ({
+    authentication,
+    routes: [{ ...good, policies: { auth } }],
+  });
+  const usesOf = (value: unknown): unknown => {
+    const [route] = parse(value).config.routes;
+    return route?.outcome.kind === 'serve'
+      ? route.outcome.policies.map(({ policy, options }) => [policy, options])
+      : null;
+  };
+
+  it('hands each demand on with the ways as they were written', () => {
+    const method = (name: string, method: string, options: unknown): object => ({
+      method,
+      options,
+      source: { kind: 'Authentication', namespace: null, name, file: FILE, line: null, path: null },
+    });
+    expect(usesOf(withAuth('corp'))).toEqual([
+      ['auth', { methods: [method('corp', 'jwt', corp.jwt)], require: 'any' }],
+    ]);
+    expect(usesOf(withAuth({ allOf: ['keys', 'corp'], optional: true, recomputeRoute: false }))).toEqual([
+      [
+        'auth',
+        {
+          methods: [method('keys', 'api-key', {}), method('corp', 'jwt', corp.jwt)],
+          require: 'all',
+          optional: true,
+          recomputeRoute: false,
+        },
+      ],
+    ]);
+  });
+
+  it.each<[string, unknown, unknown, readonly string[]]>([
+    ['a way that is not declared', 'corpo', { corp }, ['config-invalid policies.auth']],
+    ['two demands', { anyOf: ['corp'], allOf: ['corp'] }, { corp }, ['config-invalid policies.auth']],
+    ['none', {}, { corp }, ['config-invalid policies.auth']],
+    ['an unknown kind', 'x', { x: { jtw: {} } }, ['config-unknown-key jtw', 'config-invalid policies.auth']],
+    ['two kinds', 'x', { x: { basic: {}, apiKey: {} } }, ['config-invalid null', 'config-invalid policies.auth']],
+    [
+      'a wrong option',
+      'x',
+      { x: { basic: { forward: 'yes' } } },
+      ['config-invalid basic.forward', 'config-invalid policies.auth'],
+    ],
+  ])('%s refuses the route that demands it', (_, auth, authentication, expected) => {
+    const value = withAuth(auth, authentication);
+    expect(told(value)).toEqual(expected);
+    expect(parse(value).config.routes[0]?.outcome.kind).toBe('refuse');
+  });
+
+  it('a wrong way costs nothing else', () => {
+    const value = {
+      authentication: { bad: { jwt: {} }, corp },
+      routes: [{ ...good, policies: { auth: 'corp' } }],
+    };
+    expect(parse(value).config.routes[0]?.outcome.kind).toBe('serve');
+    expect(parse(value).findings.map(({ source }) => source?.name)).toEqual(['bad', 'bad']);
+  });
+});

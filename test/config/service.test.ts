@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseBackend, serviceParts } from '../../src/config/service.ts';
+import { parseBackend } from '../../src/config/service.ts';
 
 describe('parseBackend', () => {
   it.each([
@@ -54,14 +54,5 @@ describe('parseBackend', () => {
 
   it('never throws', () => {
     fc.assert(fc.property(fc.string(), (text) => typeof parseBackend(text, undefined, []).ok === 'boolean'));
-  });
-
-  it('reads back what serviceParts found', () => {
-    const label = fc.stringMatching(/^[a-z][a-z0-9]{0,8}$/);
-    fc.assert(
-      fc.property(label, label, fc.integer({ min: 1, max: 65_535 }), (name, namespace, port) => {
-        expect(serviceParts(`${name}.${namespace}:${port}`)).toEqual({ name, namespace, port });
-      }),
-    );
   });
 });

@@ -17,7 +17,7 @@ function compile(model: RouteModel): RouteProgram {
   return program;
 }
 
-function ask(model: RouteModel, url: string, changes: Partial<ProbeRequest> = {}): Explanation {
+function ask(model: RouteModel, url: string, changes: Partial<ProbeRequest> = {}): Promise<Explanation> {
   return explainRequest(compile(model), { method: 'GET', url, headers: [], ...changes }, { model });
 }
 
@@ -32,9 +32,9 @@ function share(name: string, below: number | null, order: number): RouteModelRou
 }
 
 describe('explain', () => {
-  it('answers with every key, absent things null', () => {
+  it('answers with every key, absent things null', async () => {
     const model = aModel([aRoute('shop', { timeouts: { requestMs: 0, idleMs: 0, attemptMs: null } })]);
-    expect(ask(model, 'http://a.test/shop/x?y=1')).toEqual({
+    expect(await ask(model, 'http://a.test/shop/x?y=1')).toEqual({
       outcome: 'forward',
       status: null,
       code: null,
@@ -44,6 +44,7 @@ describe('explain', () => {
       },
       nearMisses: [],
       policies: [],
+      consumer: null,
       request: { path: '/shop/x', canonicalPath: '/shop/x' },
       upstream: {
         url: 'http://web.default/shop/x?y=1',
@@ -58,7 +59,7 @@ describe('explain', () => {
       candidates: [{ url: 'http://web.default/shop/x?y=1', weight: 100 }],
       location: null,
     });
-    expect(ask(model, 'http://a.test/')).toMatchObject({
+    expect(await ask(model, 'http://a.test/')).toMatchObject({
       outcome: 'no-route',
       status: 404,
       code: 'no-route',
@@ -69,10 +70,13 @@ describe('explain', () => {
     });
   });
 
-  it('gives equal answers to equal questions and leaves file and line out without a model', () => {
+  it('gives equal answers to equal questions and leaves file and line out without a model', async () => {
     const model = aModel([aRoute('shop')]);
     const request = { method: 'GET', url: 'http://a.test/shop/', headers: [] };
-    const [first, second] = [explainRequest(compile(model), request), explainRequest(compile(model), request)];
+    const [first, second] = [
+      await explainRequest(compile(model), request),
+      await explainRequest(compile(model), request),
+    ];
     expect(first).toEqual(second);
     expect(first.route?.source).toEqual({
       kind: 'Mapping',
@@ -91,8 +95,8 @@ describe('explain', () => {
     ['http://a.test/shop/#x', 'target-invalid', 400],
     ['http://user@a.test/shop/', 'host-invalid', 400],
     [`http://a.test/${'x'.repeat(20_000)}`, 'target-too-long', 414],
-  ])('refuses %.40s with %s', (url, code, status) => {
-    expect(ask(aModel([aRoute('shop')]), url)).toMatchObject({
+  ])('refuses %.40s with %s', async (url, code, status) => {
+    expect(await ask(aModel([aRoute('shop')]), url)).toMatchObject({
       outcome: 'refuse',
       status,
       code,
@@ -101,43 +105,46 @@ describe('explain', () => {
     });
   });
 
-  it('refuses methods and headers as the Worker does', () => {
+  it('refuses methods and headers as the Worker does', async () => {
     const model = aModel([aRoute('shop')]);
-    expect(ask(model, 'http://a.test/shop/', { method: 'TRACE' })).toMatchObject({ status: 405 });
-    expect(ask(model, 'http://a.test/shop/', { headers: [['x-big', 'x'.repeat(200_000)]] })).toMatchObject({
+    expect(await ask(model, 'http://a.test/shop/', { method: 'TRACE' })).toMatchObject({ status: 405 });
+    expect(await ask(model, 'http://a.test/shop/', { headers: [['x-big', 'x'.repeat(200_000)]] })).toMatchObject({
       outcome: 'refuse',
       code: 'headers-too-large',
     });
-    expect(ask(model, 'http://a.test*', { method: 'OPTIONS' })).toMatchObject({ outcome: 'respond', status: 204 });
+    expect(await ask(model, 'http://a.test*', { method: 'OPTIONS' })).toMatchObject({
+      outcome: 'respond',
+      status: 204,
+    });
   });
 
-  it('lets a Host header replace the host of the URL', () => {
+  it('lets a Host header replace the host of the URL', async () => {
     const model = aModel([aRoute('shop', { domains: ['Host/default/a.test'] })], { domains: [aDomain('a.test')] });
-    expect(ask(model, 'http://127.0.0.1:8787/shop/')).toMatchObject({ code: 'host-not-served' });
+    expect(await ask(model, 'http://127.0.0.1:8787/shop/')).toMatchObject({ code: 'host-not-served' });
     const headers = [['hOST', 'A.test:81']] as const;
-    expect(ask(model, 'http://127.0.0.1:8787/shop/', { headers })).toMatchObject({
+    expect(await ask(model, 'http://127.0.0.1:8787/shop/', { headers })).toMatchObject({
       outcome: 'forward',
       upstream: { host: 'a.test:81' },
     });
   });
 
-  it('says what an insecure request gets, and from which route', () => {
+  it('says what an insecure request gets, and from which route', async () => {
     const route = aRoute('shop');
     const redirecting = aModel([route], { domains: [aDomain('*', { insecureAction: 'redirect' })] });
-    expect(ask(redirecting, 'http://a.test:80/shop/?x=1')).toMatchObject({
+    expect(await ask(redirecting, 'http://a.test:80/shop/?x=1')).toMatchObject({
       outcome: 'redirect',
       status: 301,
       location: 'https://a.test/shop/?x=1',
       route: { id: route.id },
       upstream: null,
     });
-    expect(ask(redirecting, 'https://a.test/shop/').outcome).toBe('forward');
-    expect(ask(redirecting, 'http://a.test/other')).toMatchObject({ outcome: 'no-route', location: null });
+    expect((await ask(redirecting, 'https://a.test/shop/')).outcome).toBe('forward');
+    expect(await ask(redirecting, 'http://a.test/other')).toMatchObject({ outcome: 'no-route', location: null });
     const rejecting = aModel([route], { domains: [aDomain('*', { insecureAction: 'reject' })] });
-    expect(ask(rejecting, 'http://a.test/shop/')).toMatchObject({ outcome: 'refuse', code: 'insecure-rejected' });
+    expect(await ask(rejecting, 'http://a.test/shop/')).toMatchObject({ outcome: 'refuse', code: 'insecure-rejected' });
   });
 
-  it('believes forwarding headers from trusted hops only', () => {
+  it('believes forwarding headers from trusted hops only', async () => {
     const domains = [aDomain('*', { insecureAction: 'redirect' })];
     const headers = [['X-Forwarded-Proto', 'https']] as const;
     const route = aRoute('shop', {
@@ -147,46 +154,51 @@ describe('explain', () => {
         add: [],
       },
     });
-    expect(ask(aModel([route], { domains }), 'http://a.test/shop/', { headers }).outcome).toBe('redirect');
+    expect((await ask(aModel([route], { domains }), 'http://a.test/shop/', { headers })).outcome).toBe('redirect');
     const trusting = aModel([route], { domains, settings: { ...DEFAULT_SETTINGS, trustedHops: 2 } });
-    const answer = ask(trusting, 'http://a.test/shop/', { headers, clientIp: '203.0.113.7' });
+    const answer = await ask(trusting, 'http://a.test/shop/', { headers, clientIp: '203.0.113.7' });
     expect(answer).toMatchObject({ outcome: 'forward', upstream: { headers: { 'x-client': '203.0.113.7' } } });
-    const direct = ask(aModel([route]), 'http://a.test/shop/', { clientIp: '2001:DB8::1' });
+    const direct = await ask(aModel([route]), 'http://a.test/shop/', { clientIp: '2001:DB8::1' });
     expect(direct.upstream?.headers['x-client']).toBe('2001:db8::1');
   });
 
-  it('refuses with the domain, and names what a route refuses', () => {
+  it('refuses with the domain, and names what a route refuses', async () => {
     const refuse = { kind: 'refuse', status: 503, code: 'policy-not-enforced', message: 'no' } as const;
-    expect(ask(aModel([aRoute('shop')], { domains: [aDomain('*', { refuse })] }), 'http://a.test/shop/')).toMatchObject(
-      {
-        outcome: 'refuse',
-        status: 503,
-        code: 'policy-not-enforced',
-        route: null,
-      },
-    );
-    expect(ask(aModel([aRoute('shop', { action: refuse })]), 'http://a.test/shop/')).toMatchObject({
+    expect(
+      await ask(aModel([aRoute('shop')], { domains: [aDomain('*', { refuse })] }), 'http://a.test/shop/'),
+    ).toMatchObject({
+      outcome: 'refuse',
+      status: 503,
+      code: 'policy-not-enforced',
+      route: null,
+    });
+    expect(await ask(aModel([aRoute('shop', { action: refuse })]), 'http://a.test/shop/')).toMatchObject({
       outcome: 'refuse',
       code: 'policy-not-enforced',
       route: { id: 'Mapping/default/shop' },
     });
   });
 
-  it('answers upgrades by the route', () => {
+  it('answers upgrades by the route', async () => {
     const headers = [
       ['connection', 'upgrade'],
       ['upgrade', 'WebSocket'],
     ] as const;
     const model = aModel([aRoute('live', { upgrades: ['websocket'] }), aRoute('shop')]);
-    expect(ask(model, 'http://a.test/live/', { headers }).upstream?.headers).toMatchObject({ upgrade: 'websocket' });
-    expect(ask(model, 'http://a.test/shop/', { headers })).toMatchObject({ status: 403, code: 'upgrade-not-allowed' });
+    expect((await ask(model, 'http://a.test/live/', { headers })).upstream?.headers).toMatchObject({
+      upgrade: 'websocket',
+    });
+    expect(await ask(model, 'http://a.test/shop/', { headers })).toMatchObject({
+      status: 403,
+      code: 'upgrade-not-allowed',
+    });
   });
 });
 
 describe('explain, shares', () => {
-  it('walks the draws that are still open', () => {
+  it('walks the draws that are still open', async () => {
     const model = aModel([share('a', 30, 0), share('b', 50, 1), share('late', 40, 2), share('rest', null, 3)]);
-    const answer = ask(model, 'http://a.test/c/x');
+    const answer = await ask(model, 'http://a.test/c/x');
     expect(answer.candidates).toEqual([
       { url: 'http://a.default/c/x', weight: 30 },
       { url: 'http://b.default/c/x', weight: 20 },
@@ -197,10 +209,10 @@ describe('explain, shares', () => {
     expect(answer.nearMisses).toMatchObject([{ source: { name: 'late' }, failed: 'share', expected: 'below 40' }]);
   });
 
-  it('takes the first on a tie, and what most requests get when nothing is left', () => {
-    const tie = ask(aModel([share('a', 50, 0), share('b', 100, 1)]), 'http://a.test/c/x');
+  it('takes the first on a tie, and what most requests get when nothing is left', async () => {
+    const tie = await ask(aModel([share('a', 50, 0), share('b', 100, 1)]), 'http://a.test/c/x');
     expect(tie.route?.id).toBe('Mapping/default/a');
-    const explained = createExplainer(compile(aModel([share('a', 10, 0), share('b', 30, 1)]))).explain({
+    const explained = await createExplainer(compile(aModel([share('a', 10, 0), share('b', 30, 1)]))).explain({
       method: 'GET',
       url: 'http://a.test/c/x',
       headers: [],
@@ -212,7 +224,7 @@ describe('explain, shares', () => {
     expect(explained.shares.map(({ weight }) => weight)).toEqual([10, 20, 70]);
   });
 
-  it('multiplies weighted backends', () => {
+  it('multiplies weighted backends', async () => {
     const refuse = { kind: 'refuse', status: 500, code: 'backend-invalid', message: 'no' } as const;
     const route = aRoute('w', {
       share: { below: 50 },
@@ -224,7 +236,11 @@ describe('explain, shares', () => {
       ),
     });
     const model = aModel([route, aRoute('all', { matches: [aMatch('/')] })]);
-    const explained = createExplainer(compile(model)).explain({ method: 'GET', url: 'http://a.test/w/', headers: [] });
+    const explained = await createExplainer(compile(model)).explain({
+      method: 'GET',
+      url: 'http://a.test/w/',
+      headers: [],
+    });
     expect(explained.explanation.candidates).toEqual([
       { url: 'http://one.default/w/', weight: 12.5 },
       { url: 'http://two.default/w/', weight: 25 },
@@ -232,14 +248,14 @@ describe('explain, shares', () => {
     ]);
     expect(explained.shares.find(({ answer }) => answer.code === 'backend-invalid')?.weight).toBe(12.5);
     const empty = aModel([aRoute('w', { action: forwardTo(aBackend({ weight: 0 })) })]);
-    expect(ask(empty, 'http://a.test/w/')).toMatchObject({ outcome: 'refuse', status: 500, code: 'no-backend' });
+    expect(await ask(empty, 'http://a.test/w/')).toMatchObject({ outcome: 'refuse', status: 500, code: 'no-backend' });
   });
 
-  it('adds up to 100', () => {
-    fc.assert(
-      fc.property(fc.array(fc.integer({ min: 0, max: 100 }), { maxLength: 6 }), (thresholds) => {
+  it('adds up to 100', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.integer({ min: 0, max: 100 }), { maxLength: 6 }), async (thresholds) => {
         const routes = thresholds.map((below, index) => share(`r${index}`, below, index));
-        const { shares } = createExplainer(compile(aModel(routes))).explain({
+        const { shares } = await createExplainer(compile(aModel(routes))).explain({
           method: 'GET',
           url: 'http://a.test/c/',
           headers: [],
@@ -264,23 +280,25 @@ describe('explain, policies', () => {
     ],
   });
 
-  it('asks each in chain order and says where it was written', () => {
-    const answer = ask(aModel([route]), 'http://a.test/shop/x', { headers: [['origin', 'https://a.example']] });
+  it('asks each in chain order and says where it was written', async () => {
+    const answer = await ask(aModel([route]), 'http://a.test/shop/x', { headers: [['origin', 'https://a.example']] });
     expect(answer.policies.map(({ name }) => name)).toEqual(['cors', 'rate-limit']);
     expect(answer.policies[0]).toEqual({
       name: 'cors',
       source: { kind: 'Mapping', namespace: 'default', name: 'shop', file: 'shop.yaml', line: 9 },
       input: { method: 'GET', origin: 'https://a.example' },
       note: expect.stringContaining('let in'),
+      decision: 'allow',
+      code: null,
     });
   });
 
-  it('stops at the one that answers', () => {
+  it('stops at the one that answers', async () => {
     const headers = [
       ['origin', 'https://a.example'],
       ['access-control-request-method', 'PUT'],
     ] as const;
-    const answer = ask(aModel([route]), 'http://a.test/shop/x', { method: 'OPTIONS', headers });
+    const answer = await ask(aModel([route]), 'http://a.test/shop/x', { method: 'OPTIONS', headers });
     expect(answer).toMatchObject({
       outcome: 'respond',
       status: 200,
@@ -291,7 +309,7 @@ describe('explain, policies', () => {
     expect(answer.policies.map(({ name }) => name)).toEqual(['cors']);
   });
 
-  it('refuses when a policy is unknown', () => {
+  it('refuses when a policy is unknown', async () => {
     const program = compile(aModel([aRoute('shop')]));
     const unknown = { name: 'later', config: null, source: { kind: 'Mapping', namespace: null, name: 'shop' } };
     const tables = Object.fromEntries(
@@ -301,7 +319,7 @@ describe('explain, policies', () => {
       ]),
     );
     expect(
-      explainRequest({ ...program, tables }, { method: 'GET', url: 'http://a.test/shop/', headers: [] }),
+      await explainRequest({ ...program, tables }, { method: 'GET', url: 'http://a.test/shop/', headers: [] }),
     ).toMatchObject({ outcome: 'refuse', status: 503, code: 'policy-not-enforced', policies: [{ name: 'later' }] });
   });
 });

@@ -108,7 +108,7 @@ describe('explain', () => {
           const program = compileModel(written, { target: 'self-hosted', unresolved: 'echo' }, () => undefined);
           const explainer = createExplainer(program, { model: written });
           for (const [probe, draw] of requests) {
-            const { shares } = explainer.explain(probe);
+            const { shares } = await explainer.explain(probe);
             const answer = shareAt(shares, draw)?.answer;
             const seen = await serve(program, probe, draw);
             const what = answer?.outcome ?? 'none';

@@ -20,7 +20,7 @@ function problem(status: number, code: string): LiveResponse {
 function forwardShare(weight: number, url: string, headers: Readonly<Record<string, string>> = {}): Share {
   const upstream = { url, host: 'a.test', headers };
   const answer = { outcome: 'forward', status: null, code: null, detail: null, upstream, location: null } as const;
-  return { weight, draw: 0, route: null, policies: [], answer };
+  return { weight, draw: 0, route: null, policies: [], consumer: null, answer };
 }
 
 const pathsOf = (

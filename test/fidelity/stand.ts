@@ -146,7 +146,7 @@ export async function startRawBackend(): Promise<RawBackend> {
   };
 }
 
-function connect(port: number): Promise<net.Socket> {
+export function connect(port: number): Promise<net.Socket> {
   return new Promise((resolve, reject) => {
     const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true });
     socket.once('error', reject);

@@ -14,7 +14,7 @@ export type GoldenProbe = {
 };
 
 /** Throws for a probe that no client could send: it would prove nothing. */
-export function explainCase({ program, model }: BuildResult, { name, request }: GoldenProbe): object {
+export function explainCase({ program, model }: BuildResult, { name, request }: GoldenProbe): Promise<object> {
   const sent = { method: request.method, url: request.url, headers: Object.entries(request.headers ?? {}) };
   const problem = requestProblem(sent);
   if (problem !== null) throw new Error(`Probe "${name}": ${problem}`);

@@ -34,11 +34,11 @@ describe.each(cases)('golden %s', (name) => {
     compare(folder, 'diagnostics.txt', `${renderFindings(result.findings, { color: false, all: true })}\n`));
 
   const probes = path.join(folder, 'probes.yaml');
-  it.runIf(fs.existsSync(probes))('answers its probes', () => {
+  it.runIf(fs.existsSync(probes))('answers its probes', async () => {
     const list = parse(fs.readFileSync(probes, 'utf8')) as GoldenProbe[];
     expect(list.length).toBeGreaterThan(0);
     for (const probe of list)
-      expect({ probe: probe.name, ...explainCase(result, probe) }).toMatchObject({
+      expect({ probe: probe.name, ...(await explainCase(result, probe)) }).toMatchObject({
         probe: probe.name,
         ...probe.expect,
       });

@@ -1,5 +1,5 @@
 /** Everything in here must compile as it stands. */
-import { defineConfig, defineRoute, type RouteDefinition } from 'portolan';
+import { defineConfig, defineRoute, env, type RouteDefinition } from 'portolan';
 
 export const health = defineRoute({
   name: 'health',
@@ -31,7 +31,7 @@ const orders = defineRoute({
 });
 
 /** Routes may be computed; the names of upstreams then are plain strings. */
-export const many: readonly RouteDefinition<never, never>[] = ['a', 'b'].map((name) =>
+export const many: readonly RouteDefinition<never, never, never>[] = ['a', 'b'].map((name) =>
   defineRoute({ name, path: `/${name}/`, backend: `${name}.shop:8080` }),
 );
 
@@ -77,6 +77,22 @@ export const config = defineConfig({
     strictClaims: true,
   },
   gateway: { trustedHops: 1, maxRequestHeadersKb: 32, serverHeader: null },
+});
+
+export const authenticated = defineConfig({
+  authentication: {
+    corp: { jwt: { issuer: 'https://id.example.com', audience: 'api', discovery: true } },
+    service: { jwt: { issuer: 'internal', audience: 'any', secret: env('TOKENS'), algorithms: ['HS256'] } },
+    keys: { apiKey: { query: 'key' } },
+    staff: { basic: { realm: 'staff' } },
+    legacy: { external: { service: 'http://auth.internal:3000/verify' } },
+  },
+  routes: [
+    { name: 'one', path: '/one/', backend: 'a.b:80', policies: { auth: 'corp' } },
+    { name: 'any', path: '/any/', backend: 'a.b:80', policies: { auth: { anyOf: ['corp', 'keys'], optional: true } } },
+    { name: 'all', path: '/all/', backend: 'a.b:80', policies: { auth: { allOf: ['keys', 'legacy'] } } },
+    { name: 'same', path: '/same/', backend: 'a.b:80', policies: { auth: { method: 'staff', recomputeRoute: false } } },
+  ],
 });
 
 export const empty = defineConfig({});

@@ -41,6 +41,29 @@ defineRoute({ name: 'a', path: '/', backend: 'a.b:80', policies: { cors: { origi
 const limit: RateLimitOptions = { limits: [{ name: 'a', rate: 1, unit: 'week' }] };
 defineRoute({ name: 'a', path: '/', backend: 'a.b:80', policies: { rateLimit: limit } });
 
+const authentication = {
+  corp: { jwt: { issuer: 'https://id.example.com', audience: 'api', discovery: true } },
+} as const;
+const protectedRoute = { name: 'a', path: '/', backend: 'a.b:80' } as const;
+
+// @ts-expect-error a way to authenticate that is not declared
+defineConfig({ authentication, routes: [{ ...protectedRoute, policies: { auth: 'corpo' } }] });
+
+// @ts-expect-error a list with one that is not declared
+defineConfig({ authentication, routes: [{ ...protectedRoute, policies: { auth: { anyOf: ['corp', 'keys'] } } }] });
+
+// @ts-expect-error anyOf and allOf
+defineRoute({ ...protectedRoute, policies: { auth: { anyOf: ['corp'], allOf: ['corp'] } } });
+
+// @ts-expect-error two ways under one name
+defineConfig({ authentication: { both: { apiKey: {}, basic: {} } } });
+
+// @ts-expect-error a jwt without an audience
+defineConfig({ authentication: { corp: { jwt: { issuer: 'a', discovery: true } } } });
+
+// @ts-expect-error a secret by its value
+defineConfig({ authentication: { corp: { jwt: { issuer: 'a', audience: 'b', secret: 'hush' } } } });
+
 // @ts-expect-error a method in lower case
 defineRoute({ name: 'a', path: '/', methods: ['get'], backend: 'a.b:80' });
 

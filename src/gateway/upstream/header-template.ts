@@ -1,8 +1,8 @@
 /**
- * Envoy's operators in header values (`%REQ(name)%`, `%PROTOCOL%`, …); docs/headers.md lists them.
- * A value is taken apart once, when its route is loaded.
+ * Envoy's operators in header values (`%REQ(name)%`, `%PROTOCOL%`, …) and ours about the consumer;
+ * docs/headers.md lists them. A value is taken apart once, when its route is loaded.
  */
-import type { RequestFacts } from '../../policies/contract.ts';
+import type { Consumer, RequestFacts } from '../../policies/contract.ts';
 
 export type TemplateContext = {
   readonly facts: RequestFacts;
@@ -12,6 +12,8 @@ export type TemplateContext = {
   readonly startTime: Date;
   /** null while the request is on its way up. */
   readonly response: Response | null;
+  /** Known once authentication has let the request pass; null: nobody asked. */
+  consumer: Consumer | null;
 };
 
 export type HeaderTemplate = (context: TemplateContext) => string;
@@ -62,9 +64,32 @@ function operatorValue(name: string, argument = ''): ((context: TemplateContext)
     case 'DOWNSTREAM_REMOTE_ADDRESS':
       // The client's port is not known behind a proxy; Envoy writes 0 then as well.
       return ({ facts }) => (facts.clientIp.includes(':') ? `[${facts.clientIp}]:0` : `${facts.clientIp}:0`);
+    case 'CONSUMER_ID':
+      return ({ consumer }) => headerText(consumer?.id);
+    case 'CONSUMER_KIND':
+      return ({ consumer }) => consumer?.kind ?? null;
+    case 'CONSUMER_ISSUER':
+      return ({ consumer }) => headerText(consumer?.issuer);
+    case 'CONSUMER_PLAN':
+      return ({ consumer }) => headerText(consumer?.plan);
+    case 'CONSUMER_CLAIM':
+      return ({ consumer }) => claimText(consumer, argument);
     default:
       return null;
   }
+}
+
+/** Text as it is; anything else as JSON. */
+function claimText(consumer: Consumer | null, name: string): string | null {
+  if (consumer === null || !Object.hasOwn(consumer.claims, name)) return null;
+  const value = consumer.claims[name] ?? null;
+  return value === null ? null : headerText(typeof value === 'string' ? value : JSON.stringify(value));
+}
+
+/** A name or a claim may hold anything; a header line may not: the rest is percent-encoded, the percent sign too. */
+function headerText(value: string | null | undefined): string | null {
+  if (value === null || value === undefined) return null;
+  return value.toWellFormed().replaceAll(/[^\x20-\x7e]|%/gu, (character) => encodeURIComponent(character));
 }
 
 /** `NAME` or `NAME?ALTERNATIVE`. */

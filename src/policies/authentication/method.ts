@@ -28,6 +28,8 @@ export type AuthVerdict =
       /** null: the method lets the request pass without saying who it is. */
       readonly consumer: Consumer | null;
       readonly edits: readonly HeaderEdit[];
+      /** Raw query that goes on in place of the request's, null for none; absent: unchanged. A credential was taken out of it. */
+      readonly query?: string | null;
     }
   | {
       readonly kind: 'deny';

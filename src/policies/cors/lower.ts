@@ -23,7 +23,7 @@ export const corsLowering: PolicyLowering = {
     return {
       input: { method: facts.method, origin },
       note: NOTES[decision.kind],
-      ...(decision.kind === 'preflight' && { answersWith: 200 }),
+      decides: decision.kind === 'preflight' || decision.kind === 'actual',
     };
   },
 };

@@ -37,7 +37,8 @@ export const rateLimitLowering: PolicyLowering = {
       selected.length === 0
         ? 'no limit has a pattern that matches this path'
         : `must be allowed by ${selected.map(describeLimit).join(' and ')}, counted per client address`;
-    return { input: { path: facts.path, keys: selected.map((limit) => toCheck(limit, facts).key) }, note };
+    const decides = selected.length === 0 ? false : ('later' as const);
+    return { input: { path: facts.path, keys: selected.map((limit) => toCheck(limit, facts).key) }, note, decides };
   },
 };
 

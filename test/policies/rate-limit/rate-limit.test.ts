@@ -261,6 +261,7 @@ describe('lowering', () => {
     expect(policyLowering('rate-limit')?.explain(config, factsOf())).toEqual({
       input: { path: '/backend/hello', keys: ['rl/default%2Fbackend-mapping/basic/0/203.0.113.7'] },
       note: 'must be allowed by basic (2 per 60 s, burst 2), counted per client address',
+      decides: 'later',
     });
   });
 

@@ -1,0 +1,172 @@
+/**
+ * What the policies of a route say of one request: the Worker's own handlers, run one after the other
+ * over a runtime that sends nothing.
+ */
+import { Hono, type Context, type MiddlewareHandler } from 'hono';
+import { GatewayError } from '../diagnostics/errors.ts';
+import { createRequestBody } from '../gateway/request-body.ts';
+import type { Consumer, GatewayEnv, RequestFacts } from '../policies/contract.ts';
+import { policyHandler } from '../policies/handlers.ts';
+import { policyLowering } from '../policies/lowerings.ts';
+import { mayChangeHeaders } from '../policies/order.ts';
+import { createOutgoing } from '../policies/outgoing-headers.ts';
+import type { CompiledPolicy, CompiledRoute } from '../program/route-program.ts';
+import { denialAnswer, refusalAnswer, respondAnswer, type Answer } from './answer-route.ts';
+import type { ExplainedPolicy, PolicyDecision } from './explanation.ts';
+import type { OfflineRuntime } from './offline-runtime.ts';
+import type { SourceFinder } from './sources.ts';
+
+export type PolicyVerdict = {
+  readonly policies: readonly ExplainedPolicy[];
+  /** The route whose answer counts: another one when authentication changed headers that routes look at. */
+  readonly route: CompiledRoute;
+  /** As the policies left them. */
+  readonly facts: RequestFacts;
+  readonly consumer: Consumer | null;
+  /** Set when a policy answers instead of the route. */
+  readonly answer: Answer | null;
+};
+
+type Question = {
+  readonly route: CompiledRoute;
+  readonly facts: RequestFacts;
+  readonly sources: SourceFinder;
+  /** The route by these facts; an answer when there is none. */
+  readonly rematch: (facts: RequestFacts) => CompiledRoute | Answer;
+};
+
+type Asking = Question & { readonly offline: OfflineRuntime; readonly c: Context<GatewayEnv> };
+
+export interface PolicyJudge {
+  decide(question: Question): Promise<PolicyVerdict>;
+}
+
+export function createPolicyJudge(offline: OfflineRuntime): PolicyJudge {
+  const app = new Hono<GatewayEnv>({ getPath: () => '/' });
+  const questions = new WeakMap<Request, { readonly question: Question; verdict: PolicyVerdict | null }>();
+  app.all('*', async (c) => {
+    const asked = questions.get(c.req.raw);
+    if (asked === undefined) throw new Error('A request without a question.');
+    asked.verdict = await decide({ ...asked.question, offline, c });
+    return c.body(null, 204);
+  });
+  app.onError((error) => {
+    throw error;
+  });
+  return {
+    decide: async (question) => {
+      const { route, facts } = question;
+      if ((route.policies ?? []).length === 0) return { policies: [], route, facts, consumer: null, answer: null };
+      const raw = new Request('http://explain.invalid/');
+      const asked: { question: Question; verdict: PolicyVerdict | null } = { question, verdict: null };
+      questions.set(raw, asked);
+      await app.fetch(raw);
+      if (asked.verdict === null) throw new Error('The policies gave no verdict.');
+      return asked.verdict;
+    },
+  };
+}
+
+async function decide(asking: Asking): Promise<PolicyVerdict> {
+  const { c, sources, rematch } = asking;
+  // Authentication changes headers, and other draws of the same request begin with what was sent.
+  const facts = { ...asking.facts, headers: new Headers(asking.facts.headers) };
+  prepare(c, asking.route, facts);
+  const explained: ExplainedPolicy[] = [];
+  const passed = new Set<string>();
+  let { route } = asking;
+  let queue = [...(route.policies ?? [])];
+  let mayRematch = true;
+  for (let policy = queue.shift(); policy !== undefined; policy = queue.shift()) {
+    const { entry, answer } = await ask(policy, facts, asking, sources.policy(route, policy));
+    explained.push(entry);
+    passed.add(identityOf(policy));
+    if (answer !== null) return { policies: explained, route, facts, consumer: c.var.consumer, answer };
+    if (!c.var.rematch || !mayRematch || queue.some(({ name }) => mayChangeHeaders(name))) continue;
+    mayRematch = false;
+    const next = rematch(facts);
+    if ('outcome' in next) return { policies: explained, route, facts, consumer: c.var.consumer, answer: next };
+    if (next === route) continue;
+    route = next;
+    c.set('route', route);
+    queue = (route.policies ?? []).filter((each) => !passed.has(identityOf(each)));
+  }
+  return { policies: explained, route, facts, consumer: c.var.consumer, answer: null };
+}
+
+function prepare(c: Context<GatewayEnv>, route: CompiledRoute, facts: RequestFacts): void {
+  c.set('facts', facts);
+  c.set('route', route);
+  c.set('configVersion', 'explain');
+  c.set('outgoing', createOutgoing());
+  c.set('consumer', null);
+  c.set('body', createRequestBody(c.req.raw));
+  c.set('rematch', false);
+  c.set('waitUntil', () => undefined);
+}
+
+type Asked = { readonly entry: ExplainedPolicy; readonly answer: Answer | null };
+
+async function ask(
+  policy: CompiledPolicy,
+  facts: RequestFacts,
+  { offline, c }: Asking,
+  source: ExplainedPolicy['source'],
+): Promise<Asked> {
+  const { name, config } = policy;
+  const lowering = policyLowering(name);
+  const handler = policyHandler(name);
+  if (lowering === null || handler === null) {
+    const note = 'this version does not know the policy, so the route refuses';
+    const code = 'policy-not-enforced';
+    const answer = refusalAnswer(503, code, 'A policy of this route cannot be enforced.');
+    return { entry: { name, source, input: null, note, decision: 'deny', code }, answer };
+  }
+  const { input, note, decides = true } = lowering.explain(config, facts);
+  const about = { name, source, input, note };
+  if (decides === 'later') return { entry: { ...about, decision: null, code: null }, answer: null };
+  offline.takeGap();
+  const answer = await answerOf(() => handler.create(config, offline.runtime), c);
+  const isUnknown = offline.takeGap() && answer !== null && answer.status !== null && answer.status >= 400;
+  if (isUnknown) return { entry: { ...about, decision: 'unknown', code: answer.code }, answer: null };
+  return { entry: { ...about, ...decisionOf(answer, decides), code: answer?.code ?? null }, answer };
+}
+
+function decisionOf(answer: Answer | null, decides: boolean): { readonly decision: PolicyDecision | null } {
+  if (answer === null) return { decision: decides ? 'allow' : 'skip' };
+  return { decision: answer.status !== null && answer.status >= 400 ? 'deny' : 'allow' };
+}
+
+/** null: the policy lets the request pass. */
+async function answerOf(create: () => MiddlewareHandler<GatewayEnv>, c: Context<GatewayEnv>): Promise<Answer | null> {
+  let hasPassed = false;
+  try {
+    const response = await created(create)(c, () => {
+      hasPassed = true;
+      return Promise.resolve();
+    });
+    if (hasPassed) return null;
+    const { status, headers } = response ?? c.res;
+    return respondAnswer(
+      status,
+      headers.get('location') === null ? 'a policy answers itself' : 'a policy sends the client elsewhere',
+    );
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error;
+    return denialAnswer(error);
+  }
+}
+
+/** As in the gateway: two policies with one identity decide alike. */
+function identityOf({ name, config }: CompiledPolicy): string {
+  return `${name} ${JSON.stringify(config)}`;
+}
+
+/** As in the gateway's chain: what cannot be run makes the route refuse. */
+function created(create: () => MiddlewareHandler<GatewayEnv>): MiddlewareHandler<GatewayEnv> {
+  try {
+    return create();
+  } catch {
+    throw new GatewayError(503, 'policy-not-enforced', 'A policy of this route cannot be enforced.');
+  }
+}
