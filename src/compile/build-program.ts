@@ -186,9 +186,7 @@ function markStale(resources: NormalizedResources, staleSince: ReadonlyMap<strin
 
 function allSources(resources: NormalizedResources): readonly SourceRef[] {
   const { mappings, hosts, listeners, module, filters, filterPolicies, authServices, unenforced } = resources;
-  const all = [
-    ...[...mappings, ...hosts, ...listeners],
-    ...[...filters, ...filterPolicies, ...authServices, ...unenforced],
-  ].map(({ source }) => source);
+  const protecting = [...filters, ...filterPolicies, ...authServices, ...unenforced];
+  const all = [...mappings, ...hosts, ...listeners, ...protecting].map(({ source }) => source);
   return module === null ? all : [...all, module.source];
 }

@@ -59,6 +59,10 @@ function run(objects: readonly ManifestObject[], staleSince: ReadonlyMap<string,
   };
 }
 
+function all(fields: object): Record<string, number> {
+  return Object.fromEntries(Object.keys(fields).map((name) => [name, 1]));
+}
+
 function serviceOf(service: string): ManifestObject {
   return anObject('web', { prefix: '/v1/', service });
 }
@@ -150,8 +154,6 @@ describe('buildWithLastGood', () => {
   });
 
   it('knows every field of the Filters it rebuilds', () => {
-    const all = (fields: object): Record<string, number> =>
-      Object.fromEntries(Object.keys(fields).map((name) => [name, 1]));
     const { add_auth_headers: _, ...sent } = authServiceFields;
     const { circuit_breakers, stats_name, v2ExplicitTLS, v3CircuitBreakers, v3StatsName, ...asked } = all(sent);
     const specs = [

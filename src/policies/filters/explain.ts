@@ -11,10 +11,11 @@ export function explainFilters(
 ): PolicyExplanation {
   const rule = selectRule(config, facts);
   const input = { authority: facts.authority, path: facts.path, rule: rule?.name ?? null };
-  if (rule === null) return { input, note: 'no rule matches this host and path: the request passes without filters' };
+  if (rule === null)
+    return { input, note: 'no rule matches this host and path: the request passes without filters', decides: false };
   if (rule.refuse !== undefined) {
     const note = `${rule.name} decides and refuses with policy-not-enforced, because ${rule.refuse}`;
-    return { input, note, answersWith: 503 };
+    return { input, note };
   }
   if (rule.chain.length === 0) return { input, note: `${rule.name} decides: no filters` };
   const steps = rule.chain.map((use) => describeUse(use, config, methodOf));

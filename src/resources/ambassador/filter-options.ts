@@ -1,7 +1,6 @@
 /** One Filter → the method that does what it says, or why none can. */
 import type { Report } from '../../diagnostics/finding.ts';
 import type { Json } from '../../model/route-model.ts';
-import type { FilterOption } from '../../policies/filters/options.ts';
 import { externalOptions, externalTarget, type ExternalContext } from './external-options.ts';
 import type { ExternalSpec } from './external-shape.ts';
 import type { ApiKeyFields, FilterType, JwtAlgorithm, JwtErrorFields, JwtFields } from './filter-shape.ts';
@@ -11,7 +10,10 @@ import type { FilterResource } from './types.ts';
 export type LinkedFilter = {
   readonly resource: FilterResource;
   readonly type: FilterType | null;
-  readonly option: FilterOption;
+  /** Of `filters` in the options of the policy. */
+  readonly option: Json;
+  /** Why no method can do it, as a clause; null: one can. */
+  readonly unusable: string | null;
 };
 
 /** What is doubtful about the Filter itself is said here, once, however many rules name it. */
@@ -20,7 +22,7 @@ export function linkFilter(resource: FilterResource, context: ExternalContext, r
   const { type } = resource.spec;
   if (typeof method !== 'string') {
     const at = 'at' in resource.spec ? resource.spec.at : 'spec';
-    return { resource, type, option: { ...method, source: provenanceAt(resource, at) } };
+    return { resource, type, option: { ...method, source: provenanceAt(resource, at) }, unusable: null };
   }
   if (resource.invalid.length === 0) {
     reportAt(report, resource, {
@@ -31,7 +33,8 @@ export function linkFilter(resource: FilterResource, context: ExternalContext, r
       hint: null,
     });
   }
-  return { resource, type, option: { unusable: `Filter ${nameOf(resource)} cannot be enforced: ${method}` } };
+  const unusable = `Filter ${nameOf(resource)} cannot be enforced: ${method}`;
+  return { resource, type, option: { unusable }, unusable };
 }
 
 type Method = { readonly method: string; readonly options: { readonly [name: string]: Json } };
@@ -51,7 +54,7 @@ function filterMethod(resource: FilterResource, context: ExternalContext, report
       return 'OAuth2 is not built';
     case 'Plugin':
       return 'plugins in Go cannot be run';
-    case null:
+    default:
       return 'it is not valid';
   }
 }

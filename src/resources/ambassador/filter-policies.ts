@@ -4,7 +4,6 @@
  */
 import type { Report } from '../../diagnostics/finding.ts';
 import type { Json, PolicyUse } from '../../model/route-model.ts';
-import type { FilterOption } from '../../policies/filters/options.ts';
 import { linkFilter } from './filter-options.ts';
 import { filterKey, linkRules, type FilterIndex, type LinkedRule } from './filter-rules.ts';
 import type { ModuleDefaults } from './module-defaults.ts';
@@ -92,7 +91,7 @@ function coversPaths(rule: LinkedRule, { path, caseSensitive }: RouteScope): boo
 
 function policyOptions(rules: readonly LinkedRule[], filters: FilterIndex, { caseSensitive }: RouteScope): Json {
   const used = new Set(rules.flatMap((rule) => rule.filters));
-  const options: [string, FilterOption][] = [...used].flatMap((name) => {
+  const options: [string, Json][] = [...used].flatMap((name) => {
     const filter = filters.get(name);
     return filter === undefined ? [] : [[name, filter.option]];
   });
@@ -100,7 +99,7 @@ function policyOptions(rules: readonly LinkedRule[], filters: FilterIndex, { cas
     rules: rules.map(({ option }) => option),
     filters: Object.fromEntries(options),
     ...(!caseSensitive && { ignoreCase: true }),
-  } as Json;
+  };
 }
 
 /** Said at the Mapping, once per rule: its own requests are what passes unfiltered. */

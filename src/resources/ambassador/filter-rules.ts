@@ -2,7 +2,7 @@
 import type { Report } from '../../diagnostics/finding.ts';
 import { canonicalPathGlob } from '../../model/canonical-text.ts';
 import { compareCodePoints } from '../../model/rank.ts';
-import type { FilterRuleOption, FilterUse } from '../../policies/filters/options.ts';
+import type { Json } from '../../model/route-model.ts';
 import type { LinkedFilter } from './filter-options.ts';
 import type { FilterRuleSpec, FilterUseSpec } from './filter-policy-shape.ts';
 import type { FilterGroup } from './filter-shape.ts';
@@ -21,7 +21,8 @@ export type LinkedRule = {
   readonly path: string;
   /** What it matches passes without filters. */
   readonly isOpen: boolean;
-  readonly option: FilterRuleOption;
+  /** Of `rules` in the options of the policy. */
+  readonly option: Json;
   /** Names of the filters that its chain uses. */
   readonly filters: readonly string[];
 };
@@ -76,7 +77,9 @@ function linkRule(policy: FilterPolicyResource, spec: FilterRuleSpec, context: R
   return { policy, spec, host, hostName, path, isOpen, option, filters };
 }
 
-type Chain = { readonly chain: readonly FilterUse[] } | { readonly unusable: string };
+/** As in the options of the policy. */
+type ChainUse = { readonly filter: string; readonly [name: string]: Json };
+type Chain = { readonly chain: readonly ChainUse[] } | { readonly unusable: string };
 
 /** null: the rule cannot be enforced, and is left out on request. */
 function linkChain(policy: FilterPolicyResource, spec: FilterRuleSpec, context: RuleContext): Chain | null {
@@ -86,11 +89,11 @@ function linkChain(policy: FilterPolicyResource, spec: FilterRuleSpec, context: 
     reportServedWithout(policy, spec.at, `Rule ${spec.number} cannot be read and is left out`, context.report);
     return null;
   }
-  const chain: FilterUse[] = [];
+  const chain: ChainUse[] = [];
   let reason: string | null = null;
   for (const use of spec.uses) {
     const linked = linkUse(policy, use, context);
-    if ('filter' in linked) {
+    if (isChainUse(linked)) {
       chain.push(linked);
       continue;
     }
@@ -121,12 +124,12 @@ function linkUse(
   policy: FilterPolicyResource,
   use: FilterUseSpec,
   { filters, report }: RuleContext,
-): FilterUse | UnusableUse {
+): ChainUse | UnusableUse {
   const name = `${use.namespace ?? policy.namespace}/${use.name}`;
   const found = findFilter(policy.spec.group, name, filters);
   if (found === null) return { unusable: `Filter ${name} does not exist`, mistake: missing(use, name) };
-  const [key, { type, option }] = found;
-  if ('unusable' in option) return { unusable: option.unusable, mistake: null };
+  const [key, { type, unusable: reason }] = found;
+  if (reason !== null) return { unusable: reason, mistake: null };
   const scopes = use.arguments?.scope ?? [];
   const wanted = use.arguments?.type ?? null;
   if (wanted !== null && wanted.toUpperCase() !== type?.toUpperCase()) {
@@ -142,6 +145,10 @@ function linkUse(
     ...(ifRequestHeader !== null && { ifRequestHeader }),
     ...(type === 'JWT' && scopes.length > 0 && { scopes }),
   };
+}
+
+function isChainUse(linked: ChainUse | UnusableUse): linked is ChainUse {
+  return 'filter' in linked;
 }
 
 function findFilter(group: FilterGroup, name: string, filters: FilterIndex): readonly [string, LinkedFilter] | null {

@@ -36,8 +36,18 @@ export type FilterGroup = 'edge' | 'gateway';
 
 const ALGORITHMS = [
   'none',
-  ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
-  ...['ES256', 'ES384', 'ES512', 'HS256', 'HS384', 'HS512'],
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'HS256',
+  'HS384',
+  'HS512',
 ] as const;
 export type JwtAlgorithm = (typeof ALGORITHMS)[number];
 
@@ -147,14 +157,9 @@ export function filterSpec(
     reader.fail(at, 'a mapping', member);
     return { group, type: null };
   }
-  switch (type) {
-    case 'JWT':
-      return { group, type, at, jwt: jwtSpec(member, at, reader) };
-    case 'APIKey':
-      return { group, type, at, apiKey: apiKeySpec(member, at, reader) };
-    case 'External':
-      return { group, type, at, external: readExternal(member, at, group, reader) };
-  }
+  if (type === 'JWT') return { group, type, at, jwt: jwtSpec(member, at, reader) };
+  if (type === 'APIKey') return { group, type, at, apiKey: apiKeySpec(member, at, reader) };
+  return { group, type, at, external: readExternal(member, at, group, reader) };
 }
 
 type Chosen = { readonly type: FilterType; readonly at: string; readonly member: unknown };

@@ -25,26 +25,22 @@ export function uncoveredPath(
 
 function candidates(kind: PathMatch['kind'], value: string, used: string): readonly string[] {
   const more = freshCharacters(used);
-  switch (kind) {
-    case 'exact':
-      return [value];
-    case 'prefix':
-      // An empty prefix matches every path, and every path begins with a slash.
-      return value === '' ? ['/', ...more.map((char) => `/${char}`)] : [value, ...more.map((char) => value + char)];
-    case 'segments': {
-      const base = value.replace(/\/$/, '');
-      return [...(base === '' ? [] : [base]), `${base}/`, ...more.map((char) => `${base}/${char}`)];
-    }
-    case 'regex':
-      return [];
+  if (kind === 'regex') return [];
+  if (kind === 'exact') return [value];
+  if (kind === 'segments') {
+    const base = value.replace(/\/$/, '');
+    return [...(base === '' ? [] : [base]), `${base}/`, ...more.map((char) => `${base}/${char}`)];
   }
+  // An empty prefix matches every path, and every path begins with a slash.
+  const start = value === '' ? '/' : value;
+  return [start, ...more.map((char) => start + char)];
 }
 
 const UNRESERVED = 'xyzabcdefghijklmnopqrstuvw0123456789-_~';
 
 /** One that stands in no glob; all of them where every one does. */
 function freshCharacters(used: string): readonly string[] {
-  const all = [...UNRESERVED];
+  const all = UNRESERVED.split('');
   const fresh = all.find((char) => !used.includes(char));
   return fresh === undefined ? all : [fresh];
 }

@@ -175,17 +175,21 @@ it.each(['OAuth2', 'Plugin'])('%s refuses', (type) => {
   expect(methodOf({ [type]: {} })).toMatchObject({ method: null, said: [`policy-not-enforced spec.${type}`] });
 });
 
-describe('AuthService', () => {
-  function link(services: readonly AuthServiceResource[], spec: Partial<MappingSpec> = {}, module = {}) {
-    const { route, findings } = translate({
-      mappings: [mapping('a', spec)],
-      authServices: services,
-      module: moduleOf(module),
-    });
-    const { policies, action } = route('a');
-    return { policies, action, said: findings.map(({ severity, code }) => `${severity} ${code}`) };
-  }
+function link(services: readonly AuthServiceResource[], spec: Partial<MappingSpec> = {}, module = {}) {
+  const { route, findings } = translate({
+    mappings: [mapping('a', spec)],
+    authServices: services,
+    module: moduleOf(module),
+  });
+  const { policies, action } = route('a');
+  return { policies, action, said: findings.map(({ severity, code }) => `${severity} ${code}`) };
+}
 
+function optionsOf(module: object, spec: Partial<MappingSpec> = {}, own = {}) {
+  return link([authService('auth', own)], spec, module).policies[0]?.options;
+}
+
+describe('AuthService', () => {
   it('is asked by the policy auth', () => {
     const { policies, said } = link([authService('auth', { service: 'auth:3000' }, { namespace: 'shop' })]);
     expect(policies).toMatchObject([
@@ -238,13 +242,11 @@ describe('AuthService', () => {
   });
 
   it('takes the Module’s word on Linkerd, and the Mapping’s context', () => {
-    const options = (module: object, spec: Partial<MappingSpec> = {}, own = {}) =>
-      link([authService('auth', own)], spec, module).policies[0]?.options;
-    expect(options({ add_linkerd_headers: true })).toMatchObject({ methods: [{ options: { linkerdHeader: true } }] });
-    expect(JSON.stringify(options({ add_linkerd_headers: true }, {}, { addLinkerdHeaders: false }))).not.toContain(
+    expect(optionsOf({ add_linkerd_headers: true })).toMatchObject({ methods: [{ options: { linkerdHeader: true } }] });
+    expect(JSON.stringify(optionsOf({ add_linkerd_headers: true }, {}, { addLinkerdHeaders: false }))).not.toContain(
       'linkerd',
     );
-    expect(options({}, { auth_context_extensions: { a: 'b' } })).toMatchObject({
+    expect(optionsOf({}, { auth_context_extensions: { a: 'b' } })).toMatchObject({
       methods: [{ options: { contextExtensions: { a: 'b' } } }],
     });
   });

@@ -17,7 +17,7 @@ const FILTERS = [
 const jwt = [{ name: 'jwt' }];
 
 function link(
-  policies: readonly FilterPolicyResource[] | unknown,
+  policies: unknown,
   mappings: Readonly<Record<string, Partial<MappingSpec>>> = { a: { prefix: '/' } },
   options: Partial<AmbassadorOptions> = {},
 ) {

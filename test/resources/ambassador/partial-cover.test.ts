@@ -35,7 +35,7 @@ describe('uncoveredPath', () => {
   });
 
   it('finds one even where every character stands in some glob', () => {
-    const globs = [...'abcdefghijklmnopqrstuvwxyz0123456789-_~'].map((char) => `/a${char}b`);
+    const globs = 'abcdefghijklmnopqrstuvwxyz0123456789-_~'.split('').map((char) => `/a${char}b`);
     expect(uncoveredPath(prefix('/a'), [...globs, '/a'], true)).toMatch(/^\/a.$/);
   });
 

@@ -137,8 +137,14 @@ export function translate(
 ): Translated {
   const findings: Finding[] = [];
   const complete = {
-    ...{ mappings: [], hosts: [], listeners: [], module: null, unenforced: [] },
-    ...{ filters: [], filterPolicies: [], authServices: [] },
+    mappings: [],
+    hosts: [],
+    listeners: [],
+    module: null,
+    filters: [],
+    filterPolicies: [],
+    authServices: [],
+    unenforced: [],
     ...resources,
   };
   const result = translateAmbassador(complete, { ...OPTIONS, ...options }, (found) => findings.push(found));
