@@ -45,7 +45,7 @@ function use({ resource, options }: Usable, { spec }: MappingResource): PolicyUs
   const complete = Object.keys(extensions).length === 0 ? options : { ...options, contextExtensions: extensions };
   return {
     policy: 'auth',
-    options: { require: 'all', optional: false, methods: [{ method: 'external', options: complete }] },
+    options: { require: 'all', optional: false, methods: [{ method: 'external', options: complete, source }] },
     source,
   };
 }
