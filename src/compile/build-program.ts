@@ -146,6 +146,7 @@ const DEFAULTS: AmbassadorOptions = {
   weightsRemainder: 'fallthrough',
   looseLabelSelectors: false,
   hostPort: 'strip',
+  strictClaims: false,
 };
 
 /** Defaults < routes.config.ts < command line; accepted gaps in enforcement add up. */

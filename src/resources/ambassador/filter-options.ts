@@ -16,8 +16,14 @@ export type LinkedFilter = {
   readonly unusable: string | null;
 };
 
+export type FilterContext = {
+  readonly place: ExternalContext;
+  /** Parity switch: claims that would be checked must be there. */
+  readonly strictClaims: boolean;
+};
+
 /** What is doubtful about the Filter itself is said here, once, however many rules name it. */
-export function linkFilter(resource: FilterResource, context: ExternalContext, report: Report): LinkedFilter {
+export function linkFilter(resource: FilterResource, context: FilterContext, report: Report): LinkedFilter {
   const method = filterMethod(resource, context, report);
   const { type } = resource.spec;
   if (typeof method !== 'string') {
@@ -40,16 +46,16 @@ export function linkFilter(resource: FilterResource, context: ExternalContext, r
 type Method = { readonly method: string; readonly options: { readonly [name: string]: Json } };
 
 /** A string is the reason, as a clause. */
-function filterMethod(resource: FilterResource, context: ExternalContext, report: Report): Method | string {
+function filterMethod(resource: FilterResource, context: FilterContext, report: Report): Method | string {
   if (resource.invalid.length > 0) return 'it is not valid';
   const { spec } = resource;
   switch (spec.type) {
     case 'JWT':
-      return jwtMethod(spec.jwt, spec.at, resource, report);
+      return jwtMethod(withClaims(spec.jwt, context), spec.at, resource, report);
     case 'APIKey':
       return apiKeyMethod(spec.apiKey, resource);
     case 'External':
-      return spec.external === null ? 'it is not valid' : externalMethod(spec.external, context);
+      return spec.external === null ? 'it is not valid' : externalMethod(spec.external, context.place);
     case 'OAuth2':
       return 'OAuth2 is not built';
     case 'Plugin':
@@ -84,6 +90,17 @@ const ASYMMETRIC: readonly JwtAlgorithm[] = [
   ...(['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'] as const),
   ...(['ES256', 'ES384', 'ES512'] as const),
 ];
+
+function withClaims(jwt: JwtFields, { strictClaims }: FilterContext): JwtFields {
+  if (!strictClaims) return jwt;
+  const { issuer, audience, audiences = [] } = jwt;
+  return {
+    ...jwt,
+    requireExpiresAt: true,
+    ...(issuer !== undefined && { requireIssuer: true }),
+    ...((audience !== undefined || audiences.length > 0) && { requireAudience: true }),
+  };
+}
 
 function jwtMethod(jwt: JwtFields, at: string, resource: FilterResource, report: Report): Method | string {
   const { validAlgorithms = ASYMMETRIC, jwksURI, insecureTLS = false } = jwt;

@@ -49,13 +49,13 @@ function indexFilters(
   resources: readonly FilterResource[],
   { options, defaults, report }: Parameters<typeof linkFilterPolicies>[1],
 ): FilterIndex {
-  const { ambassadorNamespace } = options;
+  const { ambassadorNamespace, strictClaims = false } = options;
   const { useAmbassadorNamespace } = defaults;
   return new Map(
     ofEachGroup(resources, report).map((resource) => {
       const { namespace } = resource;
       const place = { namespace, ambassadorNamespace, useAmbassadorNamespace, addLinkerdHeaders: false };
-      return [filterKey(resource.spec.group, nameOf(resource)), linkFilter(resource, place, report)];
+      return [filterKey(resource.spec.group, nameOf(resource)), linkFilter(resource, { place, strictClaims }, report)];
     }),
   );
 }

@@ -173,4 +173,6 @@ export type AmbassadorOptions = {
   readonly looseLabelSelectors: boolean;
   /** `strip` (default): a `:port` in a hostname is not part of it. `strict`: the full authority counts. */
   readonly hostPort?: 'strip' | 'strict';
+  /** A token without `exp`, or without an `iss` or `aud` that its JWT Filter names, is refused. Default false, as Ambassador. */
+  readonly strictClaims?: boolean;
 };

@@ -3,12 +3,13 @@ import type { AuthServiceResource, MappingSpec } from '../../../src/resources/am
 import { authService, filter, filterPolicy, mapping, moduleOf, translate } from './resources.ts';
 
 /** The method that a Filter becomes, or why it refuses; and what is said of the Filter. */
-function methodOf(spec: Readonly<Record<string, unknown>>, group: 'edge' | 'gateway' = 'edge') {
-  const { route, findings } = translate({
+function methodOf(spec: Readonly<Record<string, unknown>>, group: 'edge' | 'gateway' = 'edge', parity = {}) {
+  const resources = {
     mappings: [mapping('a', { prefix: '/' })],
     filters: [filter('f', spec, { namespace: 'shop', group })],
     filterPolicies: [filterPolicy('p', [{ filters: [{ name: 'f' }] }], { namespace: 'shop', group })],
-  });
+  };
+  const { route, findings } = translate(resources, parity);
   const options = route('a').policies[0]?.options as {
     readonly filters: Readonly<
       Record<string, { readonly method: string; readonly options: unknown; readonly source: unknown }>
@@ -98,6 +99,18 @@ describe('JWT', () => {
     const { method, said } = methodOf({ JWT: { jwksURI, requireExpiresAt: true } });
     expect(method?.options).not.toHaveProperty('mayLack');
     expect(said).toEqual([]);
+  });
+
+  it('demands with strictClaims what it would check', () => {
+    const strict = { strictClaims: true };
+    const all = methodOf({ JWT: { jwksURI, issuer: 'i', audiences: ['a'] } }, 'edge', strict);
+    expect(all.method?.options).toMatchObject({ issuer: ['i'], audience: ['a'] });
+    expect(all.method?.options).not.toHaveProperty('mayLack');
+    expect(all.said).toEqual([]);
+    expect(methodOf({ JWT: { jwksURI } }, 'edge', strict).method?.options).toMatchObject({
+      issuer: 'any',
+      audience: 'any',
+    });
   });
 
   it('leaves symmetric algorithms out, and says it', () => {
