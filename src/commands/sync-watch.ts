@@ -1,30 +1,50 @@
 /** `portolan sync --watch`: the parts of a long-running sync, put together. */
 import { hostname } from 'node:os';
-import { countFindings } from '../diagnostics/finding.ts';
-import { createLog } from '../serve/serve-log.ts';
-import type { KubernetesApi } from '../sync/kubernetes-api.ts';
+import { createLog, type ServeLog } from '../serve/serve-log.ts';
+import type { Clock } from '../sync/clock.ts';
+import type { ClusterSnapshot } from '../sync/cluster-snapshot.ts';
+import type { Debounce } from '../sync/debounce.ts';
 import type { HealthFacts } from '../sync/health-server.ts';
-import type { SyncPass, SyncRun, SyncRunOptions } from '../sync/sync-run.ts';
+import type { KubernetesApi } from '../sync/kubernetes-api.ts';
+import type { StatusPorts } from '../sync/object-statuses.ts';
+import type { LoopPass } from '../sync/sync-loop.ts';
 import type { Terminal } from './command.ts';
 import { usageError } from './parse-arguments.ts';
 import type { SyncContext } from './sync.ts';
 
-type Given = Pick<SyncRunOptions, 'mayAct' | 'status' | 'onProblem'>;
+export type WatchTools = {
+  readonly clock: Clock;
+  readonly changes: Debounce;
+  readonly log: ServeLog;
+  readonly mayAct: () => boolean;
+  readonly onProblem: (message: string) => void;
+  readonly signal: AbortSignal;
+};
 
-export type WatchParts = {
-  readonly api: KubernetesApi;
-  /** Least time between two publishes. */
+export type Watched<Pass extends LoopPass> = {
+  readonly watch: { snapshot(): ClusterSnapshot | null; run(signal: AbortSignal): Promise<void> };
+  readonly run: { pass(snapshot: ClusterSnapshot): Promise<Pass>; forget(): void };
+  readonly onPass: (pass: Pass, tookMs: number) => void;
+  /** Seconds since each slice was written. */
+  readonly ages?: () => ReadonlyMap<string, number | null>;
+};
+
+export type WatchParts<Pass extends LoopPass> = {
+  /** Holds the Lease. null: no leader is elected. */
+  readonly leaseApi: KubernetesApi | null;
+  /** Least time between two publishes. Milliseconds. */
   readonly intervalMs: number;
-  readonly createRun: (given: Given) => Promise<SyncRun>;
+  readonly create: (tools: WatchTools) => Promise<Watched<Pass>>;
 };
 
 /** Until SIGTERM or SIGINT. */
-export async function watchCluster({ options, terminal }: SyncContext, parts: WatchParts): Promise<void> {
+export async function watchUntilStopped<Pass extends LoopPass>(
+  { options, terminal }: Pick<SyncContext, 'options' | 'terminal'>,
+  parts: WatchParts<Pass>,
+): Promise<void> {
   const { systemClock } = await import('../sync/clock.ts');
-  const { ClusterWatch } = await import('../sync/cluster-watch.ts');
   const { Debounce } = await import('../sync/debounce.ts');
   const { runSyncLoop } = await import('../sync/sync-loop.ts');
-  const { startHealthServer } = await import('../sync/health-server.ts');
   const log = createLog('sync', terminal.stdout);
   const facts = { publishes: 0, problems: 0, lastPass: 0 };
   const onProblem = (message: string): void => {
@@ -33,25 +53,20 @@ export async function watchCluster({ options, terminal }: SyncContext, parts: Wa
   };
   const stop = new AbortController();
   const changes = new Debounce(systemClock);
-  const watch = new ClusterWatch({ api: parts.api, clock: systemClock, onChange: () => changes.touch(), onProblem });
-  const election = await createElection(parts.api, { options, terminal }, onProblem, (isLeader) => {
+  const election = await createElection(parts.leaseApi, { options, terminal }, onProblem, (isLeader) => {
     log('info', isLeader ? 'leading' : 'following');
     // Another may have published meanwhile.
     run.forget();
     changes.touch();
   });
   const mayAct = (): boolean => election === null || election.isLeader;
-  const status = options['no-status'] === true ? null : await statusPorts(parts.api, terminal, onProblem);
-  const run = await parts.createRun({ mayAct, status, onProblem });
-  const health = async (): Promise<{ close(): Promise<void> } | null> =>
-    options.health === undefined
-      ? null
-      : startHealthServer(parseAddress(options.health), (): HealthFacts => {
-          const snapshot = watch.snapshot();
-          const objects = snapshot?.objects.length ?? 0;
-          return { ...facts, isSynced: snapshot !== null, isLeader: mayAct(), objects };
-        });
-  const server = await health();
+  const tools = { clock: systemClock, changes, log, mayAct, onProblem, signal: stop.signal };
+  const { watch, run, onPass, ages } = await parts.create(tools);
+  const server = await startHealth(options.health, () => {
+    const snapshot = watch.snapshot();
+    const objects = snapshot?.objects.length ?? 0;
+    return { ...facts, isSynced: snapshot !== null, isLeader: mayAct(), objects, sliceAges: ages?.() ?? new Map() };
+  });
   const running = [
     watch.run(stop.signal),
     ...(election === null ? [] : [election.run(stop.signal)]),
@@ -64,10 +79,10 @@ export async function watchCluster({ options, terminal }: SyncContext, parts: Wa
         mayAct,
         onProblem,
         intervalMs: parts.intervalMs,
-        onPass: (pass, tookMs) => {
+        onPass: (pass: Pass, tookMs) => {
           facts.lastPass = Math.floor(Date.now() / 1000);
           if (pass.report?.skipped === null) facts.publishes += 1;
-          if (isNews(pass)) log(pass.withheld === null ? 'info' : 'warning', 'pass', passFields(pass, tookMs));
+          onPass(pass, tookMs);
         },
       },
       stop.signal,
@@ -86,7 +101,7 @@ export async function statusPorts(
   api: KubernetesApi,
   { env }: Pick<Terminal, 'env'>,
   onProblem: (message: string) => void,
-): Promise<NonNullable<SyncRunOptions['status']>> {
+): Promise<StatusPorts> {
   const { StatusWriter } = await import('../sync/status-writer.ts');
   const { ResourceEvents } = await import('../sync/resource-events.ts');
   const { definitionShapes } = await import('../sync/definition-shapes.ts');
@@ -102,43 +117,33 @@ function currentTime(): Date {
   return new Date();
 }
 
+async function startHealth(
+  address: string | undefined,
+  facts: () => HealthFacts,
+): Promise<{ close(): Promise<void> } | null> {
+  if (address === undefined) return null;
+  const { startHealthServer } = await import('../sync/health-server.ts');
+  return startHealthServer(parseAddress(address), facts);
+}
+
 async function createElection(
-  api: KubernetesApi,
+  api: KubernetesApi | null,
   { options, terminal }: Pick<SyncContext, 'options' | 'terminal'>,
   onError: (message: string) => void,
   onChange: (isLeader: boolean) => void,
 ) {
   const namespace = options['lease-namespace'];
-  if (namespace === undefined) return null;
+  if (namespace === undefined || api === null) return null;
   const { LeaderElection } = await import('../sync/lease.ts');
   const { systemClock } = await import('../sync/clock.ts');
   const identity = `${identityOf(terminal.env)}-${crypto.randomUUID().slice(0, 8)}`;
-  const name = options['lease-name'] ?? 'portolan-sync';
+  // A publisher beside the slice of its cluster must not wait for that one's Lease.
+  const name = options['lease-name'] ?? (options.publisher === true ? 'portolan-publisher' : 'portolan-sync');
   return new LeaderElection({ api, clock: systemClock, namespace, name, identity, onChange, onError });
 }
 
 function identityOf(env: Terminal['env']): string {
   return env['POD_NAME'] ?? hostname();
-}
-
-function isNews({ report, withheld, statuses }: SyncPass): boolean {
-  return withheld !== null || report?.skipped === null || statuses.written > 0 || statuses.failed > 0;
-}
-
-function passFields(
-  { result, withheld, report, statuses }: SyncPass,
-  tookMs: number,
-): Readonly<Record<string, unknown>> {
-  return {
-    version: report?.version ?? null,
-    published: report !== null && report.skipped === null,
-    ...(withheld !== null && { withheld }),
-    routes: result.counts.routes,
-    resources: result.counts.resources,
-    findings: countFindings(result.findings),
-    statuses,
-    tookMs: Math.round(tookMs),
-  };
 }
 
 function parseAddress(text: string): { readonly host: string; readonly port: number } {

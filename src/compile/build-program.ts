@@ -5,22 +5,25 @@
 import type { PortolanConfig } from '../config/portolan-config.ts';
 import { translateConfig } from '../config/translate.ts';
 import { sortFindings } from '../diagnostics/render.ts';
-import { resourceKey, type Finding, type SourceRef } from '../diagnostics/finding.ts';
+import { finding, resourceKey, type Finding, type SourceRef } from '../diagnostics/finding.ts';
 import { compareCodePoints } from '../model/rank.ts';
 import type { RouteModel } from '../model/route-model.ts';
 import { mergeSettings } from '../model/settings.ts';
 import { validateModel } from '../model/validate-model.ts';
 import type { AcceptedResources } from '../program/accepted.ts';
 import type { RouteProgram } from '../program/route-program.ts';
+import { isProtecting, isSameObject, scopeOf } from '../resources/ambassador/compare-objects.ts';
 import { normalizeResources } from '../resources/ambassador/normalize.ts';
 import { translateAmbassador, type AmbassadorTranslation } from '../resources/ambassador/translate.ts';
 import type { AmbassadorOptions, KubernetesObject, NormalizedResources } from '../resources/ambassador/types.ts';
-import { buildWithLastGood, compareSources, type BuildRun } from './build-with-last-good.ts';
+import { buildWithLastGood, type BuildRun } from './build-with-last-good.ts';
+import { compareSources } from './compare-sources.ts';
 import { CompileCache, compileModel } from './compile-model.ts';
 import { IncrementalNormalization } from './incremental-normalization.ts';
 import { IncrementalTranslation } from './incremental-translation.ts';
 import { KeyOrder } from './key-order.ts';
 import { PlainForm } from './last-accepted.ts';
+import { MergeCache, mergeClusters, withClusters, withSingleVersions, type Merged } from './merge-clusters.ts';
 import type { ResourceStatus } from './resource-status.ts';
 import type { UpstreamOptions } from './upstreams.ts';
 
@@ -30,6 +33,8 @@ export type BuildInput = {
   readonly config: PortolanConfig | null;
   /** What reading and parsing the sources already found. */
   readonly initialFindings?: readonly Finding[];
+  /** Clusters whose content is not known now: what they held last stays. Default none. */
+  readonly silentClusters?: readonly string[];
 };
 
 export type BuildOptions = UpstreamOptions & {
@@ -61,6 +66,7 @@ export class BuildCache {
   readonly compile = new CompileCache();
   readonly plain = new PlainForm();
   readonly order = new KeyOrder();
+  readonly merge = new MergeCache();
   readonly normalization = new IncrementalNormalization<KubernetesObject, NormalizedResources>();
   /** One for what is written, one for the run with stand-ins: each sees its own small changes. */
   readonly written = new IncrementalTranslation<NormalizedResources, AmbassadorTranslation>();
@@ -70,11 +76,12 @@ export class BuildCache {
 export function buildProgram(input: BuildInput, options: BuildOptions): BuildResult {
   const cache = options.cache ?? new BuildCache();
   const ambassador = ambassadorOptions(input.config, options.ambassador);
+  const merged = merge(input, { ambassador, options, cache });
   const result = buildWithLastGood(
     {
-      objects: input.objects,
-      initialFindings: input.initialFindings ?? [],
-      previous: options.previous ?? {},
+      objects: merged.objects,
+      initialFindings: merged.findings,
+      previous: merged.previous,
       now: options.now,
       plain: cache.plain,
       order: cache.order,
@@ -85,13 +92,44 @@ export function buildProgram(input: BuildInput, options: BuildOptions): BuildRes
     model: result.model,
     program: result.program,
     findings: sortFindings(result.findings),
-    statuses: result.statuses,
-    accepted: result.accepted,
+    statuses: withClusters(result.statuses, merged),
+    accepted: withSingleVersions(result.accepted, merged, cache.plain),
     counts: {
       resources: result.statuses.length,
       routes: result.model.routes.filter(({ domains }) => domains.length > 0).length,
     },
   };
+}
+
+/** One resource of several clusters is one object from here on. */
+function merge(
+  { objects, initialFindings = [], silentClusters = [], config }: BuildInput,
+  { ambassador, options, cache }: Omit<RunContext, 'config'>,
+): Merged<KubernetesObject> {
+  const order = (config?.clusters ?? []).map(({ name }) => name);
+  const merged = mergeClusters(
+    { objects, findings: initialFindings, silent: silentClusters, previous: options.previous ?? {}, order },
+    {
+      options: ambassador.ambassadorId,
+      scopeOf: (object) => scopeOf(object, ambassador),
+      allCount: isProtecting,
+      isSame: (a, b) => isSameObject(a, b, ambassador),
+    },
+    cache.merge,
+  );
+  const names = new Set([...objects.flatMap(({ source }) => source.cluster ?? []), ...silentClusters]);
+  // With echoes (dev) a service needs no way.
+  const unknown = options.unresolved === 'echo' ? [] : [...names].filter((name) => !order.includes(name));
+  return unknown.length === 0 ? merged : { ...merged, findings: [...merged.findings, ...unknown.map(unknownCluster)] };
+}
+
+function unknownCluster(name: string): Finding {
+  return finding(
+    'warning',
+    'cluster-unknown',
+    `Nothing is said about the cluster ${name}, so no service of it can be reached.`,
+    { hint: `Add ${name} to \`clusters\` in routes.config.ts, or name the cluster as it is called there.` },
+  );
 }
 
 type RunContext = {

@@ -4,10 +4,10 @@
  * unusable among today's other resources, without those.
  */
 import { finding, type Finding, type SourceRef } from '../diagnostics/finding.ts';
-import { compareCodePoints } from '../model/rank.ts';
 import type { RouteModel } from '../model/route-model.ts';
 import type { AcceptedResources } from '../program/accepted.ts';
 import type { RouteProgram } from '../program/route-program.ts';
+import { compareSources } from './compare-sources.ts';
 import { keyOf, type KeyOrder } from './key-order.ts';
 import {
   acceptResources,
@@ -145,15 +145,6 @@ function indexObjects<Item extends ManifestObject>(objects: readonly Item[]): Re
     if (other === undefined || compareSources(object.source, other.source) < 0) byKey.set(key, object);
   }
   return byKey;
-}
-
-/** By file and line, then by name for several objects of one line. */
-export function compareSources(a: SourceRef, b: SourceRef): number {
-  return (
-    compareCodePoints(a.file ?? '', b.file ?? '') ||
-    (a.line ?? 0) - (b.line ?? 0) ||
-    (a === b ? 0 : compareCodePoints(keyOf(a), keyOf(b)))
-  );
 }
 
 /** Resources of which only the identity could be read. */

@@ -7,7 +7,8 @@ import type {
   CompiledRewrite,
   CompiledUpstream,
 } from '../program/route-program.ts';
-import { compileBackend } from './backends.ts';
+import { compileBackend, type BackendResult } from './backends.ts';
+import { compilePerCluster } from './backends-per-cluster.ts';
 import { reportAt, type Problem, type RouteContext } from './compile-context.ts';
 import { refusal } from './refusals.ts';
 import { isProblem } from './upstreams.ts';
@@ -56,7 +57,7 @@ export function compileAction(model: RouteAction, context: RouteContext): Compil
  * left, the route refuses.
  */
 function compileForward({ backends }: ForwardAction, context: RouteContext): CompiledActionResult {
-  const results = backends.map((backend) => compileWeighted(backend, context));
+  const results = backends.flatMap((backend) => compileWeighted(backend, context));
   const failed = results.find((result) => result.refuse !== null)?.refuse ?? null;
   const usable = results.some(({ refuse, backend }) => refuse === null && backend.weight > 0);
   if (failed !== null && !usable) return { action: failed, upstreams: [] };
@@ -72,22 +73,29 @@ type WeightedResult = {
   readonly refuse: CompiledRefuse | null;
 };
 
-function compileWeighted(model: WeightedBackend, context: RouteContext): WeightedResult {
+/** Several only of a backend that lives in several clusters. */
+function compileWeighted(model: WeightedBackend, context: RouteContext): readonly WeightedResult[] {
   if (model.refuse !== undefined) {
     const { kind, status, code, message } = model.refuse;
-    return refusing(model.weight, { kind, status, code, message });
+    return [refusing(model.weight, { kind, status, code, message })];
   }
   const rewrite = model.rewrite === null ? null : compileRewrite(model.rewrite, context);
-  if (rewrite !== null && isRefuse(rewrite)) return refusing(model.weight, rewrite);
-  const result = compileBackend(model, rewrite, context.resolver);
-  if (!isProblem(result)) {
-    if (model.service.scheme === 'https' && result.upstream.origin.startsWith('http:')) {
-      reportAt(context, 'warning', lostTls(model.service.text, result.upstream.origin), model.service.at);
-    }
-    return { ...result, refuse: null };
+  if (rewrite !== null && isRefuse(rewrite)) return [refusing(model.weight, rewrite)];
+  if (model.perCluster === true) {
+    const found = compilePerCluster(model, rewrite, context);
+    if (found.length > 0) return found.map((result) => usable(model, result, context));
   }
+  const result = compileBackend(model, rewrite, context.resolver);
+  if (!isProblem(result)) return [usable(model, result, context)];
   reportAt(context, 'warning', result, model.service.at);
-  return refusing(model.weight, refusal(result.status, result.code));
+  return [refusing(model.weight, refusal(result.status, result.code))];
+}
+
+function usable({ service }: WeightedBackend, result: BackendResult, context: RouteContext): WeightedResult {
+  if (service.scheme === 'https' && result.upstream.origin.startsWith('http:')) {
+    reportAt(context, 'warning', lostTls(service.text, result.upstream.origin), service.at);
+  }
+  return { ...result, refuse: null };
 }
 
 /** The configuration decides how a service is reached, but not in silence that it is reached in clear. */

@@ -215,7 +215,7 @@ export class PlainForm {
   }
 }
 
-function toPlain({ apiVersion, kind, metadata, spec }: ManifestObject): AcceptedObject {
+function toPlain({ apiVersion, kind, metadata, spec, clusters }: ManifestObject): AcceptedObject {
   const { name, namespace, labels, annotations, generation, creationTimestamp } = metadata;
   const ours = Object.entries(annotations).filter(([key]) => key.startsWith('getambassador.io/'));
   return {
@@ -223,6 +223,7 @@ function toPlain({ apiVersion, kind, metadata, spec }: ManifestObject): Accepted
     kind,
     metadata: { name, namespace, labels, annotations: Object.fromEntries(ours), generation, creationTimestamp },
     spec: plainRecord(keptFields(kind, spec)),
+    ...(clusters !== undefined && { clusters }),
   };
 }
 

@@ -8,9 +8,12 @@ export type ResourceStatus = {
   /**
    * `accepted`: served as written, warnings aside. `stale`: an earlier version is served in its place.
    * `invalid`: it has error findings and no earlier version stands in. `refused`: nothing is wrong with
-   * it, but a route or domain of it refuses.
+   * it, but a route or domain of it refuses. `overruled`: another cluster has a different version, and
+   * that one counts; the source then names the cluster.
    */
-  readonly state: 'accepted' | 'stale' | 'invalid' | 'refused';
+  readonly state: 'accepted' | 'stale' | 'invalid' | 'refused' | 'overruled';
+  /** Clusters whose object this is about; absent: the one and unnamed, or the one that the source names. */
+  readonly clusters?: readonly string[];
   /** Codes of its errors and warnings, sorted, each once. */
   readonly codes: readonly string[];
 };

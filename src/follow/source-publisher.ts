@@ -4,7 +4,13 @@ import { buildProgram, type BuildInput, type BuildOptions, type BuildResult } fr
 import type { AcceptedResources } from '../program/accepted.ts';
 import { EncodeCache } from '../program/encode-cache.ts';
 import { encodeProgram } from '../program/encode.ts';
-import { loadSources, publishProgram, type ProgramStore, type PublishReport } from '../program/publish.ts';
+import {
+  highestSequence,
+  loadSources,
+  publishProgram,
+  type ProgramStore,
+  type PublishReport,
+} from '../program/publish.ts';
 
 export type SourcePublisherOptions = {
   readonly build: Omit<BuildOptions, 'previous' | 'now'>;
@@ -19,6 +25,7 @@ export class SourcePublisher {
   readonly #encodeCache = new EncodeCache();
   readonly #sourcesCache = new EncodeCache();
   #accepted: AcceptedResources = {};
+  #highest = 0;
 
   constructor(options: SourcePublisherOptions) {
     this.#options = options;
@@ -28,6 +35,7 @@ export class SourcePublisher {
   async recall(store: ProgramStore): Promise<void> {
     const { signKey } = this.#options;
     this.#accepted = await loadSources(store, signKey === undefined ? {} : { verifyKey: signKey });
+    this.#highest = await highestSequence(store);
   }
 
   /** The resources that the live version was built from. */
@@ -48,10 +56,12 @@ export class SourcePublisher {
       now: new Date().toISOString(),
       sources: result.accepted,
       sourcesCache: this.#sourcesCache,
+      after: this.#highest,
       prune,
       ...(signKey !== undefined && { signKey }),
     });
     if (report.skipped !== 'empty') this.#accepted = result.accepted;
+    this.#highest = Math.max(this.#highest, report.sequence);
     return report;
   }
 }

@@ -152,6 +152,11 @@ export type ForwardAction = {
 export type WeightedBackend = {
   readonly weight: number;
   readonly service: ServiceRef;
+  /**
+   * The service of each of `service.clusters` is a backend of its own, with this weight each, and not
+   * only that of the first which has it: the same resource lives in all of them. Absent: false.
+   */
+  readonly perCluster?: true;
   readonly rewrite: PathRewrite | null;
   readonly host: HostRewrite | null;
   /** For this backend only, after the route's own mutations (HTTPRoute backendRef filters). */

@@ -26,5 +26,7 @@ export type AcceptedObject = {
     readonly generation: number | null;
     readonly creationTimestamp: string | null;
   };
+  /** Clusters that hold this version, in the order of routes.config.ts; absent: the one and unnamed. */
+  readonly clusters?: readonly string[];
   readonly spec: { readonly [key: string]: Json };
 };

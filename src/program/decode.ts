@@ -89,7 +89,8 @@ async function intact(text: string | null, key: string, hash: string): Promise<s
   return text;
 }
 
-function checked<T>(text: string | null, key: string, check: Check<T>): T {
+/** The text as a value of this format and shape. Throws ProgramRejected. */
+export function checked<T>(text: string | null, key: string, check: Check<T>): T {
   if (text === null) throw new ProgramRejected('missing', key, 'is not in the store');
   const value = parse(text, key);
   // The version first: a newer format may have any shape, and "unknown version" is the message that helps.

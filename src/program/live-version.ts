@@ -25,7 +25,7 @@ export async function readLiveVersion(store: ProgramStore, verifyKey: JWK | unde
   const text = await store.get(POINTER_KEY);
   const pointer = await unlessRejected(() => decodePointer(text, verifyKey === undefined ? {} : { verifyKey }));
   if (pointer === null) return { text, pointer, history: null, sequence: await highestSequence(store) };
-  const key = historyKey(pointer.sequence, pointer.version);
+  const key = historyKey(pointer.sequence, pointer.history);
   const entry = await store.get(key);
   const history = await unlessRejected(() => decodeHistory(entry, key, pointer.history));
   return { text, pointer, history, sequence: pointer.sequence };
@@ -40,7 +40,8 @@ async function unlessRejected<T>(decode: () => Promise<T>): Promise<T | null> {
   }
 }
 
-async function highestSequence(store: ProgramStore): Promise<number> {
+/** That was ever given out, used or not; 0 for a fresh store. */
+export async function highestSequence(store: ProgramStore): Promise<number> {
   const keys = await store.list(KEY_PREFIXES.history);
   return keys.reduce((highest, { key }) => Math.max(highest, historySequence(key) ?? 0), 0);
 }

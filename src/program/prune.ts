@@ -1,13 +1,23 @@
 /**
  * Removes what no reader can need any more.
  *
- * What stays: the last histories and everything they name, everything written within the grace time
+ * What stays: the last histories and everything they and the slices name, everything written within the grace time
  * (a reader may be a minute late, a publish may be under way), and whatever has no known age.
  */
 import { decodeHistory, decodePointer } from './decode.ts';
-import { historyKey, historySequence, KEY_PREFIXES, POINTER_KEY, sourcesKey } from './keys.ts';
+import {
+  historyKey,
+  historySequence,
+  KEY_PREFIXES,
+  POINTER_KEY,
+  SLICE_PREFIX,
+  sliceCluster,
+  sliceKey,
+  sourcesKey,
+} from './keys.ts';
 import type { ProgramStore } from './program-store.ts';
 import { ProgramRejected } from './rejected.ts';
+import { bucketKeys, decodeSlice } from './slices.ts';
 import { getAll } from './sources.ts';
 
 export type PruneOptions = {
@@ -45,7 +55,7 @@ export async function pruneStore(store: ProgramStore, options: PruneOptions): Pr
   try {
     const kept = histories.filter((history) => !expired.has(history)).map(({ key }) => key);
     const live = await liveHistoryKey(store);
-    const needed = await neededBy(store, new Set([live, ...kept]));
+    const needed = new Set([...(await neededBy(store, new Set([live, ...kept]))), ...(await neededBySlices(store))]);
     const historyKeys = [...expired].map(({ key }) => key).filter((key) => key !== live);
     const valueKeys = old.map(({ key }) => key).filter((key) => !needed.has(key));
     // Histories first: interrupted in between, values are left over, and none is missing.
@@ -53,7 +63,7 @@ export async function pruneStore(store: ProgramStore, options: PruneOptions): Pr
     if (valueKeys.length > 0) await store.deleteMany(valueKeys);
     return { deleted: [...historyKeys, ...valueKeys], blocked: null };
   } catch (error) {
-    // A history that cannot be read may name anything: better too much in the store than too little.
+    // A history or a slice that cannot be read may name anything: better too much in the store than too little.
     if (error instanceof ProgramRejected) return { deleted: [], blocked: error.message };
     throw error;
   }
@@ -65,8 +75,21 @@ async function listValues(store: ProgramStore): Promise<readonly Listed[]> {
 }
 
 async function liveHistoryKey(store: ProgramStore): Promise<string> {
-  const { sequence, version } = await decodePointer(await store.get(POINTER_KEY));
-  return historyKey(sequence, version);
+  const { sequence, history } = await decodePointer(await store.get(POINTER_KEY));
+  return historyKey(sequence, history);
+}
+
+/** Of all slices, signed or not: what is no slice of anybody's is left over for somebody to look at. */
+async function neededBySlices(store: ProgramStore): Promise<readonly string[]> {
+  const clusters = (await store.list(SLICE_PREFIX)).flatMap(({ key }) => sliceCluster(key) ?? []);
+  const texts = await getAll(store, clusters.map(sliceKey));
+  const needed: string[] = [];
+  for (const cluster of clusters) {
+    const text = texts.get(sliceKey(cluster));
+    // Deleted meanwhile.
+    if (text !== undefined) needed.push(...bucketKeys(await decodeSlice(text, cluster)));
+  }
+  return needed;
 }
 
 async function neededBy(store: ProgramStore, historyKeys: ReadonlySet<string>): Promise<ReadonlySet<string>> {

@@ -25,6 +25,7 @@ import { STORED_FORMAT, type StoredHistory } from './stored-form.ts';
 // A publisher needs these two beside publishProgram, and nothing else of the stored form.
 export type { ProgramStore } from './program-store.ts';
 export { loadSources } from './sources.ts';
+export { highestSequence } from './live-version.ts';
 
 export type PublishOptions = {
   /** ISO time. */
@@ -37,6 +38,11 @@ export type PublishOptions = {
   readonly allowEmpty?: boolean;
   /** Sequence that the caller believes to be live (0: none); another one is a UserError and nothing is written. */
   readonly expectSequence?: number;
+  /**
+   * Highest sequence that was ever given out, as far as the caller knows. A pointer of a lower one was written
+   * late and over newer ones, which readers may have taken up: they would not go back, and get a new one.
+   */
+  readonly after?: number;
   /** Write every value, also those that the live version names: repairs a store that lost some. Default false. */
   readonly rewrite?: boolean;
   /** Remembers kept resources from one publish to the next. */
@@ -90,7 +96,7 @@ export async function publishProgram(
     skipped: null,
     version: pointer.version,
     sequence: pointer.sequence,
-    written: [...missing.flat().map(({ key }) => key), historyKey(pointer.sequence, pointer.version), POINTER_KEY],
+    written: [...missing.flat().map(({ key }) => key), historyKey(pointer.sequence, pointer.history), POINTER_KEY],
     kept: keys.filter((key) => known.has(key)),
     ...facts,
     pruned: options.prune === false ? { deleted: [], blocked: null } : await tryToPrune(store, options.now),
@@ -106,10 +112,11 @@ function reasonToSkip(
   { pointer, history }: LiveVersion,
   encoded: EncodedProgram,
   sources: EncodedSources,
-  { allowEmpty = false, rewrite = false }: PublishOptions,
+  { allowEmpty = false, rewrite = false, after = 0 }: PublishOptions,
 ): PublishReport['skipped'] {
   if (encoded.routes === 0 && !allowEmpty) return 'empty';
   if (rewrite || pointer === null || history === null || pointer.index !== encoded.index) return null;
+  if (pointer.sequence < after) return null;
   const buckets = history.sources.buckets;
   const same = buckets.length === sources.buckets.length && buckets.every((hash, at) => hash === sources.buckets[at]);
   return same ? 'unchanged' : null;
@@ -145,7 +152,7 @@ async function switchPointer(
   { encoded, sources, options }: Switch,
 ): Promise<UnsignedPointer> {
   const { index, version, stages } = encoded;
-  const sequence = live.sequence + 1;
+  const sequence = Math.max(live.sequence, options.after ?? 0) + 1;
   const time = laterTime(options.now, live.pointer?.time);
   const history: StoredHistory = {
     format: STORED_FORMAT,
@@ -167,7 +174,7 @@ async function switchPointer(
     sources: { resources: sources.resources },
   };
   const signed = options.signKey === undefined ? pointer : await signPointer(pointer, options.signKey);
-  await store.put(historyKey(sequence, version), historyText);
+  await store.put(historyKey(sequence, pointer.history), historyText);
   if ((await store.get(POINTER_KEY)) !== live.text) {
     throw new UserError('someone else published meanwhile and their version stays live: build again and repeat');
   }

@@ -11,7 +11,7 @@ import { hashOf, textOf, type EncodeCache } from './encode-cache.ts';
 import { historyKey, POINTER_KEY, sourcesKey } from './keys.ts';
 import type { ProgramStore, SnapshotReader, StoredValue } from './program-store.ts';
 import { ProgramRejected } from './rejected.ts';
-import { anything, integer, nullable, object, passed, record, string, type Check } from './shape.ts';
+import { anything, array, integer, nullable, object, optional, passed, record, string, type Check } from './shape.ts';
 import { STORED_FORMAT, type StoredHistory } from './stored-form.ts';
 
 export type EncodedSources = {
@@ -76,7 +76,7 @@ async function loadLive(store: SnapshotReader, trust: PointerTrust): Promise<Sto
   const text = await store.get(POINTER_KEY);
   if (text === null) return null;
   const pointer = await decodePointer(text, trust);
-  const key = historyKey(pointer.sequence, pointer.version);
+  const key = historyKey(pointer.sequence, pointer.history);
   return decodeHistory(await store.get(key), key, pointer.history);
 }
 
@@ -84,17 +84,29 @@ async function readSources(
   store: SnapshotReader & Pick<ProgramStore, 'getMany'>,
   { sources }: StoredHistory,
 ): Promise<AcceptedResources> {
-  const texts = await getAll(store, sources.buckets.map(sourcesKey));
+  return loadBuckets(store, sources.buckets);
+}
+
+/** The resources of these `sources-` values. Throws ProgramRejected when one is missing or damaged. */
+export async function loadBuckets(
+  store: SnapshotReader & Pick<ProgramStore, 'getMany'>,
+  buckets: readonly string[],
+): Promise<AcceptedResources> {
+  const texts = await getAll(store, buckets.map(sourcesKey));
   const entries: [string, AcceptedResource][] = [];
-  for (const hash of sources.buckets) {
-    const key = sourcesKey(hash);
-    const { resources } = await decodeSources(texts.get(key) ?? null, hash);
-    const problem = acceptedShape(resources, 'resources');
-    if (!passed(resources, acceptedShape, problem))
-      throw new ProgramRejected('malformed', key, problem ?? 'is damaged');
-    entries.push(...Object.entries(resources));
+  for (const hash of buckets) {
+    const resources = await decodeBucket(texts.get(sourcesKey(hash)) ?? null, hash);
+    for (const entry of Object.entries(resources)) entries.push(entry);
   }
   return Object.fromEntries(entries.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Throws ProgramRejected. */
+export async function decodeBucket(text: string | null, hash: string): Promise<AcceptedResources> {
+  const { resources } = await decodeSources(text, hash);
+  const problem = acceptedShape(resources, 'resources');
+  if (passed(resources, acceptedShape, problem)) return resources;
+  throw new ProgramRejected('malformed', sourcesKey(hash), problem ?? 'is damaged');
 }
 
 /** Several values in as few round trips as the store allows; absent keys are left out. */
@@ -123,6 +135,7 @@ const acceptedShape: Check<AcceptedResources> = record<AcceptedResource>(
         creationTimestamp: nullable(string),
       }),
       spec: record(anything<Json>()),
+      clusters: optional(array(string)),
     }),
     staleSince: nullable(string),
   }),

@@ -76,7 +76,7 @@ export type StoredSources = {
   readonly resources: { readonly [key: string]: Json };
 };
 
-/** `history-<sequence>-<version>`: what was published when, and every value that it needs. */
+/** `history-<sequence>-<sha256>`: what was published when, and every value that it needs. */
 export type StoredHistory = {
   readonly format: Format;
   readonly version: string;

@@ -50,6 +50,11 @@ const edgeStackKinds = [
 
 const ambassadorKinds: readonly string[] = [...carriedKinds, ...authKinds, ...unenforcedKinds];
 
+/** Whether resources of this role may protect routes: all may that are not routes or where these are served. */
+export function mayProtect(role: KindRole): boolean {
+  return !carriedKinds.some((kind) => kind === role);
+}
+
 /** Kinds that are read, by API group. */
 export const kindsByGroup: ReadonlyMap<string, readonly string[]> = new Map([
   ['getambassador.io', ambassadorKinds],

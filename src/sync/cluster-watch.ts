@@ -12,6 +12,8 @@ export type ClusterWatchOptions = {
   readonly clock: Clock;
   readonly onChange: () => void;
   readonly onProblem: (message: string) => void;
+  /** Name in every source; default null: the one and unnamed. */
+  readonly cluster?: string | null;
 };
 
 type Watched = {
@@ -55,6 +57,7 @@ export class ClusterWatch {
   /** null: not everything was listed once. A program without what is still to come would take routes away. */
   snapshot(): ClusterSnapshot | null {
     if (!this.#isDiscovered) return null;
+    const { cluster = null } = this.#options;
     const objects: KubernetesObject[] = [];
     const findings: Finding[] = [];
     const own: OwnObject[] = [];
@@ -67,7 +70,7 @@ export class ClusterWatch {
         const parsed = this.#parse(id, entry, served);
         for (const object of parsed.objects) objects.push(object);
         for (const found of parsed.findings) findings.push(found);
-        if (served.isOwn) own.push({ served, raw: entry.raw });
+        if (served.isOwn) own.push({ served, raw: entry.raw, ...(cluster !== null && { cluster }) });
       }
     }
     for (const id of this.#known.keys()) if (!seen.has(id)) this.#known.delete(id);
@@ -101,7 +104,8 @@ export class ClusterWatch {
     const made = this.#parsed.get(entry);
     if (made !== undefined) return made;
     const before = this.#known.get(id);
-    const parsed = before?.meaning === entry.meaning ? before.parsed : readObject(entry.raw, served);
+    const parsed =
+      before?.meaning === entry.meaning ? before.parsed : readObject(entry.raw, served, this.#options.cluster ?? null);
     this.#known.set(id, { meaning: entry.meaning, parsed });
     this.#parsed.set(entry, parsed);
     return parsed;

@@ -31,7 +31,7 @@ const MAX_MESSAGE = 2_000;
 
 /** `findings`: errors and warnings about this resource, sorted. Says nothing that changes from publish to publish. */
 export function conditionsOf(
-  { state }: ResourceStatus,
+  { state }: Pick<ResourceStatus, 'state'>,
   findings: readonly Finding[],
   publication: Publication,
 ): readonly WantedCondition[] {
@@ -39,7 +39,7 @@ export function conditionsOf(
   const warnings = findings.filter(({ severity, code }) => severity === 'warning' && !REFERENCE_CODES.has(code));
   const references = findings.filter(({ code }) => REFERENCE_CODES.has(code));
   return [
-    accepted(errors, warnings),
+    accepted(state === 'overruled' ? findings : errors, warnings),
     references.length === 0
       ? { type: 'ResolvedRefs', status: 'True', reason: 'ResolvedRefs', message: 'Every service it names has a way.' }
       : { type: 'ResolvedRefs', status: 'False', reason: reasonOf(references), message: textOf(references) },
@@ -63,6 +63,7 @@ const PROGRAMMED: Readonly<Record<ResourceStatus['state'], Omit<WantedCondition,
     message: 'What it describes is refused, and there is no earlier version.',
   },
   refused: { status: 'False', reason: 'Refusing', message: 'Requests for it are answered with an error.' },
+  overruled: { status: 'False', reason: 'OtherCluster', message: 'The version of another cluster is live instead.' },
 };
 
 function programmed(state: ResourceStatus['state'], publication: Publication): WantedCondition {

@@ -27,8 +27,13 @@ export class Debounce {
     while (!signal.aborted) {
       if (this.#firstMs === null) {
         await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-          signal.addEventListener('abort', () => resolve(), { once: true });
+          // The signal lives as long as the process: what listens to it must not pile up.
+          const end = (): void => {
+            signal.removeEventListener('abort', end);
+            resolve();
+          };
+          this.#wake = end;
+          signal.addEventListener('abort', end);
         });
         continue;
       }

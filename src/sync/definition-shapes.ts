@@ -5,15 +5,19 @@ import { statusShapeOf, type StatusShape } from './status-shape.ts';
 import type { ServedKind } from './watched-kinds.ts';
 
 const KEEP_MS = 60_000;
+/** After a refusal that passes. Asked once for each object of a kind, so not at once. */
+const RETRY_MS = 5_000;
 
 export function definitionShapes(
   api: KubernetesApi,
   clock: Clock,
   onProblem: (message: string) => void,
 ): (served: ServedKind) => Promise<StatusShape> {
+  const passing = new Set<string>();
   const known = new Map<string, { readonly atMs: number; readonly shape: Promise<StatusShape> }>();
 
-  async function read({ group, plural, version }: ServedKind): Promise<StatusShape> {
+  async function read(served: ServedKind): Promise<StatusShape> {
+    const { group, plural, version } = served;
     const name = `${plural}.${group}`;
     const path = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${name}`;
     try {
@@ -21,17 +25,24 @@ export function definitionShapes(
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       onProblem(`no status is written to ${plural}: their definition cannot be read: ${error.message}`);
+      if (error.status !== 403 && error.status !== 404) passing.add(keyOf(served));
       return 'none';
     }
   }
 
   return (served) => {
-    const key = `${served.group}/${served.version}/${served.plural}`;
+    const key = keyOf(served);
     const before = known.get(key);
-    if (before !== undefined && clock.nowMs() - before.atMs < KEEP_MS) return before.shape;
+    const keepMs = passing.has(key) ? RETRY_MS : KEEP_MS;
+    if (before !== undefined && clock.nowMs() - before.atMs < keepMs) return before.shape;
+    passing.delete(key);
     const shape = read(served);
     known.set(key, { atMs: clock.nowMs(), shape });
     shape.catch(() => known.delete(key));
     return shape;
   };
+}
+
+function keyOf({ group, version, plural }: ServedKind): string {
+  return `${group}/${version}/${plural}`;
 }

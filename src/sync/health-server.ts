@@ -11,6 +11,8 @@ export type HealthFacts = {
   readonly problems: number;
   /** Seconds since 1970 of the last pass that went well; 0: none yet. */
   readonly lastPass: number;
+  /** Seconds since the slice of each cluster was written; null: it cannot be read. Default none. */
+  readonly sliceAges?: ReadonlyMap<string, number | null>;
 };
 
 export type HealthServer = { close(): Promise<void> };
@@ -52,7 +54,17 @@ function metrics(facts: HealthFacts): string {
     ['portolan_sync_problems_total', 'counter', 'Problems with the API server or the store.', facts.problems],
     ['portolan_sync_last_pass_seconds', 'gauge', 'When the last pass went well, seconds since 1970.', facts.lastPass],
   ];
-  return rows
-    .map(([name, type, help, value]) => `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${name} ${value}\n`)
-    .join('');
+  return (
+    rows
+      .map(([name, type, help, value]) => `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${name} ${value}\n`)
+      .join('') + sliceMetrics(facts.sliceAges ?? new Map())
+  );
+}
+
+/** Names of clusters need no escapes: see isClusterName. */
+function sliceMetrics(ages: ReadonlyMap<string, number | null>): string {
+  if (ages.size === 0) return '';
+  const name = 'portolan_sync_slice_age_seconds';
+  const lines = [...ages].map(([cluster, age]) => `${name}{cluster="${cluster}"} ${age ?? 'NaN'}\n`);
+  return `# HELP ${name} Since the slice of a cluster was written; NaN: it cannot be read.\n# TYPE ${name} gauge\n${lines.join('')}`;
 }

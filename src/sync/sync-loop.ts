@@ -1,25 +1,35 @@
 /** `sync --watch`: a pass after every change, and now and then without one, so that a store that lost something heals. */
 import type { Clock } from './clock.ts';
-import type { ClusterWatch } from './cluster-watch.ts';
+import type { ClusterSnapshot } from './cluster-snapshot.ts';
 import type { Debounce } from './debounce.ts';
-import type { SyncPass, SyncRun } from './sync-run.ts';
+import type { SyncPass } from './sync-run.ts';
 
-export type SyncLoopOptions = {
-  readonly watch: ClusterWatch;
-  readonly run: SyncRun;
+/** What the loop must know of a pass. */
+export type LoopPass = {
+  readonly report: { readonly skipped: string | null } | null;
+  readonly statuses: { readonly failed: number };
+};
+
+export type SyncLoopOptions<Pass extends LoopPass = SyncPass> = {
+  /** null: what is to be read was not read as a whole yet. */
+  readonly watch: { snapshot(): ClusterSnapshot | null };
+  readonly run: { pass(snapshot: ClusterSnapshot): Promise<Pass> };
   readonly clock: Clock;
   readonly changes: Debounce;
   readonly mayAct: () => boolean;
   /** Least time between two publishes: a store may bound how often a key is written. Milliseconds. */
   readonly intervalMs: number;
-  readonly onPass: (pass: SyncPass, tookMs: number) => void;
+  readonly onPass: (pass: Pass, tookMs: number) => void;
   readonly onProblem: (message: string) => void;
 };
 
 const TICK_MS = 30_000;
 const RETRY_MS = 2_000;
 
-export async function runSyncLoop(options: SyncLoopOptions, signal: AbortSignal): Promise<void> {
+export async function runSyncLoop<Pass extends LoopPass>(
+  options: SyncLoopOptions<Pass>,
+  signal: AbortSignal,
+): Promise<void> {
   const { watch, run, clock, changes, mayAct, intervalMs, onPass, onProblem } = options;
   const ticking = (async () => {
     while (!signal.aborted) {

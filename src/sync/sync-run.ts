@@ -1,9 +1,9 @@
 /**
- * From what a cluster holds to a live program and back to the status of its objects: build, guard
+ * From what clusters hold to a live program and back to the status of their objects: build, guard
  * against losing too much, publish, read back, tell. One pass at a time; only the leader acts.
  */
 import type { BuildInput, BuildResult } from '../compile/build-program.ts';
-import { resourceKey, type Finding } from '../diagnostics/finding.ts';
+import type { Finding } from '../diagnostics/finding.ts';
 import { UserError } from '../diagnostics/errors.ts';
 import type { PortolanConfig } from '../config/portolan-config.ts';
 import type { SourcePublisher } from '../follow/source-publisher.ts';
@@ -11,14 +11,13 @@ import type { ProgramStore, PublishReport } from '../program/publish.ts';
 import { decodePointer } from '../program/decode.ts';
 import { POINTER_KEY } from '../program/keys.ts';
 import type { PokeResult } from '../stores/admin-socket.ts';
-import { isRecord } from '../resources/record.ts';
-import type { ClusterSnapshot, OwnObject } from './cluster-snapshot.ts';
-import { conditionsOf, type Publication, type WantedCondition } from './conditions.ts';
+import type { ClusterSnapshot } from './cluster-snapshot.ts';
+import type { Publication } from './conditions.ts';
+import { judgeOf } from './judgements.ts';
 import { DeletionGuard } from './mass-deletion.ts';
-import type { ResourceEvents } from './resource-events.ts';
-import type { StatusShape } from './status-shape.ts';
-import type { StatusTarget, StatusWriter } from './status-writer.ts';
-import { apiVersionOf, pathOf, type ServedKind } from './watched-kinds.ts';
+import { tellObjects, type StatusPorts } from './object-statuses.ts';
+import type { SliceOutcomes } from './slice-outcomes.ts';
+import type { StatusReport } from './status-writer.ts';
 
 export type SyncRunOptions = {
   readonly publisher: SourcePublisher;
@@ -29,12 +28,12 @@ export type SyncRunOptions = {
   readonly allowMassDelete: boolean;
   /** Asked before everything that writes. */
   readonly mayAct: () => boolean;
-  /** null: status is not written, there is no cluster to write it to. */
-  readonly status: {
-    readonly writer: StatusWriter;
-    readonly events: ResourceEvents;
-    readonly shapeOf: (served: ServedKind) => Promise<StatusShape>;
-  } | null;
+  /** Of the one and unnamed cluster. null: status is not written, there is no cluster to write it to. */
+  readonly status: StatusPorts | null;
+  /** Of clusters with a name. Default none. */
+  readonly clusterStatus?: ReadonlyMap<string, StatusPorts>;
+  /** Where the objects come from slices: who wrote them is told there. Default nobody. */
+  readonly outcomes?: SliceOutcomes;
   readonly onProblem: (message: string) => void;
 };
 
@@ -45,7 +44,7 @@ export type SyncPass = {
   readonly report: PublishReport | null;
   /** What the node that serves the store said; null: there is none to tell. */
   readonly poke: PokeResult | null;
-  readonly statuses: { readonly written: number; readonly failed: number };
+  readonly statuses: StatusReport;
 };
 
 type Published = Pick<SyncPass, 'withheld' | 'report' | 'poke'>;
@@ -62,6 +61,7 @@ export class SyncRun {
   /** Another process may have published meanwhile: what is live is read again before the next pass. */
   forget(): void {
     this.#isRecalled = false;
+    this.#options.outcomes?.forget();
   }
 
   /** Throws when the store cannot be asked; nothing is half published then. */
@@ -76,6 +76,7 @@ export class SyncRun {
       objects: snapshot.objects,
       config,
       initialFindings: [...snapshot.findings, ...findings],
+      silentClusters: snapshot.silent ?? [],
     };
     const before = publisher.accepted;
     const result = publisher.build(input);
@@ -108,74 +109,22 @@ export class SyncRun {
     throw new UserError('another version was published meanwhile');
   }
 
-  async #tell(snapshot: ClusterSnapshot, result: BuildResult, publication: Publication): Promise<SyncPass['statuses']> {
-    const { status, mayAct, onProblem } = this.#options;
-    if (status === null) return { written: 0, failed: 0 };
-    const wanted = await this.#wanted(snapshot, result, publication, status.shapeOf);
-    status.events.keep(new Set(wanted.map(({ target }) => target.uid)));
-    const told = await status.writer.write(wanted, {
-      mayWrite: mayAct,
-      onFailed: ({ kind, namespace, name }, message) =>
-        onProblem(`status of ${kind} ${namespace ?? ''}/${name}: ${message}`),
-    });
-    for (const { target, conditions } of wanted) {
-      if (!mayAct()) break;
-      await status.events
-        .tell(target, conditions)
-        .catch((error: unknown) =>
-          onProblem(
-            `event of ${target.kind} ${target.name}: ${error instanceof Error ? error.message : String(error)}`,
-          ),
-        );
+  async #tell({ own, slices }: ClusterSnapshot, result: BuildResult, publication: Publication): Promise<StatusReport> {
+    const { status, clusterStatus, outcomes, ...tools } = this.#options;
+    const judgeIn = judgeOf(result);
+    const total = { written: 0, failed: 0 };
+    const places = [[undefined, status] as const, ...(clusterStatus ?? new Map<string, StatusPorts>())];
+    for (const [cluster, ports] of places) {
+      if (ports === null) continue;
+      const objects = own.filter((object) => object.cluster === cluster);
+      const judge = judgeIn(cluster ?? null);
+      const { written, failed } = await tellObjects(ports, objects, { judge, publication }, tools);
+      total.written += written;
+      total.failed += failed;
     }
-    return told;
+    if (outcomes !== undefined) await outcomes.tell(slices ?? [], judgeIn, publication, tools.mayAct);
+    return total;
   }
-
-  async #wanted(
-    { own }: ClusterSnapshot,
-    { statuses, findings }: BuildResult,
-    publication: Publication,
-    shapeOf: (served: ServedKind) => Promise<StatusShape>,
-  ): Promise<readonly { target: StatusTarget; conditions: readonly WantedCondition[] }[]> {
-    const byKey = new Map(statuses.map((status) => [resourceKey(status.source), status]));
-    const about = Map.groupBy(
-      findings.filter(({ source, severity }) => source !== null && severity !== 'info'),
-      ({ source }) => (source === null ? '' : resourceKey(source)),
-    );
-    const wanted: { target: StatusTarget; conditions: readonly WantedCondition[] }[] = [];
-    for (const object of own) {
-      const facts = factsOf(object);
-      if (facts === null) continue;
-      const key = resourceKey(facts);
-      const status = byKey.get(key);
-      // Of another installation (ambassador_id): its status is not ours to write.
-      if (status === undefined && !about.has(key)) continue;
-      const source = { ...facts, file: null, line: null };
-      const judged = status ?? { source, state: 'invalid' as const, codes: [] };
-      wanted.push({
-        target: { ...facts, shape: await shapeOf(object.served) },
-        conditions: conditionsOf(judged, about.get(key) ?? [], publication),
-      });
-    }
-    return wanted;
-  }
-}
-
-function factsOf({ served, raw }: OwnObject): Omit<StatusTarget, 'shape'> | null {
-  const { metadata } = raw;
-  if (!isRecord(metadata)) return null;
-  const { name, namespace, uid, generation } = metadata;
-  if (typeof name !== 'string' || typeof uid !== 'string') return null;
-  const place = { namespace: typeof namespace === 'string' ? namespace : null, name };
-  return {
-    ...place,
-    path: pathOf(served, place),
-    apiVersion: apiVersionOf(served),
-    kind: served.kind,
-    uid,
-    generation: typeof generation === 'number' ? generation : null,
-    status: raw['status'],
-  };
 }
 
 function sentence(text: string): string {

@@ -59,6 +59,8 @@ function definitionsOf(values: readonly string[]): readonly string[] {
 const variants: readonly (readonly [string, readonly string[], readonly string[]])[] = [
   ['a Deployment', CLOUDFLARE, ['Deployment', 'PodDisruptionBudget', 'NetworkPolicy']],
   ['a CronJob', [...CLOUDFLARE, 'mode=cronjob'], ['CronJob', 'NetworkPolicy']],
+  ['the slice of a cluster', [...CLOUDFLARE, 'slice=east'], ['Deployment', 'ClusterRole']],
+  ['a publisher of slices', [...CLOUDFLARE, 'publisher=true', 'config=export default {};'], ['Deployment', 'Role']],
   [
     'a state folder, a configuration and everything else',
     [
@@ -106,6 +108,17 @@ it('says what is missing', () => {
   expect(run(['template', 'routes', CHART], ['target=dir:/state']).stderr).toContain('stateVolume is needed');
   expect(run(['template', 'routes', CHART], [...CLOUDFLARE, 'replica=2']).stderr).toMatch(/replica.*not allowed/);
   expect(run(['template', 'routes', CHART], [...CLOUDFLARE, 'target=local']).stderr).toMatch(/target/);
+  expect(run(['template', 'routes', CHART], [...CLOUDFLARE, 'slice=a/b']).stderr).toMatch(/slice/);
+  const both = run(['template', 'routes', CHART], [...CLOUDFLARE, 'slice=a', 'publisher=true']);
+  expect(both.stderr).toContain('set slice or publisher');
+});
+
+it('lets a publisher read nothing of the cluster, and starts each as what it is', () => {
+  const publisher = template([...CLOUDFLARE, 'publisher=true']);
+  expect(manifests(publisher).map(({ kind }) => kind)).not.toContain('ClusterRole');
+  expect(publisher).toContain('- --publisher\n');
+  expect(template([...CLOUDFLARE, 'slice=east'])).toContain('- --slice\n            - "east"\n');
+  expect(template(CLOUDFLARE)).not.toMatch(/--slice|--publisher/);
 });
 
 it('shows metrics to a ServiceMonitor when asked', () => {

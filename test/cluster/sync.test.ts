@@ -8,6 +8,9 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEcho, type EchoServer } from '../../src/dev/echo-server.ts';
+import { loadProgram } from '../../src/program/load-program.ts';
+import type { CompiledRoute } from '../../src/program/route-program.ts';
+import { openStateFolder } from '../../src/stores/state-folder.ts';
 import { ask, echoOf } from '../e2e/dev-process.ts';
 import { eventually, startServe, type LogLine, type ServeProcess } from '../e2e/serve-process.ts';
 import { percentile } from '../faults/scenario.ts';
@@ -125,6 +128,46 @@ function programmed(): number {
   return lines.split('\n').filter((line) => line === 'True').length;
 }
 
+const ROUTE_OF_7 = 'Mapping/default/m-7';
+
+/** Of all Mappings, by `namespace/name`. */
+function resourceVersions(): Readonly<Record<string, string>> {
+  const columns = 'NS:.metadata.namespace,N:.metadata.name,V:.metadata.resourceVersion';
+  const lines = cluster.kubectl(['get', 'mappings', '-A', '--no-headers', '-o', `custom-columns=${columns}`]);
+  return Object.fromEntries(
+    lines
+      .trim()
+      .split('\n')
+      .map((line) => line.split(/ +/))
+      .map(([namespace, name, version]) => [`${namespace}/${name}`, version ?? '']),
+  );
+}
+
+/** Of the live program, by route id. */
+async function liveRoutes(): Promise<Readonly<Record<string, CompiledRoute>>> {
+  const loaded = await loadProgram(await openStateFolder(gateway.state));
+  const tables = Object.values(loaded?.program.tables ?? {});
+  return Object.fromEntries(tables.flat().map((route) => [route.id, route]));
+}
+
+/** Keys that are in one only, or stand for something else in the other. */
+function differences(a: Readonly<Record<string, unknown>>, b: Readonly<Record<string, unknown>>): readonly string[] {
+  const keys = new Set([...Object.keys(a), ...Object.keys(b)]);
+  return [...keys].filter((key) => JSON.stringify(a[key]) !== JSON.stringify(b[key]));
+}
+
+/** No status was written for a while. */
+async function untilStill(): Promise<void> {
+  let before = resourceVersions();
+  await until(async () => {
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    const now = resourceVersions();
+    const isStill = differences(before, now).length === 0;
+    before = now;
+    return isStill;
+  }, 'nothing is written any more');
+}
+
 async function status(name: string): Promise<number> {
   return (await ask(gateway.port, `/${name}/x`)).status;
 }
@@ -174,7 +217,8 @@ describe('sync', () => {
   });
 
   it('tells of one that is broken, keeps its last version, and touches nothing else', async () => {
-    const before = cluster.kubectl(['get', 'mapping', 'm-8', '-o', 'jsonpath={.metadata.resourceVersion}']);
+    await untilStill();
+    const [versions, routes] = [resourceVersions(), await liveRoutes()];
     cluster.kubectl(['patch', 'mapping', 'm-7', '--type=merge', '-p', '{"spec":{"cors":{"max_age":"soon"}}}']);
     await until(() => conditionsOf('m-7')['Accepted']?.status === 'False', 'it is not accepted');
     expect(conditionsOf('m-7')).toMatchObject({
@@ -183,8 +227,15 @@ describe('sync', () => {
     });
     expect(await status('m-7')).toBe(200);
     expect(await status('m-8')).toBe(200);
-    expect(cluster.kubectl(['get', 'mapping', 'm-8', '-o', 'jsonpath={.metadata.resourceVersion}'])).toBe(before);
     await until(() => cluster.kubectl(['get', 'events']).includes('FieldInvalid'), 'there is an event');
+    await untilStill();
+    expect(differences(versions, resourceVersions())).toEqual(['default/m-7']);
+    // What it does is the same to the letter, but for saying since when an earlier version serves.
+    const { [ROUTE_OF_7]: before, ...others } = routes;
+    const { [ROUTE_OF_7]: after, ...othersNow } = await liveRoutes();
+    expect(differences(others, othersNow)).toEqual([]);
+    expect(after).toMatchObject({ staleSince: expect.any(String) });
+    expect({ ...after, staleSince: undefined }).toEqual(before);
     cluster.kubectl(['patch', 'mapping', 'm-7', '--type=merge', '-p', '{"spec":{"cors":{"max_age":"60"}}}']);
     await until(() => conditionsOf('m-7')['Programmed']?.status === 'True', 'it is programmed again');
   });

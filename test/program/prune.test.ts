@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { encodeProgram } from '../../src/program/encode.ts';
 import { loadProgram, loadVersion } from '../../src/program/load-program.ts';
-import { pruneStore } from '../../src/program/prune.ts';
+import { pruneStore, type PruneReport } from '../../src/program/prune.ts';
+import { encodeSlice, sealSlice } from '../../src/program/slices.ts';
 import { publishProgram, type PublishReport } from '../../src/program/publish.ts';
 import type { StoredHistory } from '../../src/program/stored-form.ts';
 import { acceptedOf, mappings, programOf } from './program-fixture.ts';
@@ -73,7 +74,7 @@ describe('pruneStore', () => {
   it('keeps what has no age, and keys that are not ours', async () => {
     const store = new MemoryStore();
     store.now = at(0);
-    await store.put('slice-eu', 'x');
+    await store.put('slices-eu', 'x');
     await store.put('history-of-something', 'x');
     store.now = null;
     await store.put(`shard-${'0'.repeat(64)}`, 'x');
@@ -82,8 +83,40 @@ describe('pruneStore', () => {
     await store.put(`shard-${'1'.repeat(64)}`, 'x');
     expect((await pruneStore(store, { now: at(500), keep: 1 })).deleted).toContain(`shard-${'1'.repeat(64)}`);
     expect([...store.values.keys()]).toEqual(
-      expect.arrayContaining(['slice-eu', 'history-of-something', `shard-${'0'.repeat(64)}`]),
+      expect.arrayContaining(['slices-eu', 'history-of-something', `shard-${'0'.repeat(64)}`]),
     );
+  });
+
+  it('keeps what a slice names, and removes nothing while it cannot read one', async () => {
+    const store = new MemoryStore();
+    store.now = at(0);
+    const metadata = {
+      name: 'm',
+      namespace: 'n',
+      labels: {},
+      annotations: {},
+      generation: null,
+      creationTimestamp: null,
+    };
+    const object = { apiVersion: 'v1', kind: 'Mapping', metadata, spec: {} };
+    const resources = { 'Mapping/n/m': { object, staleSince: null } };
+    const { slice, values } = await encodeSlice('east', { resources, findings: [] });
+    await store.putMany(values);
+    const sealed = await sealSlice(slice, at(0), undefined);
+    await store.put(sealed.key, sealed.value);
+    await store.put('outcome-east', 'x');
+    await store.put(`sources-${'2'.repeat(64)}`, 'x');
+    await publishAt(store, 1);
+    store.values.set('slice-west', { value: '{', writtenAt: at(0) });
+    const prune = (): Promise<PruneReport> => pruneStore(store, { now: at(500), keep: 1 });
+    expect(await prune()).toEqual({ deleted: [], blocked: expect.stringMatching(/slice-west/) });
+    store.values.delete('slice-west');
+    expect((await prune()).deleted).toEqual([`sources-${'2'.repeat(64)}`]);
+    expect([...store.values.keys()]).toEqual(
+      expect.arrayContaining(['slice-east', 'outcome-east', ...values.map(({ key }) => key)]),
+    );
+    await store.deleteMany(['slice-east']);
+    expect((await prune()).deleted).toEqual(values.map(({ key }) => key));
   });
 
   it('removes nothing when it cannot read a history it must respect', async () => {

@@ -1,5 +1,6 @@
 import { exportJWK, generateKeyPair } from 'jose';
 import { describe, expect, it } from 'vitest';
+import { supersedes } from '../../src/program/decode.ts';
 import { canonicalJson } from '../../src/program/canonical-json.ts';
 import { EncodeCache } from '../../src/program/encode-cache.ts';
 import { encodeProgram } from '../../src/program/encode.ts';
@@ -167,6 +168,38 @@ describe('publishProgram', () => {
 
     await expect(publish(new MemoryStore(), small, { expectSequence: 3 })).rejects.toThrow('publish 0 is live, not 3');
     expect(await publish(new MemoryStore(), small, { expectSequence: 0 })).toMatchObject({ sequence: 1 });
+  });
+
+  it('leaves every pointer whole when two publish the same routes at once and the first is late', async () => {
+    const store = new MemoryStore();
+    await publish(store, small);
+    const put = store.put.bind(store);
+    let late: string | null = null;
+    store.put = async (key, value) => {
+      if (key === 'current' && late === null) late = value;
+      else await put(key, value);
+    };
+    await publish(store, changed);
+    await publish(store, changed, { now: '2026-11-01T00:05:00.000Z', sources: acceptedOf(small) });
+    expect(await loadSources(store)).toEqual(acceptedOf(small));
+    await put('current', late ?? '');
+    expect(await loadSources(store)).toEqual(acceptedOf(changed));
+  });
+
+  it('replaces a pointer that was written late, over newer ones, by one that readers of those take up', async () => {
+    const store = new MemoryStore();
+    await publish(store, small);
+    const late = (await store.get('current')) ?? '';
+    await publish(store, changed);
+    await publish(store, mappings(7));
+    const newest = (await loadProgram(store))?.pointer;
+    await store.put('current', late);
+    const report = await publish(store, small, { after: 3, now: '2020-01-01T00:00:00.000Z' });
+    expect(report).toMatchObject({ skipped: null, sequence: 4 });
+    const pointer = (await loadProgram(store))?.pointer;
+    if (pointer === undefined || newest === undefined) throw new Error('nothing is live');
+    expect(supersedes(pointer, newest)).toBe(true);
+    expect(await publish(store, small, { after: 4 })).toMatchObject({ skipped: 'unchanged' });
   });
 
   it('heals a store: damaged pointer, damaged history, lost values', async () => {

@@ -21,6 +21,14 @@ export const FAULTS = [
 ] as const;
 export type Fault = (typeof FAULTS)[number];
 
+const STATUSES: Readonly<Record<string, number>> = {
+  expired: 410,
+  throttled: 429,
+  unauthorized: 401,
+  'not found': 404,
+  conflict: 409,
+};
+
 /** A server ends every watch by then. */
 const WATCH_MS = 300_000;
 
@@ -29,6 +37,8 @@ export class FlakySource implements ListWatch {
   readonly seen = new Map<Fault, number>();
   /** Chance of a fault at each step, in [0, 1]. */
   faultiness = 0;
+  /** Edits go on while a list is on its way. */
+  duringList = (): void => this.edit();
   readonly #random: () => number;
   #history: Event[] = [];
   #version = 100;
@@ -46,17 +56,40 @@ export class FlakySource implements ListWatch {
   /** Creates, changes or deletes one of a few objects. */
   edit(): void {
     const name = `o-${Math.floor(this.#random() * 12)}`;
+    const isThere = this.objects.has(`n/${name}`);
+    this.#version += Math.floor(this.#random() * 3);
+    if (isThere && this.#random() < 0.4) this.delete(name);
+    else this.put(name, { value: this.#version });
+  }
+
+  put(name: string, spec: unknown): void {
     const before = this.objects.get(`n/${name}`);
-    this.#version += 1 + Math.floor(this.#random() * 3);
-    if (before !== undefined && this.#random() < 0.4) {
-      this.objects.delete(`n/${name}`);
-      this.#record('DELETED', { ...before, metadata: this.#metadata(name, uidOf(before)) });
-      return;
-    }
+    this.#version += 1;
     const uid = before === undefined ? `uid-${this.#version}` : uidOf(before);
-    const object = { metadata: this.#metadata(name, uid), spec: { value: this.#version } };
+    const metadata = { name, namespace: 'n', uid, generation: this.#version, resourceVersion: String(this.#version) };
+    const object = { ...before, metadata, spec };
     this.objects.set(`n/${name}`, object);
     this.#record(before === undefined ? 'ADDED' : 'MODIFIED', object);
+  }
+
+  /** As the subresource of it: everything else stays, `generation` too. */
+  putStatus(name: string, status: unknown): void {
+    const before = this.objects.get(`n/${name}`);
+    if (before === undefined) throw errorOf('not found');
+    this.#version += 1;
+    const metadata = { ...(before['metadata'] as object), resourceVersion: String(this.#version) };
+    const object = { ...before, metadata, status };
+    this.objects.set(`n/${name}`, object);
+    this.#record('MODIFIED', object);
+  }
+
+  delete(name: string): void {
+    const before = this.objects.get(`n/${name}`);
+    if (before === undefined) return;
+    this.#version += 1;
+    this.objects.delete(`n/${name}`);
+    const metadata = { ...(before['metadata'] as object), resourceVersion: String(this.#version) };
+    this.#record('DELETED', { ...before, metadata });
   }
 
   compact(): void {
@@ -69,8 +102,7 @@ export class FlakySource implements ListWatch {
     if (fault !== null && fault !== 'empty list') throw errorOf(fault);
     const items = fault === 'empty list' ? [] : structuredClone([...this.objects.values()]);
     const resourceVersion = String(this.#version);
-    // Edits go on while a list is on its way.
-    if (this.#random() < this.faultiness) this.edit();
+    if (this.#random() < this.faultiness) this.duringList();
     await Promise.resolve();
     return { items, resourceVersion };
   }
@@ -82,6 +114,8 @@ export class FlakySource implements ListWatch {
     let at = Number(from);
     const endsMs = this.#nowMs() + WATCH_MS;
     while (!signal.aborted) {
+      // What lies between is gone: going on would lose it without a trace.
+      if (at < this.#compacted) return;
       const pending = this.#history.filter(({ version }) => version > at);
       const fault = this.#draw([
         'drop',
@@ -110,10 +144,14 @@ export class FlakySource implements ListWatch {
       at = pending.at(-1)?.version ?? at;
       if (pending.length === 0) {
         await new Promise<void>((resolve) => {
-          this.#wake.add(resolve);
-          signal.addEventListener('abort', () => resolve(), { once: true });
+          const wake = (): void => {
+            signal.removeEventListener('abort', wake);
+            resolve();
+          };
+          this.#wake.add(wake);
+          signal.addEventListener('abort', wake);
         });
-        if (this.#nowMs() >= endsMs || (at < this.#compacted && this.#history.length === 0)) return;
+        if (this.#nowMs() >= endsMs) return;
       }
     }
   }
@@ -136,10 +174,6 @@ export class FlakySource implements ListWatch {
     this.#history.push({ type, object, version: this.#version });
     this.stir();
   }
-
-  #metadata(name: string, uid: string): object {
-    return { name, namespace: 'n', uid, generation: this.#version, resourceVersion: String(this.#version) };
-  }
 }
 
 function toJson({ type, object }: Event): unknown {
@@ -150,8 +184,8 @@ function uidOf({ metadata }: RawObject): string {
   return (metadata as { uid: string }).uid;
 }
 
-function errorOf(fault: Fault): Error {
+export function errorOf(fault: Fault | 'not found' | 'conflict'): Error {
   if (fault === 'drop') return new ApiUnreachable('dropped');
-  const status = { expired: 410, throttled: 429, unauthorized: 401 }[fault as string] ?? 500;
+  const status = STATUSES[fault] ?? 500;
   return new ApiError(fault, { status, reason: null, retryAfterMs: fault === 'throttled' ? 1_000 : null });
 }

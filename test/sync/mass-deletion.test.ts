@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { AcceptedResources } from '../../src/program/accepted.ts';
 import { DeletionGuard, massDeletion } from '../../src/sync/mass-deletion.ts';
 
-function resources(count: number, from = 0): AcceptedResources {
+function resources(count: number, from = 0, clusters?: readonly string[]): AcceptedResources {
   const metadata = {
     namespace: 'default',
     labels: {},
@@ -13,7 +13,13 @@ function resources(count: number, from = 0): AcceptedResources {
   return Object.fromEntries(
     Array.from({ length: count }, (_, index) => {
       const name = `m-${from + index}`;
-      const object = { apiVersion: 'v1', kind: 'Mapping', metadata: { ...metadata, name }, spec: {} };
+      const object = {
+        apiVersion: 'v1',
+        kind: 'Mapping',
+        metadata: { ...metadata, name },
+        spec: {},
+        ...(clusters !== undefined && { clusters }),
+      };
       return [`Mapping/default/${name}`, { object, staleSince: null }];
     }),
   );
@@ -37,6 +43,30 @@ describe('massDeletion', () => {
   it('counts what is gone, not the difference in numbers', () => {
     expect(massDeletion(resources(100), resources(100, 50))).toContain('50 resources of 100');
     expect(massDeletion(resources(100), resources(200))).toBeNull();
+  });
+});
+
+describe('massDeletion of several clusters', () => {
+  it('looks at each cluster by itself', () => {
+    const both = resources(100, 0, ['a', 'b']);
+    expect(massDeletion(both, resources(100, 0, ['a']))).toContain(
+      '100 resources of 200 would be gone (50 %: b:Mapping',
+    );
+    const many = { ...resources(900, 0, ['a']), ...resources(50, 1000, ['b']) };
+    expect(massDeletion(many, resources(900, 0, ['a']))).toContain('50 resources of 50 would be gone');
+    expect(massDeletion(many, { ...resources(900, 0, ['a']), ...resources(35, 1000, ['b']) })).toBeNull();
+  });
+
+  it('does not mind that a version serves no more, or that clusters get names or lose them', () => {
+    const both = resources(100, 0, ['a', 'b']);
+    const other = Object.entries(resources(100, 0, ['b'])).map(([key, value]) => [`b:${key}`, value] as const);
+    const conflict = { ...resources(100, 0, ['a']), ...Object.fromEntries(other) };
+    expect(massDeletion(both, conflict)).toBeNull();
+    expect(massDeletion(conflict, both)).toBeNull();
+    expect(massDeletion(conflict, resources(100, 0, ['a']))).toContain('100 resources of 200');
+    expect(massDeletion(resources(100), resources(100, 0, ['a']))).toBeNull();
+    expect(massDeletion(both, resources(100))).toBeNull();
+    expect(massDeletion(resources(100), resources(10, 0, ['a']))).toContain('90 resources of 100');
   });
 });
 

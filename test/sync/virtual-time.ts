@@ -13,10 +13,31 @@ export class VirtualTime {
       random,
       sleep: (ms, signal) =>
         new Promise((resolve) => {
-          this.#sleepers.push({ atMs: this.nowMs + ms, wake: resolve });
-          signal?.addEventListener('abort', () => resolve(), { once: true });
+          const wake = (): void => {
+            signal?.removeEventListener('abort', wake);
+            resolve();
+          };
+          this.#sleepers.push({ atMs: this.nowMs + ms, wake });
+          signal?.addEventListener('abort', wake);
         }),
     };
+  }
+
+  /** From sleeper to sleeper, each woken at its own moment, with everything that follows from it. */
+  async run(ms: number, onStep: () => void = () => undefined): Promise<void> {
+    const endMs = this.nowMs + ms;
+    for (;;) {
+      const nextMs = Math.min(endMs, ...this.#sleepers.map(({ atMs }) => atMs));
+      this.nowMs = Math.max(this.nowMs, nextMs);
+      onStep();
+      for (const sleeper of this.#sleepers.filter(({ atMs }) => atMs <= this.nowMs)) {
+        this.#sleepers.splice(this.#sleepers.indexOf(sleeper), 1);
+        sleeper.wake();
+      }
+      // Comes after all promises that wait for nothing else.
+      await new Promise((resolve) => setImmediate(resolve));
+      if (this.nowMs >= endMs && !this.#sleepers.some(({ atMs }) => atMs <= endMs)) return;
+    }
   }
 
   async advance(ms: number): Promise<void> {

@@ -7,7 +7,7 @@ import type { Json, PolicyUse } from '../../model/route-model.ts';
 import { externalOptions, externalTarget, type ExternalContext, type ExternalTarget } from './external-options.ts';
 import type { ModuleDefaults } from './module-defaults.ts';
 import { nameOf, provenanceAt, reportAt } from './report-at.ts';
-import { uniqueByName } from './resource-order.ts';
+import { compareVersions } from './resource-order.ts';
 import type { RouteScope } from './route-scope.ts';
 import type { AmbassadorOptions, AuthServiceResource, MappingResource } from './types.ts';
 
@@ -25,18 +25,35 @@ export function linkAuthServices(
   context: { readonly options: AmbassadorOptions; readonly defaults: ModuleDefaults; readonly report: Report },
 ): AuthServices {
   const unusable: AuthServiceResource[] = [];
-  let asked: Usable | null = null;
-  for (const resource of uniqueByName(resources, context.report)) {
+  const usable: Usable[] = [];
+  for (const resource of resources.toSorted(compareVersions)) {
     const linked = linkAuthService(resource, context);
     if (linked === 'own') continue;
-    if (linked === null) unusable.push(resource);
-    else if (asked === null) asked = { resource, options: linked };
-    else reportSecond(resource, asked, linked, context.report);
+    if (linked === null) {
+      unusable.push(resource);
+      continue;
+    }
+    const first = usable.find((other) => areTogether(other.resource, resource));
+    if (first === undefined) usable.push({ resource, options: linked });
+    else reportSecond(resource, first, linked, context.report);
   }
   return {
     unusable,
-    policyFor: (mapping, { skipsAuth }) => (skipsAuth || asked === null ? null : use(asked, mapping)),
+    policyFor(mapping, { skipsAuth }) {
+      if (skipsAuth) return null;
+      const asked = usable.find(({ resource }) => isOfClusters(resource, mapping)) ?? usable[0];
+      return asked === undefined ? null : use(asked, mapping);
+    },
   };
+}
+
+/** Where versions of several clusters count side by side, a Mapping’s own cluster says whom to ask. */
+function isOfClusters({ clusters: own = [] }: AuthServiceResource, { clusters = [] }: MappingResource): boolean {
+  return own.some((cluster) => clusters.includes(cluster));
+}
+
+function areTogether({ clusters: a }: AuthServiceResource, { clusters: b }: AuthServiceResource): boolean {
+  return a === undefined || b === undefined || a.some((cluster) => b.includes(cluster));
 }
 
 function use({ resource, options }: Usable, { spec }: MappingResource): PolicyUse {
@@ -59,6 +76,7 @@ function linkAuthService(
   if (spec === null) return null;
   const place: ExternalContext = {
     namespace: resource.namespace,
+    clusters: resource.clusters,
     ambassadorNamespace: options.ambassadorNamespace,
     useAmbassadorNamespace: defaults.useAmbassadorNamespace,
     addLinkerdHeaders: defaults.addLinkerdHeaders,

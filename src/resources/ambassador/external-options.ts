@@ -7,6 +7,8 @@ import { parseServiceName } from './service-name.ts';
 export type ExternalContext = {
   /** Namespace of the resource. */
   readonly namespace: string;
+  /** Clusters that have it; absent: all there are. */
+  readonly clusters?: readonly string[] | undefined;
   readonly ambassadorNamespace: string;
   readonly useAmbassadorNamespace: boolean;
   /** Default of `add_linkerd_headers`. */
@@ -32,7 +34,7 @@ export function externalTarget(spec: ExternalSpec, context: ExternalContext): Ex
     tls: tls !== false,
   });
   if (!read.ok) return `its service \`${text}\` cannot be read: ${read.problem}`;
-  return { service: read.service.ref, pathPrefix: joinPaths('', pathPrefix) };
+  return { service: { ...read.service.ref, clusters: context.clusters ?? [] }, pathPrefix: joinPaths('', pathPrefix) };
 }
 
 /** Envoy puts the prefix before the path as it stands; one without a slash would end up in the host name. */

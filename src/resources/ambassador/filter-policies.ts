@@ -5,12 +5,12 @@
 import type { Report } from '../../diagnostics/finding.ts';
 import type { Json, PolicyUse } from '../../model/route-model.ts';
 import { linkFilter } from './filter-options.ts';
-import { filterKey, linkRules, type FilterIndex, type LinkedRule } from './filter-rules.ts';
+import { filterKey, linkRules, type FilterIndex, type LinkedRule, type NamedFilter } from './filter-rules.ts';
 import type { ModuleDefaults } from './module-defaults.ts';
 import { uncoveredPath } from './partial-cover.ts';
 import { globCovers, globsOverlap } from './path-glob.ts';
 import { nameOf, provenanceAt, reportAt } from './report-at.ts';
-import { uniqueByName } from './resource-order.ts';
+import { compareVersions } from './resource-order.ts';
 import type { RouteScope } from './route-scope.ts';
 import type { AmbassadorOptions, FilterPolicyResource, FilterResource, MappingResource } from './types.ts';
 
@@ -25,8 +25,7 @@ export function linkFilterPolicies(
 ): FilterPolicies {
   const { options, report } = context;
   const filters = indexFilters(resources.filters, context);
-  const policies = ofEachGroup(resources.filterPolicies, report);
-  const rules = linkRules(policies, { filters, options, report });
+  const rules = linkRules(resources.filterPolicies, { filters, options, report });
   return {
     policyFor(mapping, scope) {
       if (scope.skipsAuth || rules.length === 0) return null;
@@ -38,7 +37,7 @@ export function linkFilterPolicies(
       if (first === undefined) return null;
       return {
         policy: 'filters',
-        options: policyOptions(concerned, filters, scope),
+        options: policyOptions(concerned, scope),
         source: provenanceAt(first.policy, first.spec.at),
       };
     },
@@ -51,22 +50,17 @@ function indexFilters(
 ): FilterIndex {
   const { ambassadorNamespace, strictClaims = false } = options;
   const { useAmbassadorNamespace } = defaults;
-  return new Map(
-    ofEachGroup(resources, report).map((resource) => {
-      const { namespace } = resource;
-      const place = { namespace, ambassadorNamespace, useAmbassadorNamespace, addLinkerdHeaders: false };
-      return [filterKey(resource.spec.group, nameOf(resource)), linkFilter(resource, { place, strictClaims }, report)];
-    }),
-  );
-}
-
-/** The same name in the other API group is another resource. */
-function ofEachGroup<Item extends FilterResource | FilterPolicyResource>(
-  resources: readonly Item[],
-  report: Report,
-): readonly Item[] {
-  const of = (group: string): readonly Item[] => resources.filter(({ spec }) => spec.group === group);
-  return [...uniqueByName(of('edge'), report), ...uniqueByName(of('gateway'), report)];
+  const index = new Map<string, NamedFilter[]>();
+  for (const resource of resources.toSorted(compareVersions)) {
+    const { namespace, clusters, spec } = resource;
+    const place = { namespace, clusters, ambassadorNamespace, useAmbassadorNamespace, addLinkerdHeaders: false };
+    const filter = linkFilter(resource, { place, strictClaims }, report);
+    const key = filterKey(spec.group, nameOf(resource));
+    const versions = index.get(key) ?? [];
+    const id = versions.length === 0 ? key : `${key} of ${clusters?.join(', ') ?? `version ${versions.length + 1}`}`;
+    index.set(key, [...versions, { ...filter, id }]);
+  }
+  return index;
 }
 
 /** Those that can match a request of the route, up to one that surely matches all of them. */
@@ -89,15 +83,11 @@ function coversPaths(rule: LinkedRule, { path, caseSensitive }: RouteScope): boo
   return caseSensitive ? globCovers(rule.path, path) : globCovers(rule.path.toLowerCase(), path.toLowerCase());
 }
 
-function policyOptions(rules: readonly LinkedRule[], filters: FilterIndex, { caseSensitive }: RouteScope): Json {
-  const used = new Set(rules.flatMap((rule) => rule.filters));
-  const options: [string, Json][] = [...used].flatMap((name) => {
-    const filter = filters.get(name);
-    return filter === undefined ? [] : [[name, filter.option]];
-  });
+function policyOptions(rules: readonly LinkedRule[], { caseSensitive }: RouteScope): Json {
+  const used = rules.flatMap(({ filters }) => filters.map(({ id, option }): [string, Json] => [id, option]));
   return {
     rules: rules.map(({ option }) => option),
-    filters: Object.fromEntries(options),
+    filters: Object.fromEntries(used),
     ...(!caseSensitive && { ignoreCase: true }),
   };
 }

@@ -6,7 +6,7 @@ import type { Json } from '../../model/route-model.ts';
 import type { LinkedFilter } from './filter-options.ts';
 import type { FilterRuleSpec, FilterUseSpec } from './filter-policy-shape.ts';
 import type { FilterGroup } from './filter-shape.ts';
-import { compareByName } from './resource-order.ts';
+import { compareByName, compareVersions } from './resource-order.ts';
 import { nameOf, reportAt } from './report-at.ts';
 import type { AmbassadorOptions, FilterPolicyResource } from './types.ts';
 
@@ -23,12 +23,15 @@ export type LinkedRule = {
   readonly isOpen: boolean;
   /** Of `rules` in the options of the policy. */
   readonly option: Json;
-  /** Names of the filters that its chain uses. */
-  readonly filters: readonly string[];
+  /** Those that its chain uses. */
+  readonly filters: readonly NamedFilter[];
 };
 
-/** By the name that rules use; see `filterKey`. */
-export type FilterIndex = ReadonlyMap<string, LinkedFilter>;
+/** `id`: its name in the options of the policy. */
+export type NamedFilter = LinkedFilter & { readonly id: string };
+
+/** By `filterKey`. Several versions where clusters disagree. */
+export type FilterIndex = ReadonlyMap<string, readonly NamedFilter[]>;
 
 type RuleContext = { readonly filters: FilterIndex; readonly options: AmbassadorOptions; readonly report: Report };
 
@@ -40,6 +43,7 @@ export function linkRules(policies: readonly FilterPolicyResource[], context: Ru
         comparePrecedence(b.spec.precedence, a.spec.precedence) ||
         compareByName(a.policy, b.policy) ||
         compareCodePoints(a.policy.spec.group, b.policy.spec.group) ||
+        compareVersions(a.policy, b.policy) ||
         a.spec.number - b.spec.number,
     )
     .flatMap(({ policy, spec }) => linkRule(policy, spec, context) ?? []);
@@ -63,38 +67,42 @@ function linkRule(policy: FilterPolicyResource, spec: FilterRuleSpec, context: R
     reportDeadPath(policy, spec, report);
     return null;
   }
-  const chain = linkChain(policy, spec, context);
-  if (chain === null) return null;
-  const isOpen = 'chain' in chain && chain.chain.length === 0;
+  const linked = linkChain(policy, spec, context);
+  if (linked === null) return null;
+  const isOpen = 'chain' in linked && linked.chain.length === 0;
   const written = spec.host.toLowerCase();
   const hostName = written.replace(/:[\d*]+$/, '');
   // Routes do not look at ports, so a client chooses whether to name one: that must not take it past a filter.
   const keepsPort = isOpen || options.hostPort === 'strict' || hostName === written;
   if (!keepsPort) reportPort(policy, spec, hostName, report);
   const host = keepsPort ? written : hostName;
-  const option = { name: `FilterPolicy ${nameOf(policy)} rule ${spec.number}`, host, path, ...chain };
-  const filters = 'chain' in chain ? [...new Set(chain.chain.map(({ filter }) => filter))] : [];
+  const { filters, ...rest } = linked;
+  const option = { name: `FilterPolicy ${nameOf(policy)} rule ${spec.number}`, host, path, ...rest };
   return { policy, spec, host, hostName, path, isOpen, option, filters };
 }
 
 /** As in the options of the policy. */
 type ChainUse = { readonly filter: string; readonly [name: string]: Json };
-type Chain = { readonly chain: readonly ChainUse[] } | { readonly unusable: string };
+type Chain = ({ readonly chain: readonly ChainUse[] } | { readonly unusable: string }) & {
+  readonly filters: readonly NamedFilter[];
+};
 
 /** null: the rule cannot be enforced, and is left out on request. */
 function linkChain(policy: FilterPolicyResource, spec: FilterRuleSpec, context: RuleContext): Chain | null {
   const allowed = context.options.allowUnenforced.has('FilterPolicy');
   if (spec.broken) {
-    if (!allowed) return { unusable: 'the rule cannot be read' };
+    if (!allowed) return { unusable: 'the rule cannot be read', filters: [] };
     reportServedWithout(policy, spec.at, `Rule ${spec.number} cannot be read and is left out`, context.report);
     return null;
   }
   const chain: ChainUse[] = [];
+  const filters: NamedFilter[] = [];
   let reason: string | null = null;
   for (const use of spec.uses) {
     const linked = linkUse(policy, use, context);
-    if (isChainUse(linked)) {
-      chain.push(linked);
+    if ('use' in linked) {
+      chain.push(linked.use);
+      filters.push(linked.filter);
       continue;
     }
     if (linked.mistake !== null) reportMistake(policy, linked.mistake, context.report);
@@ -113,23 +121,30 @@ function linkChain(policy: FilterPolicyResource, spec: FilterRuleSpec, context: 
   if (reason === null && last?.onDeny === 'continue') reportLogOnly(policy, spec, last, context.report);
   // Without any of its filters a rule would turn into an exemption from the rules behind it.
   if (allowed && chain.length === 0 && spec.uses.length > 0) return null;
-  return reason === null ? { chain } : { unusable: reason };
+  return reason === null ? { chain, filters } : { unusable: reason, filters: [] };
 }
 
 /** `unusable`: why the filter cannot be used, as a clause. `mistake`: what is wrong with the policy; null: nothing. */
 type UnusableUse = { readonly unusable: string; readonly mistake: Mistake | null };
 type Mistake = { readonly code: string; readonly message: string; readonly path: string; readonly hint: string };
 
+type UsableUse = { readonly use: ChainUse; readonly filter: NamedFilter };
+
 function linkUse(
   policy: FilterPolicyResource,
   use: FilterUseSpec,
   { filters, report }: RuleContext,
-): ChainUse | UnusableUse {
+): UsableUse | UnusableUse {
   const name = `${use.namespace ?? policy.namespace}/${use.name}`;
-  const found = findFilter(policy.spec.group, name, filters);
-  if (found === null) return { unusable: `Filter ${name} does not exist`, mistake: missing(use, name) };
-  const [key, { type, unusable: reason }] = found;
-  if (reason !== null) return { unusable: reason, mistake: null };
+  const versions = versionsOf(policy.spec.group, name, filters);
+  const filter = versions.length > 1 ? versionFor(policy, versions) : versions[0];
+  if (filter === undefined) {
+    return versions.length > 1
+      ? { unusable: `Filter ${name} is not the same in every cluster`, mistake: differing(use, name) }
+      : { unusable: `Filter ${name} does not exist`, mistake: missing(use, name) };
+  }
+  const { type } = filter;
+  if (filter.unusable !== null) return { unusable: filter.unusable, mistake: null };
   const scopes = use.arguments?.scope ?? [];
   const wanted = use.arguments?.type ?? null;
   if (wanted !== null && wanted.toUpperCase() !== type?.toUpperCase()) {
@@ -137,27 +152,45 @@ function linkUse(
     return { unusable, mistake: wrongArguments(use, wanted) };
   }
   if (type !== 'JWT' && scopes.length > 0) reportIdleArguments(policy, use, report);
-  const { onDeny, onAllow, ifRequestHeader } = use;
+  return { filter, use: chainUse(use, filter.id, type === 'JWT' ? scopes : []) };
+}
+
+function chainUse(
+  { onDeny, onAllow, ifRequestHeader }: FilterUseSpec,
+  id: string,
+  scopes: readonly string[],
+): ChainUse {
   return {
-    filter: key,
+    filter: id,
     ...(onDeny === 'continue' && { onDeny }),
     ...(onAllow === 'break' && { onAllow }),
     ...(ifRequestHeader !== null && { ifRequestHeader }),
-    ...(type === 'JWT' && scopes.length > 0 && { scopes }),
+    ...(scopes.length > 0 && { scopes }),
   };
 }
 
-function isChainUse(linked: ChainUse | UnusableUse): linked is ChainUse {
-  return 'filter' in linked;
+/** Those of the policy's own API group; of the other where there are none. */
+function versionsOf(group: FilterGroup, name: string, filters: FilterIndex): readonly NamedFilter[] {
+  const own = filters.get(filterKey(group, name));
+  return own ?? filters.get(filterKey(group === 'edge' ? 'gateway' : 'edge', name)) ?? [];
 }
 
-function findFilter(group: FilterGroup, name: string, filters: FilterIndex): readonly [string, LinkedFilter] | null {
-  for (const candidate of [group, group === 'edge' ? 'gateway' : 'edge'] as const) {
-    const key = filterKey(candidate, name);
-    const filter = filters.get(key);
-    if (filter !== undefined) return [key, filter];
-  }
-  return null;
+/** The version that all clusters of the policy have; undefined: there is none. A weaker one might open something. */
+function versionFor(
+  { clusters = [] }: FilterPolicyResource,
+  versions: readonly NamedFilter[],
+): NamedFilter | undefined {
+  if (clusters.length === 0) return undefined;
+  return versions.find(({ resource }) => clusters.every((cluster) => resource.clusters?.includes(cluster) === true));
+}
+
+function differing({ at }: FilterUseSpec, name: string): Mistake {
+  return {
+    code: 'filter-ambiguous',
+    message: `Filter ${name} differs between clusters, and this rule could mean either. It refuses what it matches, because the weaker one might open something.`,
+    path: `${at}.name`,
+    hint: 'Make the Filters the same in every cluster, or give one another name.',
+  };
 }
 
 function missing({ at }: FilterUseSpec, name: string): Mistake {

@@ -98,6 +98,7 @@ function routeOutcome(
   const refuse = place.refuse ?? grpcRefusal(resource, context.report) ?? context.protections.refusalFor(scope);
   if (!destination.ok) return { action: refuse ?? destination.refuse, service: null };
   const { service } = destination;
+  const { clusters } = resource;
   const tools = { regex, report: context.report };
   if (redirects) return { action: refuse ?? redirectAction(resource, service, match.route.path, tools), service: null };
   reportInactive(resource, context.report);
@@ -108,7 +109,12 @@ function routeOutcome(
     backends: [
       {
         weight: 1,
-        service: { ...service.ref, at: { path: 'spec.service', line: resource.locate('spec.service') } },
+        service: {
+          ...service.ref,
+          ...(clusters !== undefined && { clusters }),
+          at: { path: 'spec.service', line: resource.locate('spec.service') },
+        },
+        ...(clusters !== undefined && { perCluster: true }),
         rewrite: rewrite.rewrite,
         host: hostRewrite(resource),
         requestHeaders: NO_MUTATIONS,

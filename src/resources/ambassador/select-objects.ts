@@ -56,9 +56,13 @@ export function selectObjects(
   return selected;
 }
 
-/** Two objects of one name cannot both exist in a cluster; which of the two is meant, only the author knows. */
+/**
+ * Two objects of one name cannot both exist in a cluster; which of the two is meant, only the author
+ * knows. A source still names its cluster where versions of several clusters count side by side.
+ */
 function isFirst(object: KubernetesObject, kind: string, seen: Map<string, KubernetesObject>, report: Report): boolean {
-  const key = `${kind}/${object.metadata.namespace ?? 'default'}/${object.metadata.name}`;
+  const { metadata, source } = object;
+  const key = `${kind}/${metadata.namespace ?? 'default'}/${metadata.name} ${source.cluster ?? ''}`;
   const first = seen.get(key);
   if (first === undefined) {
     seen.set(key, object);

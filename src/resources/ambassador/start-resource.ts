@@ -25,6 +25,7 @@ export function startResource<Kind extends string>(
   const base = {
     kind,
     source: object.source,
+    ...(object.clusters !== undefined && { clusters: object.clusters }),
     locate: object.locate,
     namespace: object.metadata.namespace ?? 'default',
     name: object.metadata.name,

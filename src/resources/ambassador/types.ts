@@ -22,6 +22,8 @@ export type KubernetesObject = {
   /** `spec` (for annotations: the top level fields). */
   readonly spec: Readonly<Record<string, unknown>>;
   readonly source: SourceRef;
+  /** Clusters that hold this object as it is here, in the order of routes.config.ts; absent: the one and unnamed. */
+  readonly clusters?: readonly string[];
   /** Line of a field path such as `spec.cors.max_age`; the object's own line when unknown. */
   readonly locate: (path: string) => number | null;
 };
@@ -29,6 +31,8 @@ export type KubernetesObject = {
 type Resource<Kind extends string, Spec> = {
   readonly kind: Kind;
   readonly source: SourceRef;
+  /** As in KubernetesObject. */
+  readonly clusters?: readonly string[];
   readonly locate: (path: string) => number | null;
   readonly namespace: string;
   readonly name: string;

@@ -308,6 +308,19 @@ describe('AuthService', () => {
     expect(link(different).said).toEqual(['error auth-service-second']);
   });
 
+  it('of several clusters is asked for the routes of its own', () => {
+    const east = authService('auth', { service: 'east' }, { cluster: 'east' });
+    const west = authService('auth', { service: 'west', timeoutMs: 1 }, { cluster: 'west' });
+    const { route, findings } = translate({
+      mappings: [mapping('a', {}, { cluster: 'west' }), mapping('b', {}, { cluster: 'east' }), mapping('c', {})],
+      authServices: [west, east],
+    });
+    const askedBy = (name: string) => route(name).policies[0]?.options;
+    const asks = (host: string) => ({ methods: [{ options: { service: { host, clusters: [host] } } }] });
+    expect([askedBy('a'), askedBy('b'), askedBy('c')]).toMatchObject([asks('west'), asks('east'), asks('east')]);
+    expect(findings).toEqual([]);
+  });
+
   it('comes together with FilterPolicies', () => {
     const { route } = translate({
       mappings: [mapping('a', {})],

@@ -166,6 +166,42 @@ describe('which rules a route carries', () => {
   });
 });
 
+describe('versions of several clusters', () => {
+  const filters = [
+    filter('jwt', { JWT: { jwksURI: 'https://east.test/' } }, { cluster: 'east' }),
+    filter('jwt', { JWT: { jwksURI: 'https://west.test/' } }, { cluster: 'west' }),
+  ];
+  const policy = (name: string, path: string, cluster?: string) =>
+    filterPolicy(name, [{ path, filters: jwt }], cluster === undefined ? {} : { cluster });
+
+  it('count side by side, each with the Filter of its own', () => {
+    const policies = [policy('p', '/w/*', 'west'), policy('p', '/e/*', 'east')];
+    const { route } = translate({ mappings: [mapping('a', { prefix: '/' })], filters, filterPolicies: policies });
+    expect(route('a').policies[0]?.options).toMatchObject({
+      rules: [
+        { path: '/e/*', chain: [{ filter: 'default/jwt' }] },
+        { path: '/w/*', chain: [{ filter: 'default/jwt of west' }] },
+      ],
+      filters: {
+        'default/jwt': { options: { jwksURI: 'https://east.test/' } },
+        'default/jwt of west': { options: { jwksURI: 'https://west.test/' } },
+      },
+    });
+  });
+
+  it('make a rule that could mean either refuse', () => {
+    const { route, codes } = translate({
+      mappings: [mapping('a', { prefix: '/' })],
+      filters,
+      filterPolicies: [policy('p', '/x/*')],
+    });
+    expect(route('a').policies[0]?.options).toMatchObject({
+      rules: [{ unusable: expect.stringContaining('not the same') }],
+    });
+    expect(codes).toContain('filter-ambiguous');
+  });
+});
+
 describe('what cannot be enforced', () => {
   it.each<[string, unknown, string[]]>([
     [

@@ -28,6 +28,8 @@ export type Extra = {
   readonly namespace?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly invalid?: readonly InvalidField[];
+  /** A version of this cluster alone. */
+  readonly cluster?: string;
 };
 
 export function mapping(name: string, spec: Partial<MappingSpec>, extra: Extra = {}): MappingResource {
@@ -105,7 +107,15 @@ function meta<Kind extends string>(kind: Kind, name: string, extra: Extra) {
     kind,
     namespace,
     name,
-    source: { kind, namespace, name, file: 'test.yaml', line: 1 },
+    source: {
+      kind,
+      namespace,
+      name,
+      file: 'test.yaml',
+      line: 1,
+      ...(extra.cluster !== undefined && { cluster: extra.cluster }),
+    },
+    ...(extra.cluster !== undefined && { clusters: [extra.cluster] }),
     locate: (path: string) => 100 + path.length,
     labels: extra.labels ?? {},
     creationTimestamp: null,

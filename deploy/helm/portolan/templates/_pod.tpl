@@ -42,6 +42,14 @@ spec:
         - {{ .Values.target | quote }}
         - --ambassador-id
         - {{ .Values.ambassadorId | quote }}
+        {{- if and .Values.slice .Values.publisher }}{{ fail "one release writes a slice, another publishes: set slice or publisher" }}{{ end }}
+        {{- with .Values.slice }}
+        - --slice
+        - {{ . | quote }}
+        {{- end }}
+        {{- if .Values.publisher }}
+        - --publisher
+        {{- end }}
         {{- if $watches }}
         - --watch
         - --health
