@@ -174,6 +174,30 @@ function policy(
   return `---\napiVersion: gateway.getambassador.io/v1alpha1\nkind: ${kind}\nmetadata: { name: p, namespace: shop }\nspec: { rules: [{ host: "*", path: ${path}, ${rule} }] }\n`;
 }
 
+function externalFilter(prefix: string): string {
+  return `---\napiVersion: getambassador.io/v3alpha1\nkind: Filter\nmetadata: { name: f, namespace: shop }\nspec: { External: { auth_service: auth, path_prefix: ${prefix} } }\n`;
+}
+
+function filterPolicy(path: string): string {
+  return policy(path, 'filterRefs: [{ name: f }]', 'FilterPolicy');
+}
+
+type Filters = {
+  readonly rules?: readonly { readonly refuse?: string }[];
+  readonly filters?: readonly { readonly config: { readonly pathPrefix: string; readonly target: object } }[];
+};
+
+/** By route: what each rule does, then what is asked where. */
+function filtersOf(held: Held): object {
+  return Object.fromEntries(
+    routes(build(held)).map(({ id, policies = [] }) => {
+      const { rules = [], filters = [] } = JSON.parse(JSON.stringify(policies[0]?.config ?? {})) as Filters;
+      const asked = filters.map(({ config: { pathPrefix, target } }) => `${pathPrefix} ${JSON.stringify(target)}`);
+      return [id, [...rules.map(({ refuse }) => refuse ?? 'asks'), ...asked]];
+    }),
+  );
+}
+
 describe('what protects routes', () => {
   const ab = mapping('a') + mapping('b');
   const REFUSES = 'policy-not-enforced';
@@ -189,29 +213,19 @@ describe('what protects routes', () => {
   });
 
   it('holds for Filters and their policies, each policy with the Filter of its cluster', () => {
-    const filter = (prefix: string): string =>
-      `---\napiVersion: getambassador.io/v3alpha1\nkind: Filter\nmetadata: { name: f, namespace: shop }\nspec: { External: { auth_service: auth, path_prefix: ${prefix} } }\n`;
-    const filters = (path: string): string => policy(path, 'filterRefs: [{ name: f }]', 'FilterPolicy');
-    const rulesOf = (held: Held): object =>
-      Object.fromEntries(
-        routes(build(held)).map(({ id, policies = [] }) => {
-          const config = JSON.parse(JSON.stringify(policies[0]?.config ?? {})) as {
-            readonly rules?: readonly { readonly refuse?: string }[];
-            readonly filters?: readonly { readonly config: { readonly pathPrefix: string; readonly target: object } }[];
-          };
-          const asked = config.filters?.map(
-            ({ config: { pathPrefix, target } }) => `${pathPrefix} ${JSON.stringify(target)}`,
-          );
-          return [id, [...(config.rules ?? []).map(({ refuse }) => refuse ?? 'asks'), ...(asked ?? [])]];
-        }),
-      );
-    const apart = { west: ab + filters('/a/*') + filter('/w'), east: ab + filters('/b/*') + filter('/e') };
-    expect(rulesOf(apart)).toEqual({
+    const apart = {
+      west: ab + filterPolicy('/a/*') + externalFilter('/w'),
+      east: ab + filterPolicy('/b/*') + externalFilter('/e'),
+    };
+    expect(filtersOf(apart)).toEqual({
       'Mapping/shop/a': ['asks', expect.stringMatching(/^\/w .*west/)],
       'Mapping/shop/b': ['asks', expect.stringMatching(/^\/e .*east/)],
     });
-    const shared = { west: ab + filters('/a/*') + filter('/w'), east: ab + filters('/a/*') + filter('/e') };
-    expect(rulesOf(shared)).toEqual({
+    const shared = {
+      west: ab + filterPolicy('/a/*') + externalFilter('/w'),
+      east: ab + filterPolicy('/a/*') + externalFilter('/e'),
+    };
+    expect(filtersOf(shared)).toEqual({
       'Mapping/shop/a': [expect.stringContaining('not the same in every cluster')],
       'Mapping/shop/b': [],
     });

@@ -202,6 +202,10 @@ function optionsOf(module: object, spec: Partial<MappingSpec> = {}, own = {}) {
   return link([authService('auth', own)], spec, module).policies[0]?.options;
 }
 
+function asks(host: string): object {
+  return { methods: [{ options: { service: { host, clusters: [host] } } }] };
+}
+
 describe('AuthService', () => {
   it('is asked by the policy auth', () => {
     const { policies, said } = link([authService('auth', { service: 'auth:3000' }, { namespace: 'shop' })]);
@@ -316,7 +320,6 @@ describe('AuthService', () => {
       authServices: [west, east],
     });
     const askedBy = (name: string) => route(name).policies[0]?.options;
-    const asks = (host: string) => ({ methods: [{ options: { service: { host, clusters: [host] } } }] });
     expect([askedBy('a'), askedBy('b'), askedBy('c')]).toMatchObject([asks('west'), asks('east'), asks('east')]);
     expect(findings).toEqual([]);
   });

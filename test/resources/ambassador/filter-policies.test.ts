@@ -166,13 +166,15 @@ describe('which rules a route carries', () => {
   });
 });
 
+function policy(name: string, path: string, cluster?: string): FilterPolicyResource {
+  return filterPolicy(name, [{ path, filters: jwt }], cluster === undefined ? {} : { cluster });
+}
+
 describe('versions of several clusters', () => {
   const filters = [
     filter('jwt', { JWT: { jwksURI: 'https://east.test/' } }, { cluster: 'east' }),
     filter('jwt', { JWT: { jwksURI: 'https://west.test/' } }, { cluster: 'west' }),
   ];
-  const policy = (name: string, path: string, cluster?: string) =>
-    filterPolicy(name, [{ path, filters: jwt }], cluster === undefined ? {} : { cluster });
 
   it('count side by side, each with the Filter of its own', () => {
     const policies = [policy('p', '/w/*', 'west'), policy('p', '/e/*', 'east')];
