@@ -86,6 +86,10 @@ function apiKeyMethod({ httpHeader, keys = [] }: ApiKeyFields, { namespace, name
   };
 }
 
+/** What the method does by itself, and the most that it does. */
+const MIN_STALE_MS = 86_400_000;
+const MAX_STALE_MS = 365 * 86_400_000;
+
 const ASYMMETRIC: readonly JwtAlgorithm[] = [
   ...(['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'] as const),
   ...(['ES256', 'ES384', 'ES512'] as const),
@@ -120,7 +124,7 @@ function jwtOptions(
   { jwksURI, algorithms }: { readonly jwksURI: string; readonly algorithms: readonly string[] },
   { name, namespace }: FilterResource,
 ): { readonly [name: string]: Json } {
-  const { audience, audiences = [], issuer, maxStale, injectRequestHeaders = [], errorResponse = {} } = jwt;
+  const { audience, audiences = [], issuer, maxStale = 0, injectRequestHeaders = [], errorResponse = {} } = jwt;
   const accepted = [...new Set([...(audience === undefined ? [] : [audience]), ...audiences])];
   const mayLack = [
     ...(jwt.requireExpiresAt === true ? [] : ['exp']),
@@ -135,7 +139,7 @@ function jwtOptions(
   };
   const { leewayForExpiresAt = 0, leewayForNotBefore = 0, leewayForIssuedAt = 0 } = jwt;
   return {
-    jwksURI,
+    jwksUri: jwksURI,
     algorithms,
     // Lists, because the word `any` alone has a meaning of its own.
     issuer: issuer === undefined ? 'any' : [issuer],
@@ -143,8 +147,13 @@ function jwtOptions(
     ...(jwt.requireAudienceAll === true && accepted.length > 1 && { audienceMatch: 'all' }),
     ...(mayLack.length > 0 && { mayLack }),
     ...(Object.keys(required).length > 0 && { requiredClaims: required }),
-    leeway: { exp: leewayForExpiresAt / 1_000, nbf: leewayForNotBefore / 1_000, iat: leewayForIssuedAt / 1_000 },
-    ...(maxStale !== undefined && maxStale > 0 && { maxStale: maxStale / 1_000 }),
+    leewayMs: {
+      exp: Math.floor(leewayForExpiresAt),
+      nbf: Math.floor(leewayForNotBefore),
+      iat: Math.floor(leewayForIssuedAt),
+    },
+    // It lengthens how long keys are used, and never shortens it.
+    ...(maxStale > MIN_STALE_MS && { maxStaleMs: Math.min(Math.ceil(maxStale), MAX_STALE_MS) }),
     realm: errorResponse.realm ?? `${name}.${namespace}`,
     ...(injectRequestHeaders.length > 0 && { injectRequestHeaders }),
     errorResponse: errorOptions(errorResponse),

@@ -31,12 +31,12 @@ describe('JWT', () => {
     const { method, said } = methodOf({ JWT: { jwksURI } });
     expect(method).toMatchObject({ method: 'jwt', source: { kind: 'Filter', namespace: 'shop', path: 'spec.JWT' } });
     expect(method?.options).toEqual({
-      jwksURI,
+      jwksUri: jwksURI,
       algorithms: ASYMMETRIC,
       issuer: 'any',
       audience: 'any',
       mayLack: ['exp', 'iss', 'aud'].slice(0, 1),
-      leeway: { exp: 0, nbf: 0, iat: 0 },
+      leewayMs: { exp: 0, nbf: 0, iat: 0 },
       realm: 'f.shop',
       errorResponse: {},
     });
@@ -61,9 +61,10 @@ describe('JWT', () => {
     [
       'leeways',
       { leewayForExpiresAt: '1m', leewayForNotBefore: '500ms', leewayForIssuedAt: '2s' },
-      { leeway: { exp: 60, nbf: 0.5, iat: 2 } },
+      { leewayMs: { exp: 60_000, nbf: 500, iat: 2_000 } },
     ],
-    ['maxStale', { maxStale: '1h' }, { maxStale: 3_600 }],
+    ['maxStale', { maxStale: '48h' }, { maxStaleMs: 172_800_000 }],
+    ['maxStale for ever', { maxStale: '100000h' }, { maxStaleMs: 31_536_000_000 }],
     ['validAlgorithms', { validAlgorithms: ['ES256'] }, { algorithms: ['ES256'] }],
     [
       'injectRequestHeaders',
@@ -111,6 +112,10 @@ describe('JWT', () => {
       issuer: 'any',
       audience: 'any',
     });
+  });
+
+  it('never shortens how long keys are used', () => {
+    expect(methodOf({ JWT: { jwksURI, maxStale: '1h' } }).method?.options).not.toHaveProperty('maxStaleMs');
   });
 
   it('leaves symmetric algorithms out, and says it', () => {
