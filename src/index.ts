@@ -32,5 +32,8 @@ export type { ApiKeyOptions } from './policies/authentication/api-key/options.ts
 export type { BasicOptions } from './policies/authentication/basic/options.ts';
 export type { ExternalOptions } from './policies/authentication/external/options.ts';
 export type { JwtOptions } from './policies/authentication/jwt/options.ts';
+export type { AuthorizeOptions, AuthorizeRuleOption } from './policies/authorize/options.ts';
 export type { CorsOptions } from './policies/cors/options.ts';
+export type { Continent, GeoOptions, PlacesOption } from './policies/geo/options.ts';
+export type { AddressOption, IpOptions } from './policies/ip/options.ts';
 export type { RateLimitOptions } from './policies/rate-limit/options.ts';

@@ -9,6 +9,7 @@ export type CompileContext = {
   readonly resolver: UpstreamResolver;
   readonly regex: (model: RegexModel, full: boolean) => RegexResult;
   readonly target: UpstreamOptions['target'];
+  readonly trustedHops: number;
 };
 
 /** One route being compiled. */

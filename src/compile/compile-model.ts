@@ -70,11 +70,12 @@ function reportEach(compiled: readonly CompiledRouteParts[], report: Report): vo
 
 function compileRoutes(model: RouteModel, options: CompileOptions, cache: CompileCache): readonly CompiledRouteParts[] {
   const { target, unresolved } = options;
-  const environment = JSON.stringify([model.clusters, target, unresolved]);
+  const { trustedHops } = model.settings;
+  const environment = JSON.stringify([model.clusters, target, unresolved, trustedHops]);
   if (cache.context === null || cache.environment !== environment) {
     cache.environment = environment;
     const resolver = createUpstreamResolver(model.clusters, options);
-    cache.context = { resolver, regex: createRegexCompiler(), target };
+    cache.context = { resolver, regex: createRegexCompiler(), target, trustedHops };
     cache.routes = new Map();
   }
   const { context, routes: known } = cache;

@@ -45,7 +45,7 @@ export function lowerPolicies(route: RouteModelRoute, context: RouteContext): Lo
 function lowerContext(
   { id }: RouteModelRoute,
   source: Provenance,
-  { report, target, resolver, regex }: RouteContext,
+  { report, target, trustedHops, resolver, regex }: RouteContext,
   upstreams: CompiledUpstream[],
 ): LowerContext {
   return {
@@ -53,6 +53,7 @@ function lowerContext(
     source,
     report,
     target,
+    trustedHops,
     upstream: (service) => {
       const resolved = resolver(service);
       if (isProblem(resolved)) return resolved;

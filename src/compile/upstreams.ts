@@ -4,7 +4,7 @@
  */
 import type { ClusterModel, IngressModel, ServiceRef, UpstreamTls } from '../model/route-model.ts';
 import type { CompiledUpstream, UpstreamTransport } from '../program/route-program.ts';
-import { isPrivateHost } from './private-address.ts';
+import { isPrivateHost } from '../model/private-address.ts';
 
 export type UpstreamOptions = {
   /** `self-hosted` (and dev): one service binding per upstream. `cloudflare`: vpc_services or plain fetch. */

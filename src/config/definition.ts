@@ -10,7 +10,10 @@ import type { ApiKeyOptions } from '../policies/authentication/api-key/options.t
 import type { BasicOptions } from '../policies/authentication/basic/options.ts';
 import type { ExternalOptions } from '../policies/authentication/external/options.ts';
 import type { JwtOptions } from '../policies/authentication/jwt/options.ts';
+import type { AuthorizeOptions } from '../policies/authorize/options.ts';
 import type { CorsOptions } from '../policies/cors/options.ts';
+import type { GeoOptions } from '../policies/geo/options.ts';
+import type { IpOptions } from '../policies/ip/options.ts';
 import type { RateLimitOptions } from '../policies/rate-limit/options.ts';
 
 export type ConfigDefinition<
@@ -195,6 +198,9 @@ export type PoliciesDefinition<Method extends string = string> = {
   readonly cors?: CorsOptions;
   /** A text is the name of the one way that counts. */
   readonly auth?: Method | AuthDefinition<Method>;
+  readonly ip?: IpOptions;
+  readonly geo?: GeoOptions;
+  readonly authorize?: AuthorizeOptions;
   readonly rateLimit?: RateLimitOptions;
 };
 

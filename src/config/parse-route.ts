@@ -24,7 +24,7 @@ export type RouteContext = {
 };
 
 /** Keys of `policies` → the policies they name. */
-const POLICY_NAMES = { cors: 'cors', rateLimit: 'rate-limit' } as const;
+const POLICY_NAMES = { cors: 'cors', ip: 'ip', geo: 'geo', authorize: 'authorize', rateLimit: 'rate-limit' } as const;
 
 /** null: absent, because what it matches cannot be read. Everything wrong is reported. */
 export function parseRoute(value: Json, index: number, context: RouteContext): CheckedRoute | null {

@@ -2,7 +2,10 @@
 import * as z from 'zod';
 import { hostPatternProblem } from '../model/hostname.ts';
 import { serviceParts } from '../model/service-name.ts';
+import { authorizeOptionsSchema } from '../policies/authorize/options.ts';
 import { corsOptionsSchema } from '../policies/cors/options.ts';
+import { geoOptionsSchema } from '../policies/geo/options.ts';
+import { ipOptionsSchema } from '../policies/ip/options.ts';
 import { rateLimitOptionsSchema } from '../policies/rate-limit/options.ts';
 import { authUseSchema } from './authentication.ts';
 import { headerNameProblem, headerValueProblem, mutableHeaderProblem } from './header-syntax.ts';
@@ -139,6 +142,9 @@ export const routeSchema = z.strictObject({
     z.strictObject({
       cors: z.exactOptional(corsOptionsSchema),
       auth: z.exactOptional(authUseSchema),
+      ip: z.exactOptional(ipOptionsSchema),
+      geo: z.exactOptional(geoOptionsSchema),
+      authorize: z.exactOptional(authorizeOptionsSchema),
       rateLimit: z.exactOptional(rateLimitOptionsSchema),
     }),
   ),

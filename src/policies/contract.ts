@@ -116,6 +116,8 @@ export type LowerContext = {
   readonly source: Provenance;
   readonly report: Report;
   readonly target: 'self-hosted' | 'cloudflare';
+  /** Proxies in front whose headers are believed (`gateway.trustedHops`). */
+  readonly trustedHops: number;
   /** A service that the policy itself will ask. It becomes one of the program's upstreams. */
   readonly upstream: (service: ServiceRef) => PolicyTarget | LowerProblem;
   /** `full`: must match the whole text; else it is searched for. */

@@ -1,11 +1,22 @@
 /** Request-time half of every policy. An explicit list: nothing registers itself by being imported. */
 import { authHandler } from './auth/handler.ts';
 import type { PolicyHandler } from './contract.ts';
+import { authorizeHandler } from './authorize/handler.ts';
 import { corsHandler } from './cors/handler.ts';
 import { filtersHandler } from './filters/handler.ts';
+import { geoHandler } from './geo/handler.ts';
+import { ipHandler } from './ip/handler.ts';
 import { rateLimitHandler } from './rate-limit/handler.ts';
 
-export const POLICY_HANDLERS: readonly PolicyHandler[] = [corsHandler, filtersHandler, authHandler, rateLimitHandler];
+export const POLICY_HANDLERS: readonly PolicyHandler[] = [
+  corsHandler,
+  ipHandler,
+  geoHandler,
+  filtersHandler,
+  authHandler,
+  authorizeHandler,
+  rateLimitHandler,
+];
 
 /** The handler of a policy, or null when this Worker has none: the route must then refuse. */
 export function policyHandler(name: string): PolicyHandler | null {

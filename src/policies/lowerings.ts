@@ -1,14 +1,20 @@
 /** Build-time half of every policy. An explicit list: nothing registers itself by being imported. */
 import { authLowering } from './auth/lower.ts';
 import type { PolicyLowering } from './contract.ts';
+import { authorizeLowering } from './authorize/lower.ts';
 import { corsLowering } from './cors/lower.ts';
 import { filtersLowering } from './filters/lower.ts';
+import { geoLowering } from './geo/lower.ts';
+import { ipLowering } from './ip/lower.ts';
 import { rateLimitLowering } from './rate-limit/lower.ts';
 
 export const POLICY_LOWERINGS: readonly PolicyLowering[] = [
   corsLowering,
+  ipLowering,
+  geoLowering,
   filtersLowering,
   authLowering,
+  authorizeLowering,
   rateLimitLowering,
 ];
 

@@ -30,6 +30,17 @@ export const POLICY_ORDER: readonly PolicyOrderEntry[] = [
       'a preflight carries no credentials, so it is answered before any policy could refuse it; and every later refusal must carry the CORS headers to be readable',
   },
   {
+    name: 'ip',
+    stage: 3,
+    reason:
+      'needs nothing but the address, so whom it refuses costs neither a signature check nor a question to anyone',
+  },
+  {
+    name: 'geo',
+    stage: 3,
+    reason: 'needs nothing but where the address is; after ip, whose refusal is the more certain one',
+  },
+  {
     name: 'filters',
     stage: 5,
     reason:
@@ -42,6 +53,11 @@ export const POLICY_ORDER: readonly PolicyOrderEntry[] = [
     reason:
       'costs signatures and questions to others, so what is cheap and certain refuses first; everything below may ask who is calling',
     changesHeaders: true,
+  },
+  {
+    name: 'authorize',
+    stage: 6,
+    reason: 'judges who is calling, so authentication has found that out; what it refuses is not counted by any limit',
   },
   {
     name: 'rate-limit',

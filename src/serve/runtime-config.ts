@@ -36,6 +36,13 @@ const STRIPPED_AT_SOCKET: readonly string[] = [
   'X-Forwarded-Client-Cert',
 ];
 
+/**
+ * Addresses that nobody wrote into the configuration, such as the key set that an identity provider
+ * names: public ones only, judged by the runtime when it connects, so that no name leads inside. It has
+ * the name of the service that the runtime makes by itself for `fetch`, so that it costs nothing more.
+ */
+const PUBLIC_NETWORK = '(name = "internet", network = (allow = ["public"], tlsOptions = (trustBrowserCas = true)))';
+
 export type EdgeConfig = {
   readonly kvFolder: string;
   readonly services: readonly UpstreamService[];
@@ -62,6 +69,7 @@ export function edgeConfig(config: EdgeConfig): string {
       '(name = "gateway", worker = .gateway)',
       `(name = "kv", disk = (path = ${capnpText(kvFolder)}))`,
       `(name = "limiter", external = (address = "unix:${OBJECTS_SOCKET}", http = (capnpConnectHost = "${RPC_HOST}")))`,
+      PUBLIC_NETWORK,
       ...services.map(({ text }) => text),
     ],
     sockets: [
@@ -74,6 +82,7 @@ export function edgeConfig(config: EdgeConfig): string {
       bindings: [
         '(name = "ROUTES", kvNamespace = "kv")',
         '(name = "RATE_LIMITER", service = "limiter")',
+        '(name = "PUBLIC_NETWORK", service = "internet")',
         ...Object.entries(variables).map(([name, value]) => `(name = "${name}", text = ${capnpText(value)})`),
         ...services.map(({ name }) => `(name = "${name}", service = "${name}")`),
       ],

@@ -6,6 +6,7 @@ import { Hono } from 'hono';
 import { GatewayError } from '../../src/diagnostics/errors.ts';
 import type { Json } from '../../src/model/route-model.ts';
 import type {
+  Consumer,
   GatewayEnv,
   GatewayVariables,
   PolicyHandler,
@@ -25,6 +26,8 @@ export type ChainOptions = {
   readonly inspect?: (variables: GatewayVariables) => void;
   readonly upstream?: () => Response;
   readonly runtime?: PolicyRuntime;
+  /** Who authentication found. */
+  readonly consumer?: Consumer | null;
 };
 
 const UNUSED_LIMITER: RateLimiter = {
@@ -80,8 +83,8 @@ export async function runChain(options: ChainOptions, facts: RequestFacts): Prom
   app.use(async (c, next) => {
     c.set('facts', facts);
     c.set('outgoing', outgoing);
-    c.set('consumer', null);
     c.set('rematch', false);
+    c.set('consumer', options.consumer ?? null);
     c.set('body', createRequestBody(c.req.raw));
     c.set('waitUntil', () => undefined);
     c.set('route', {

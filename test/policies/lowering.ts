@@ -2,14 +2,18 @@
 import { compileRegex } from '../../src/compile/regex.ts';
 import type { Finding } from '../../src/diagnostics/finding.ts';
 import type { Json } from '../../src/model/route-model.ts';
-import type { PolicyLowering } from '../../src/policies/contract.ts';
+import type { LowerContext, PolicyLowering } from '../../src/policies/contract.ts';
 import { policyLowering } from '../../src/policies/lowerings.ts';
 
-/** `given`: in place of the registered lowering. */
+export type LowerPlace = Partial<Pick<LowerContext, 'target' | 'trustedHops'>> & {
+  /** In place of the registered one. */
+  readonly lowering?: PolicyLowering;
+};
+
 export function lowerOptions(
   policy: string,
   options: unknown,
-  given?: PolicyLowering,
+  { target = 'self-hosted', trustedHops = 0, lowering: given }: LowerPlace = {},
 ): { config: Json | null; findings: readonly Finding[] } {
   const findings: Finding[] = [];
   const lowering = given ?? policyLowering(policy);
@@ -19,7 +23,8 @@ export function lowerOptions(
     routeId: 'Mapping/default/m',
     source,
     report: (finding) => findings.push(finding),
-    target: 'self-hosted',
+    target,
+    trustedHops,
     upstream: ({ scheme, host, port }) => {
       const origin = `${scheme}://${host}:${port}`;
       return { upstream: origin.replace('://', '/'), origin, via: { kind: 'binding' } };
@@ -33,8 +38,8 @@ export function lowerOptions(
 }
 
 /** Lowers options that must be right. */
-export function lowered(policy: string, options: unknown, given?: PolicyLowering): Json {
-  const { config, findings } = lowerOptions(policy, options, given);
+export function lowered(policy: string, options: unknown, platform?: LowerPlace): Json {
+  const { config, findings } = lowerOptions(policy, options, platform);
   if (config === null) throw new Error(findings.map(({ message }) => message).join('\n'));
   return config;
 }

@@ -32,6 +32,8 @@ export type EdgeStart = {
   readonly unbound?: readonly string[];
   /** Default: those of `serve`. */
   readonly v8Flags?: readonly string[];
+  /** The configuration with something else in it. */
+  readonly change?: (config: string) => string;
 };
 
 export class EdgeStand {
@@ -80,7 +82,7 @@ export class EdgeStand {
 
   /** Starts an edge process, which has loaded nothing yet. `upstreams`: those that get a binding. */
   async startEdge(upstreams: readonly CompiledUpstream[], options: EdgeStart = {}): Promise<Edge> {
-    const { unbound = [], v8Flags } = options;
+    const { unbound = [], v8Flags, change = (text) => text } = options;
     const [port, controlPort] = [await freePort(), await freePort()];
     const { services } = upstreamServices(upstreams, (await readTlsOf(upstreams, this.folder)).materials);
     const file = `edge-${port}.capnp`;
@@ -94,7 +96,7 @@ export class EdgeStand {
       verifyKey: null,
       ...(v8Flags !== undefined && { v8Flags }),
     });
-    fs.writeFileSync(path.join(this.folder, file), config);
+    fs.writeFileSync(path.join(this.folder, file), change(config));
     const addresses = [`http=127.0.0.1:${port}`, `control=127.0.0.1:${controlPort}`];
     const process = this.#spawn(
       file,

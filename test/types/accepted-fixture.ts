@@ -26,6 +26,16 @@ const orders = defineRoute({
   upgrades: ['websocket'],
   policies: {
     cors: { origins: ['https://a.example.com'], methods: ['GET'], credentials: true, maxAge: 60 },
+    ip: { allow: ['10.0.0.0/8', { peer: '192.0.2.1' }], deny: ['10.9.0.0/16'], of: 'client' },
+    geo: { allow: { countries: ['DE'], continents: ['EU'] }, deny: { asns: [64_496] }, header: 'x-country' },
+    authorize: {
+      mode: 'deny-overrides',
+      dryRun: true,
+      rules: [
+        { name: 'read', effect: 'allow', when: 'request.method == "GET"', scope: ['orders:read'], dryRun: true },
+        { name: 'v1', effect: 'deny', when: 'request.path.startsWith("/v1/")', code: 'version-gone' },
+      ],
+    },
     rateLimit: { limits: [{ name: 'all', rate: 10, unit: 'minute', pattern: '/orders/*', burst: 20 }] },
   },
 });

@@ -1,5 +1,5 @@
 /** Every mistake in here must be a TypeScript error: an unused directive fails the compilation. */
-import { defineConfig, defineRoute, type RateLimitOptions } from 'portolan';
+import { defineConfig, defineRoute, type AuthorizeOptions, type RateLimitOptions } from 'portolan';
 
 // @ts-expect-error no backend, redirect or respond
 defineRoute({ name: 'a', path: '/' });
@@ -63,6 +63,15 @@ defineConfig({ authentication: { corp: { jwt: { issuer: 'a', discovery: true } }
 
 // @ts-expect-error a secret by its value
 defineConfig({ authentication: { corp: { jwt: { issuer: 'a', audience: 'b', secret: 'hush' } } } });
+// @ts-expect-error an address is of the client or of the peer
+defineRoute({ name: 'a', path: '/', backend: 'a.b:80', policies: { ip: { allow: [{ remote: '10.0.0.0/8' }] } } });
+
+// @ts-expect-error there is no such continent
+defineRoute({ name: 'a', path: '/', backend: 'a.b:80', policies: { geo: { deny: { continents: ['XX'] } } } });
+
+// @ts-expect-error a rule without an expression
+const rules: AuthorizeOptions = { rules: [{ name: 'r', effect: 'allow' }] };
+defineRoute({ name: 'a', path: '/', backend: 'a.b:80', policies: { authorize: rules } });
 
 // @ts-expect-error a method in lower case
 defineRoute({ name: 'a', path: '/', methods: ['get'], backend: 'a.b:80' });

@@ -2,9 +2,10 @@
 import { apiKeyMethod } from './api-key/method.ts';
 import { basicMethod } from './basic/method.ts';
 import { externalMethod } from './external/method.ts';
+import { jwtMethod } from './jwt/method.ts';
 import type { AuthMethodHandler } from './method.ts';
 
-export const AUTH_METHODS: readonly AuthMethodHandler[] = [externalMethod, apiKeyMethod, basicMethod];
+export const AUTH_METHODS: readonly AuthMethodHandler[] = [externalMethod, apiKeyMethod, basicMethod, jwtMethod];
 
 /** null: this Worker has no such method, and the route must refuse. */
 export function authMethod(name: string): AuthMethodHandler | null {

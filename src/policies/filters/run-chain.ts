@@ -1,6 +1,7 @@
 /** One chain of filters on one request, as Ambassador Edge Stack runs it. */
 import { GatewayError } from '../../diagnostics/errors.ts';
 import { applyEdits } from '../authentication/apply-edits.ts';
+import { denialAnswer } from '../authentication/denial-answer.ts';
 import type { AuthMethod, AuthRequest, AuthVerdict } from '../authentication/method.ts';
 import type { Consumer, PolicyRuntime } from '../contract.ts';
 import type { CompiledFilterUse, CompiledHeaderCondition } from './compiled.ts';
@@ -62,7 +63,7 @@ function ask(method: AuthMethod, request: AuthRequest): Allowed | Denial | Promi
 }
 
 function judged(verdict: AuthVerdict): Allowed | Denial {
-  return verdict.kind === 'allow' ? verdict : { kind: 'deny', answer: verdict.answer, isUndecided: false };
+  return verdict.kind === 'allow' ? verdict : { kind: 'deny', answer: denialAnswer(verdict), isUndecided: false };
 }
 
 function undecidedBy(error: unknown): Denial {

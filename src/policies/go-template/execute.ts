@@ -28,7 +28,7 @@ export type TemplateResult = {
 };
 
 /** Throws TemplateError when the template asks for what its data does not have, or passes a bound. */
-export function executeTemplate(template: Template, data: GoMap): TemplateResult {
+export function executeTemplate(template: Template, data: GoMap | GoStruct): TemplateResult {
   const run = new Run(data);
   run.walk(template, data);
   return { text: run.text, isSkipped: run.isSkipped };
@@ -43,7 +43,7 @@ class Run {
   #steps = 0;
   readonly #variables: { readonly name: string; value: GoValue }[];
 
-  constructor(data: GoMap) {
+  constructor(data: GoMap | GoStruct) {
     this.#variables = [{ name: '$', value: data }];
   }
 
@@ -71,14 +71,13 @@ class Run {
         const outer = this.#variables.length;
         const value = this.#pipe(node.pipe, dot);
         const inner = node.node === 'with' && isTrue(value) ? value : dot;
-        const jump = this.walk(isTrue(value) ? node.then : node.otherwise, inner);
+        const jump = this.walk(isTrue(value) ? node.body : node.otherwise, inner);
         this.#variables.length = outer;
         return jump;
       }
       case 'range':
         return this.#range(node, dot);
-      case 'break':
-      case 'continue':
+      default:
         return node.node;
     }
   }
@@ -90,7 +89,7 @@ class Run {
     for (const [index, element] of entries) {
       this.#step();
       this.#bind(node.pipe, index, element);
-      jump = this.walk(node.then, element);
+      jump = this.walk(node.body, element);
       this.#variables.length = outer;
       if (jump === 'break') break;
     }
@@ -177,8 +176,9 @@ class Run {
     switch (operand.is) {
       case 'string':
       case 'bool':
-      case 'float':
         return operand.value;
+      case 'float':
+        return Number(operand.value);
       case 'int':
         return BigInt(operand.value);
       case 'nil':
@@ -189,7 +189,7 @@ class Run {
         return chain(dot, operand.fields, methodArgs);
       case 'variable':
         return chain(this.#find(operand.name).value, operand.fields, methodArgs);
-      case 'pipe':
+      default:
         return chain(this.#pipe(operand.pipe, dot), operand.fields, methodArgs);
     }
   }

@@ -101,7 +101,10 @@ function formatValue(value: GoValue, verb: string, flags: Flags): string {
   }
   // Flags and verb apply to every element, as in fmt.
   if (isList(value)) return `[${value.map((item) => formatElement(item, verb, flags)).join(' ')}]`;
-  if (value instanceof GoStruct) throw new TemplateError('a whole token cannot be printed, only its fields');
+  if (value instanceof GoStruct) {
+    if (value.text === null) throw new TemplateError('this value cannot be printed whole, only its fields');
+    return formatText(value.text, verb, flags);
+  }
   const map = mapOf(value) ?? {};
   const entries = sortedKeys(map).map((key) => {
     const entry = entryOf(map, key);
@@ -137,7 +140,7 @@ function formatText(value: string, verb: string, flags: Flags): string {
 }
 
 function truncate(text: string, precision: number): string {
-  return precision < 0 ? text : [...text].slice(0, precision).join('');
+  return precision < 0 ? text : Array.from(text).slice(0, precision).join('');
 }
 
 function formatInteger(value: bigint, verb: string, flags: Flags): string {
@@ -184,7 +187,7 @@ function padNumber(negative: boolean, digits: string, flags: Flags): string {
 
 /** Widths count characters, not bytes. */
 function pad(text: string, { width, minus, zero }: Flags): string {
-  const missing = width - [...text].length;
+  const missing = width - Array.from(text).length;
   if (missing <= 0) return text;
   return minus ? text + ' '.repeat(missing) : (zero ? '0' : ' ').repeat(missing) + text;
 }

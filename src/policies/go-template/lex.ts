@@ -115,12 +115,10 @@ function tokenOf(kind: (typeof RULES)[number][0], text: string, afterSpace: bool
       return { is: 'int', text: integerText(text) };
     case 'float':
       return { is: 'float', text: text.replaceAll('_', '') };
-    case 'variable':
-    case 'word':
-    case 'sign':
-      return { is: kind, text };
     case 'space':
       throw new Error('spaces are no tokens');
+    default:
+      return { is: kind, text };
   }
 }
 
@@ -146,7 +144,7 @@ function integerText(text: string): string {
 }
 
 function runeValue(text: string): string {
-  const value = [...(text === `'\\''` ? `'` : unquote(text.slice(1, -1)))];
+  const value = Array.from(text === `'\\''` ? `'` : unquote(text.slice(1, -1)));
   const code = value[0]?.codePointAt(0);
   if (value.length !== 1 || code === undefined) throw new TemplateSyntaxError(`\`${text}\` is no single character`);
   return String(code);

@@ -107,7 +107,7 @@ function parseOperand(token: Token, parser: PipeParser): Operand {
     case 'int':
       return { is: 'int', value: token.text };
     case 'float':
-      return { is: 'float', value: finite(token.text) };
+      return { is: 'float', value: finiteText(token.text) };
     case 'word':
       return wordOperand(token.text, parser);
     case 'dot':
@@ -117,7 +117,7 @@ function parseOperand(token: Token, parser: PipeParser): Operand {
     case 'variable':
       assertKnown(token.text, parser);
       return { is: 'variable', name: token.text, fields: joinedFields(parser) };
-    case 'sign':
+    default:
       if (token.text !== '(') throw new TemplateSyntaxError(`unexpected \`${token.text}\``);
       return parseParenthesis(parser);
   }
@@ -154,8 +154,7 @@ function assertKnown(name: string, parser: PipeParser): void {
   if (!parser.variables.includes(name)) throw new TemplateSyntaxError(`the variable \`${name}\` is not declared`);
 }
 
-function finite(text: string): number {
-  const value = Number(text);
-  if (!Number.isFinite(value)) throw new TemplateSyntaxError(`\`${text}\` is out of range`);
-  return value;
+function finiteText(text: string): string {
+  if (!Number.isFinite(Number(text))) throw new TemplateSyntaxError(`\`${text}\` is out of range`);
+  return text;
 }

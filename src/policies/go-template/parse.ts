@@ -101,7 +101,7 @@ class TemplateParser {
     const block = this.#parseNodes(false);
     const otherwise = this.#parseElse(block, node);
     this.#variables.length = outer;
-    return { node, pipe, then: block.nodes, otherwise };
+    return { node, pipe, body: block.nodes, otherwise };
   }
 
   #parseRange(text: string): TemplateNode {
@@ -112,7 +112,7 @@ class TemplateParser {
     this.#ranges -= 1;
     const otherwise = this.#parseElse(block, null);
     this.#variables.length = outer;
-    return { node: 'range', pipe, then: block.nodes, otherwise };
+    return { node: 'range', pipe, body: block.nodes, otherwise };
   }
 
   /** `{{else}} … {{end}}`, or `{{else if …}}`, which shares the final `{{end}}`. */

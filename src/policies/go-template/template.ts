@@ -13,10 +13,10 @@ export type TemplateNode =
   | {
       readonly node: 'if' | 'with';
       readonly pipe: Pipe;
-      readonly then: Template;
+      readonly body: Template;
       readonly otherwise: Template;
     }
-  | { readonly node: 'range'; readonly pipe: Pipe; readonly then: Template; readonly otherwise: Template }
+  | { readonly node: 'range'; readonly pipe: Pipe; readonly body: Template; readonly otherwise: Template }
   | { readonly node: 'break' | 'continue' };
 
 export type Pipe = {
@@ -33,9 +33,8 @@ export type Command = { readonly args: readonly Operand[] };
 export type Operand =
   | { readonly is: 'string'; readonly value: string }
   | { readonly is: 'bool'; readonly value: boolean }
-  /** A constant without point and exponent; decimal text, because JSON numbers would lose digits. */
-  | { readonly is: 'int'; readonly value: string }
-  | { readonly is: 'float'; readonly value: number }
+  /** `int`: a constant without point and exponent. Decimal text, because JSON numbers lose digits and the sign of zero. */
+  | { readonly is: 'int' | 'float'; readonly value: string }
   | { readonly is: 'nil' }
   | { readonly is: 'function'; readonly name: string }
   /** `.a.b`, or `.` with no fields. */

@@ -26,9 +26,15 @@ export class GoHeader {
 /** A value with named fields: asking for another one is a mistake, unlike with a map. */
 export class GoStruct {
   readonly fields: GoMap;
+  /** What its JSON shows. Default: its fields. */
+  readonly shown: GoMap;
+  /** What it is printed as, like an error of Go; null: it cannot be printed whole. */
+  readonly text: string | null;
 
-  constructor(fields: GoMap) {
+  constructor(fields: GoMap, { shown = fields, text = null }: { shown?: GoMap; text?: string | null } = {}) {
     this.fields = fields;
+    this.shown = shown;
+    this.text = text;
   }
 }
 
@@ -61,8 +67,8 @@ export function sortedKeys(map: GoMap): readonly string[] {
 /** By code point, as Go compares UTF-8. */
 export function compareText(a: string, b: string): number {
   if (a === b) return 0;
-  const left = [...a];
-  const right = [...b];
+  const left = Array.from(a);
+  const right = Array.from(b);
   for (const [index, character] of left.entries()) {
     const other = right[index];
     if (other === undefined) return 1;
@@ -124,7 +130,7 @@ function plain(value: GoValue): Json {
   if (typeof value === 'bigint') return Number(value);
   if (typeof value !== 'object') return value;
   if (isList(value)) return value.map(plain);
-  const map = value instanceof GoStruct ? value.fields : (mapOf(value) ?? {});
+  const map = value instanceof GoStruct ? value.shown : (mapOf(value) ?? {});
   return Object.fromEntries(sortedKeys(map).map((key) => [key, plain(entryOf(map, key))]));
 }
 

@@ -114,7 +114,6 @@ function jwtMethod(jwt: JwtFields, at: string, resource: FilterResource, report:
   const algorithms = validAlgorithms.filter((algorithm) => !algorithm.startsWith('HS'));
   if (algorithms.length < validAlgorithms.length) reportSymmetric(at, resource, report);
   if (algorithms.length === 0) return 'all its algorithms are symmetric, and a key set must hold no secret';
-  if (jwt.requireExpiresAt !== true) reportNoExpiry(at, resource, report);
   return { method: 'jwt', options: jwtOptions(jwt, { jwksURI, algorithms }, resource) };
 }
 
@@ -176,15 +175,5 @@ function reportSymmetric(at: string, resource: FilterResource, report: Report): 
       'Tokens with symmetric algorithms (HS256, HS384, HS512) are refused: a key set that is fetched must hold no secret.',
     path: `${at}.validAlgorithms`,
     hint: 'Leave them out, or verify such tokens with `jwt` and `secret` in routes.config.ts.',
-  });
-}
-
-function reportNoExpiry(at: string, resource: FilterResource, report: Report): void {
-  reportAt(report, resource, {
-    severity: 'warning',
-    code: 'jwt-expiry-optional',
-    message: 'As in Ambassador, a token without `exp` passes, and then passes for ever.',
-    path: at,
-    hint: 'Set `requireExpiresAt: true`.',
   });
 }

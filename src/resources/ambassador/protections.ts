@@ -130,7 +130,7 @@ function hasEntries(value: unknown): boolean {
   return Array.isArray(value) ? value.length > 0 : value !== undefined && value !== null;
 }
 
-const protectiveModuleKeys = ['ip_allow', 'ip_deny', 'lua_scripts', 'buffer'];
+const protectiveModuleKeys = ['lua_scripts', 'buffer'];
 
 function moduleProtections(module: Located, config: Readonly<Record<string, unknown>>): readonly Protection[] {
   return protectiveModuleKeys

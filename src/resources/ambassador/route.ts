@@ -17,6 +17,7 @@ import type { FilterPolicies } from './filter-policies.ts';
 import type { GroupFields } from './group-fields.ts';
 import { isBroken, type LinkedMapping, type MappingGroup } from './groups.ts';
 import { regexFactory } from './matchers.ts';
+import type { IpRules } from './ip-rules.ts';
 import type { Protections } from './protections.ts';
 import { redirectAction, reportInactive } from './redirect.ts';
 import { nameOf, provenanceAt, reportAt } from './report-at.ts';
@@ -30,6 +31,7 @@ export type RouteContext = DestinationContext & {
   readonly protections: Protections;
   readonly filterPolicies: FilterPolicies;
   readonly authServices: AuthServices;
+  readonly ipRules: IpRules;
 };
 
 /** The place of a Mapping in its group. */
@@ -65,7 +67,7 @@ export function translateRoute(mapping: LinkedMapping, place: RoutePlace, contex
     share: place.below === null ? null : { below: place.below },
     group: shared ? group.name : null,
     action: outcome.action,
-    policies: routePolicies(resource, { fields, scope }, context),
+    policies: [...context.ipRules.policies, ...routePolicies(resource, { fields, scope }, context)],
     requestHeaders: requestMutations(resource, fields, outcome.service, context),
     responseHeaders: mutations(fields.addResponseHeaders, fields.removeResponseHeaders),
     timeouts: {
@@ -95,7 +97,11 @@ function routeOutcome(
   const regex = regexFactory(resource, context.defaults.regexMaxSize);
   const redirects = resource.spec.host_redirect === true;
   const destination = redirects ? linkRedirectTarget(resource, context) : linkDestination(resource, context);
-  const refuse = place.refuse ?? grpcRefusal(resource, context.report) ?? context.protections.refusalFor(scope);
+  const refuse =
+    place.refuse ??
+    grpcRefusal(resource, context.report) ??
+    context.ipRules.refuse ??
+    context.protections.refusalFor(scope);
   if (!destination.ok) return { action: refuse ?? destination.refuse, service: null };
   const { service } = destination;
   const { clusters } = resource;

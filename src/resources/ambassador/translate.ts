@@ -13,6 +13,7 @@ import { defaultDomain, linkHosts } from './hosts.ts';
 import { linkMatch, regexFactory } from './matchers.ts';
 import { readModuleDefaults } from './module-defaults.ts';
 import { compareByName, uniqueByName } from './resource-order.ts';
+import { readIpRules } from './ip-rules.ts';
 import { linkProtections } from './protections.ts';
 import { reportAt } from './report-at.ts';
 import { translateRoute, type RouteContext } from './route.ts';
@@ -53,6 +54,7 @@ export function translateAmbassador(
     resolvers: indexResolvers(resources.unenforced),
     tlsContexts: indexTlsContexts(resources.unenforced),
     domains: new Map(domains.map((domain) => [domain.id, domain])),
+    ipRules: readIpRules(resources.module, report),
     protections: linkProtections([...resources.unenforced, ...authServices.unusable], { defaults, options, report }),
   };
   const mappings = linkMappings(resources.mappings, context);

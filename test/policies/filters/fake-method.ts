@@ -54,8 +54,8 @@ function verdictOf({ does, id, nameless, sets = `x-${id}` }: FakeOptions, header
   const answer =
     does === 'answer'
       ? new Response(id, { status: 418, headers: { 'x-said': id } })
-      : new GatewayError(isMissing ? 401 : 403, code, 'No.', { headers: { 'www-authenticate': `Fake realm="${id}"` } });
-  return { kind: 'deny', isMissing, code, challenge: null, answer };
+      : new GatewayError(isMissing ? 401 : 403, code, 'No.');
+  return { kind: 'deny', isMissing, code, challenge: does === 'answer' ? null : `Fake realm="${id}"`, answer };
 }
 
 export const fakeLowering: AuthMethodLowering = {

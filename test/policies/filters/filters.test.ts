@@ -31,7 +31,7 @@ const filters: FiltersOptions['filters'] = {
 };
 
 function compile(rules: readonly FilterRuleOption[], more: Partial<FiltersOptions> = {}): Json {
-  return lowered('filters', { filters, rules, ...more }, filtersLowering);
+  return lowered('filters', { filters, rules, ...more }, { lowering: filtersLowering });
 }
 
 async function run(config: Json | readonly Json[], request: Parameters<typeof factsOf>[0] = {}) {
@@ -162,7 +162,7 @@ describe('ifRequestHeader', () => {
 
   it.each([String.raw`a\C`, '(?<=a)b', '('])('a pattern %s makes the rule refuse', async (valueRegex) => {
     const rules = [{ chain: [{ filter: 'yes', ifRequestHeader: { name: 'x-a', valueRegex } }] }];
-    const { config, findings } = lowerOptions('filters', { filters, rules }, filtersLowering);
+    const { config, findings } = lowerOptions('filters', { filters, rules }, { lowering: filtersLowering });
     expect(findings).toMatchObject([{ severity: 'error', code: 'regex-invalid' }]);
     expect((await run(config)).status).toBe(503);
   });
@@ -205,7 +205,11 @@ describe('the rule that decides', () => {
 
   it('reports a path that no request has, and forgets the rule', () => {
     for (const path of ['/a?b*', 'admin/*', '/a/../b', '/a%2']) {
-      const { config, findings } = lowerOptions('filters', { filters, rules: [{ path, chain: [] }] }, filtersLowering);
+      const { config, findings } = lowerOptions(
+        'filters',
+        { filters, rules: [{ path, chain: [] }] },
+        { lowering: filtersLowering },
+      );
       expect(config).toEqual({ filters: [], rules: [] });
       expect(findings).toMatchObject([
         { severity: 'warning', code: 'filter-rule-never-matches', path: 'spec.filters.rules[0].path' },
@@ -236,7 +240,11 @@ it('decides as the first rule that matches, by a model that knows no compiled gl
         ...(path !== undefined && { path }),
         chain: outcomes[outcome].map((filter) => ({ filter })),
       }));
-      const { config } = lowerOptions('filters', { filters, rules: written, ignoreCase }, filtersLowering);
+      const { config } = lowerOptions(
+        'filters',
+        { filters, rules: written, ignoreCase },
+        { lowering: filtersLowering },
+      );
       const path = ignoreCase ? asking.path.toUpperCase() : asking.path;
       const facts = { hostname: asking.hostname, authority: asking.hostname + asking.port, path };
       const found = rules.find(
@@ -296,7 +304,11 @@ describe('lowering', () => {
     const source = { kind: 'Filter', namespace: 'default', name: 'f', file: 'f.yaml', line: 3, path: 'spec.JWT' };
     const bad = { method: 'fake', options: {}, source };
     const rules = [{ chain: [{ filter: 'f' }] }, { chain: [{ filter: 'f' }] }, { chain: [{ filter: 'future' }] }];
-    const { config, findings } = lowerOptions('filters', { filters: { ...filters, f: bad }, rules }, filtersLowering);
+    const { config, findings } = lowerOptions(
+      'filters',
+      { filters: { ...filters, f: bad }, rules },
+      { lowering: filtersLowering },
+    );
     expect(findings).toMatchObject([
       { code: 'fake-invalid', path: 'spec.JWT', source: { kind: 'Filter', name: 'f' } },
       { code: 'policy-options-invalid', path: 'spec.filters.filters.future.method' },
@@ -317,7 +329,7 @@ describe('lowering', () => {
       { filters, rules: [{ chain: [{ filter: 'yes', ifRequestHeader: { name: 'a', value: 'a', valueRegex: 'a' } }] }] },
     ],
   ])('refuses %s', (_name, options) => {
-    const { config, findings } = lowerOptions('filters', options, filtersLowering);
+    const { config, findings } = lowerOptions('filters', options, { lowering: filtersLowering });
     expect(config).toBeNull();
     expect(findings.map(({ code }) => code)).toContain('policy-options-invalid');
   });

@@ -39,7 +39,7 @@ function link(
   const decides = (name: string, path: string, authority = 'shop.com'): number => {
     const written = optionsOf(name);
     if (written === null) return 0;
-    const { config } = lowerOptions('filters', withoutMethods(written), filtersLowering);
+    const { config } = lowerOptions('filters', withoutMethods(written), { lowering: filtersLowering });
     const facts = factsOf({ authority, hostname: authority.replace(/:\d+$/, ''), path });
     const rule = config === null ? null : selectRule(config as never, facts);
     return Number(/rule (\d+)$/.exec(rule?.name ?? '')?.[1] ?? 0);

@@ -113,7 +113,7 @@ describe('other protections', () => {
     ]);
   });
 
-  it.each(['ip_allow', 'ip_deny', 'lua_scripts', 'buffer'])('Module.%s refuses every route, redirects too', (key) => {
+  it.each(['lua_scripts', 'buffer'])('Module.%s refuses every route, redirects too', (key) => {
     const resources = {
       mappings: [mapping('a', { bypass_auth: true }), mapping('b', { host_redirect: true })],
       module: moduleOf({
@@ -136,7 +136,7 @@ describe('other protections', () => {
 describe('allowUnenforced', () => {
   it.each([
     ['FilterPolcy', 'Did you mean `FilterPolicy`?'],
-    ['Module.ip_alow', 'Did you mean `Module.ip_allow`?'],
+    ['Module.bufer', 'Did you mean `Module.buffer`?'],
     ['Filter', expect.stringContaining('`AuthService`')],
   ])('says that %s names nothing that protects', (name, hint) => {
     const { names, findings } = refused(policy([{}]), paths, { allow: [name] });

@@ -23,7 +23,7 @@ export type CompiledJwt = {
   readonly token: CompiledTokenPlaces;
   readonly planClaim?: string;
   readonly strip?: true;
-  readonly realm?: string;
+  readonly realm: string;
   readonly inject: readonly CompiledHeader[];
   readonly errorResponse?: { readonly headers: readonly CompiledHeader[]; readonly body: Template };
 };

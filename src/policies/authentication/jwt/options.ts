@@ -1,22 +1,10 @@
 /** Authored form of the authentication method `jwt`: signed tokens (RFC 7519, JWS compact form) of known issuers. */
 import * as z from 'zod';
 import type { Json } from '../../../model/route-model.ts';
+import { keysOptionsShape, type KeysOptions } from './keys/keys-options.ts';
 
-/** One of `jwksURI`, `discovery`, `jwks` and `secret` must be there: it says which keys verify a token. */
-export type JwtKeyOptions = {
-  /** Address of the JWK set; http or https. An upstream of the gateway like any other. */
-  readonly jwksURI?: string | undefined;
-  /** Finds the set by OpenID Connect Discovery at this issuer's address, or, when true, at `issuer` (which must then be one). */
-  readonly discovery?: true | string | undefined;
-  /** The set itself; public keys only. */
-  readonly jwks?: { readonly keys: readonly { readonly [name: string]: Json }[] } | undefined;
-  /** Symmetric key, by the name of its secret; `algorithms` then has exactly one of HS256, HS384, HS512. */
-  readonly secret?: { readonly env: string } | undefined;
-  /** Seconds for which fetched keys may be used while the provider cannot be asked. Default 86,400; smaller values count as that. */
-  readonly maxStale?: number | undefined;
-};
-
-export type JwtOptions = JwtKeyOptions & {
+/** `jwksUri`, `discovery`, `jwks` or `secret` says which keys verify a token; see keys/keys-options.ts. */
+export type JwtOptions = KeysOptions & {
   /** Accepted `iss`, compared exactly; a list: one of them. `any` (the word alone, no list): not compared. */
   readonly issuer: string | readonly string[];
   /** Accepted `aud`, compared exactly; see `audienceMatch` for a list. `any` (the word alone, no list): not compared. */
@@ -30,10 +18,13 @@ export type JwtOptions = JwtKeyOptions & {
   readonly mayLack?: readonly ('exp' | 'iss' | 'aud')[] | undefined;
   /** Further claims: `true` demands that it is there, anything else that it has exactly this value. */
   readonly requiredClaims?: { readonly [claim: string]: Json } | undefined;
-  /** The header's `alg` must be one of them, and the key's. Default RS256, ES256, EdDSA; with `secret` HS256. */
+  /**
+   * The header's `alg` must be one of them, and one of the key's. Default RS256, ES256, EdDSA, Ed25519; with
+   * `secret` its `algorithm`, and nothing else then.
+   */
   readonly algorithms?: readonly string[] | undefined;
-  /** Seconds by which the clocks may differ, for all three or for each. Default 60; where an object names only some, 0 for the others. */
-  readonly leeway?:
+  /** By how much clocks may differ, for all three or for each. Default 60,000; where an object names only some, 0 for the others. */
+  readonly leewayMs?:
     | number
     | {
         readonly exp?: number | undefined;
@@ -63,7 +54,7 @@ export type JwtOptions = JwtKeyOptions & {
   readonly planClaim?: string | undefined;
   /** Takes the token from what the upstream gets. Default false. Not for a token in the query. */
   readonly strip?: boolean | undefined;
-  /** Named in `WWW-Authenticate`. Default: no realm. */
+  /** Named in `WWW-Authenticate`. Default `api`. */
   readonly realm?: string | undefined;
   /** Written to the request; what the client sent under these names never passes. Values are Go templates. */
   readonly injectRequestHeaders?: readonly JwtHeaderOption[] | undefined;
@@ -94,25 +85,24 @@ const scope = z
   .string()
   .regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'must be visible ASCII without space, quote and backslash');
 const oneOrMore = z.union([text, z.array(text).min(1, 'needs at least one value').max(64)]);
-const seconds = z.number().min(0).max(31_536_000);
+const milliseconds = z.int().min(0).max(31_536_000_000);
 const template = z.string().max(16_384);
 const header: z.ZodType<JwtHeaderOption> = z.strictObject({ name: token, value: template });
 const json: z.ZodType<Json> = z.json();
 
-export const jwtOptionsSchema: z.ZodType<JwtOptions> = z.strictObject({
-  jwksURI: text.optional(),
-  discovery: z.union([z.literal(true), text]).optional(),
-  jwks: z.strictObject({ keys: z.array(z.record(z.string(), json)).max(64) }).optional(),
-  secret: z.strictObject({ env: text }).optional(),
-  maxStale: seconds.optional(),
+const jwtOptionsShape = {
+  ...keysOptionsShape,
   issuer: oneOrMore,
   audience: oneOrMore,
   audienceMatch: z.enum(['any', 'all']).optional(),
   mayLack: z.array(z.enum(['exp', 'iss', 'aud'])).optional(),
   requiredClaims: z.record(z.string().min(1), json).optional(),
   algorithms: z.array(text).min(1, 'needs at least one algorithm').max(32).optional(),
-  leeway: z
-    .union([seconds, z.strictObject({ exp: seconds.optional(), nbf: seconds.optional(), iat: seconds.optional() })])
+  leewayMs: z
+    .union([
+      milliseconds,
+      z.strictObject({ exp: milliseconds.optional(), nbf: milliseconds.optional(), iat: milliseconds.optional() }),
+    ])
     .optional(),
   scopes: z.array(scope).max(64).optional(),
   typ: oneOrMore.optional(),
@@ -142,4 +132,11 @@ export const jwtOptionsSchema: z.ZodType<JwtOptions> = z.strictObject({
   jti: z.unknown().optional(),
   cnf: z.unknown().optional(),
   introspection: z.unknown().optional(),
-});
+} as const;
+
+const NESTED_NAMES = ['authorization', 'header', 'cookie', 'query', 'headers', 'bodyTemplate', 'name', 'value'];
+
+export const jwtOptionsSchema: z.ZodType<JwtOptions> = z.strictObject(jwtOptionsShape);
+
+/** For hints about misspelt options. */
+export const JWT_OPTION_NAMES: readonly string[] = [...Object.keys(jwtOptionsShape), ...NESTED_NAMES];

@@ -1,3 +1,4 @@
+/** Where the keys of an issuer come from, as the `jwt` method sees it. Types only; imported by both sides. */
 import type { Json } from '../../../../model/route-model.ts';
 import type { PolicyTarget } from '../../../contract.ts';
 

@@ -1,0 +1,129 @@
+/** Finds the one credential of a request. Two are never reconciled: somebody behind might take the other. */
+import type { RequestFacts } from '../../contract.ts';
+import type { HeaderEdit } from '../method.ts';
+import type { CompiledTokenPlaces } from './compiled.ts';
+
+export type FoundToken =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'many' }
+  | { readonly kind: 'one'; readonly text: string; readonly place: keyof CompiledTokenPlaces };
+
+const NONE: FoundToken = { kind: 'none' };
+const MANY: FoundToken = { kind: 'many' };
+
+export function findToken(places: CompiledTokenPlaces, facts: RequestFacts): FoundToken {
+  let found = places.authorization === true ? inAuthorization(facts.headers.get('authorization')) : NONE;
+  if (places.header !== undefined) found = both(found, inHeader(facts.headers.get(places.header)));
+  if (places.cookie !== undefined) found = both(found, inCookie(facts.headers.get('cookie'), places.cookie));
+  if (places.query !== undefined) found = both(found, inQuery(facts.query, places.query));
+  return found;
+}
+
+function both(a: FoundToken, b: FoundToken): FoundToken {
+  if (a.kind === 'none') return b;
+  return b.kind === 'none' ? a : MANY;
+}
+
+const BEARER = /^bearer(?: |$)/i;
+const FURTHER_BEARER = /,[ \t]*bearer(?:[ \t]|,|$)/i;
+/** `bearer` as a whole scheme, followed by something that RFC 9110 §11.4 does not have there, such as a tab. */
+const BROKEN_BEARER = /^bearer(?![A-Za-z0-9!#$%&'*+.^_`|~-])/i;
+
+/**
+ * Another scheme is another method's credential. The scheme's case does not count (RFC 9110 §11.1).
+ * Lines of one name arrive joined by a comma, and a token holds none.
+ */
+function inAuthorization(value: string | null): FoundToken {
+  if (value === null) return NONE;
+  if (value.includes(',') && FURTHER_BEARER.test(value)) return MANY;
+  if (BEARER.test(value)) return { kind: 'one', text: value.slice(7).replace(/^ +/, ''), place: 'authorization' };
+  // Meant as a token, and none.
+  return BROKEN_BEARER.test(value) ? { kind: 'one', text: '', place: 'authorization' } : NONE;
+}
+
+function inHeader(value: string | null): FoundToken {
+  if (value === null) return NONE;
+  return value.includes(',') ? MANY : { kind: 'one', text: value, place: 'header' };
+}
+
+/**
+ * Names are compared exactly (RFC 6265). Cookie lines may arrive joined by a comma: a name behind one may
+ * be a cookie to whoever reads it next, so it counts, and makes two readings of one request.
+ */
+function inCookie(value: string | null, name: string): FoundToken {
+  if (value === null || !value.includes(name)) return NONE;
+  let found = NONE;
+  for (const pair of value.split(';')) {
+    const [first = '', ...behindCommas] = pair.split(',');
+    if (behindCommas.some((text) => nameOf(text) === name)) return MANY;
+    if (nameOf(first) !== name) continue;
+    if (found.kind !== 'none') return MANY;
+    const equals = pair.indexOf('=');
+    found = { kind: 'one', text: equals === -1 ? '' : trimmed(pair.slice(equals + 1)), place: 'cookie' };
+  }
+  return found;
+}
+
+function nameOf(pair: string): string {
+  const equals = pair.indexOf('=');
+  return trimmed(equals === -1 ? pair : pair.slice(0, equals));
+}
+
+/** Without spaces and tabs around it; other white space is part of a text. No regex: a long run of spaces would cost its square. */
+function trimmed(text: string): string {
+  let from = 0;
+  let to = text.length;
+  while (from < to && isBlank(text.charCodeAt(from))) from += 1;
+  while (to > from && isBlank(text.charCodeAt(to - 1))) to -= 1;
+  return text.slice(from, to);
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09;
+}
+
+/** Names may be written with escapes; the value of a token needs none, and is taken as it stands. */
+function inQuery(query: string | null, name: string): FoundToken {
+  if (query === null) return NONE;
+  let found = NONE;
+  for (const pair of query.split('&')) {
+    const equals = pair.indexOf('=');
+    const raw = equals === -1 ? pair : pair.slice(0, equals);
+    if (raw !== name && (!raw.includes('%') || decodedName(raw) !== name)) continue;
+    if (found.kind !== 'none') return MANY;
+    found = { kind: 'one', text: equals === -1 ? '' : pair.slice(equals + 1), place: 'query' };
+  }
+  return found;
+}
+
+function decodedName(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Takes the token out of what goes on. A token in the query cannot be: the build refuses that. */
+export function stripEdit(
+  places: CompiledTokenPlaces,
+  place: keyof CompiledTokenPlaces,
+  headers: Headers,
+): HeaderEdit | null {
+  switch (place) {
+    case 'authorization':
+      return { name: 'authorization', value: null };
+    case 'header':
+      return places.header === undefined ? null : { name: places.header, value: null };
+    case 'cookie': {
+      const others = (headers.get('cookie') ?? '').split(';').filter((pair) => nameOf(pair) !== places.cookie);
+      const value = others
+        .map((pair) => pair.trim())
+        .filter((pair) => pair !== '')
+        .join('; ');
+      return { name: 'cookie', value: value === '' ? null : value };
+    }
+    default:
+      return null;
+  }
+}

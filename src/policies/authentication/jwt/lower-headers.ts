@@ -1,0 +1,119 @@
+/** Templates of injected headers and of error answers. */
+import type { LowerContext } from '../../contract.ts';
+import { executeTemplate } from '../../go-template/execute.ts';
+import { fieldsOf } from '../../go-template/fields-of.ts';
+import { parseTemplate } from '../../go-template/parse.ts';
+import type { Template } from '../../go-template/template.ts';
+import { TemplateError } from '../../go-template/value.ts';
+import { reportOption } from '../../parse-options.ts';
+import type { CompiledHeader, CompiledJwt } from './compiled.ts';
+import { errorData } from './deny.ts';
+import type { JwtHeaderOption, JwtOptions } from './options.ts';
+
+/** What the connection, the gateway or the challenge needs for itself. */
+const RESERVED = new Set(
+  'connection content-length expect host keep-alive proxy-connection te trailer transfer-encoding upgrade www-authenticate'.split(
+    ' ',
+  ),
+);
+const REFUSES = 'The route refuses requests, because the policy cannot be applied as written.';
+
+type Place = {
+  readonly at: readonly PropertyKey[];
+  readonly functions: readonly string[];
+  readonly context: LowerContext;
+};
+
+/** null after reporting what is wrong. */
+export function lowerInjected(
+  { injectRequestHeaders = [] }: JwtOptions,
+  context: LowerContext,
+): readonly CompiledHeader[] | null {
+  const place = { at: ['injectRequestHeaders'], functions: ['hasKey', 'doNotSet'], context };
+  const headers = lowerHeaders(injectRequestHeaders, place);
+  headers?.forEach(({ value }, index) => reviewFields(value, { ...place, at: [...place.at, index, 'value'] }));
+  return headers;
+}
+
+/** undefined: none is configured; null after reporting what is wrong. */
+export function lowerErrorResponse(
+  { errorResponse }: JwtOptions,
+  context: LowerContext,
+): CompiledJwt['errorResponse'] | null {
+  if (errorResponse === undefined) return undefined;
+  const { headers = [{ name: 'Content-Type', value: 'application/json' }], bodyTemplate = '{{ . | json "" }}' } =
+    errorResponse;
+  const place = { at: ['errorResponse', 'headers'], functions: ['hasKey', 'doNotSet', 'json'], context };
+  const lowered = lowerHeaders(headers, place);
+  const body = lowerTemplate(bodyTemplate, { ...place, at: ['errorResponse', 'bodyTemplate'] });
+  if (lowered === null || body === null) return null;
+  tryBody(body, context);
+  return { headers: lowered, body };
+}
+
+function lowerHeaders(headers: readonly JwtHeaderOption[], place: Place): readonly CompiledHeader[] | null {
+  const compiled: CompiledHeader[] = [];
+  for (const [index, { name, value }] of headers.entries()) {
+    const at = [...place.at, index];
+    if (RESERVED.has(name.toLowerCase())) {
+      reportOption(place.context, 'error', 'policy-options-invalid', {
+        message: `Policy jwt: the header \`${name}\` belongs to the connection or the gateway. ${REFUSES}`,
+        at: [...at, 'name'],
+        hint: 'Choose another name.',
+      });
+      continue;
+    }
+    const template = lowerTemplate(value, { ...place, at: [...at, 'value'] });
+    if (template !== null) compiled.push({ name: name.toLowerCase(), value: template });
+  }
+  return compiled.length === headers.length ? compiled : null;
+}
+
+function lowerTemplate(text: string, { at, functions, context }: Place): Template | null {
+  const parsed = parseTemplate(text, { functions });
+  if ('template' in parsed) return parsed.template;
+  reportOption(context, 'error', 'template-invalid', {
+    message: `The template cannot be used: ${parsed.error}. ${REFUSES}`,
+    at,
+    hint: 'docs/policies/jwt.md lists what of Go’s template language is supported.',
+  });
+  return null;
+}
+
+const FIELDS: Readonly<Record<string, readonly string[] | null>> = {
+  token: ['Raw', 'Header', 'Claims', 'Signature'],
+  httpRequestHeader: null,
+};
+
+/** A field that is never there: the header would say so, or never be set. */
+function reviewFields(template: Template, { at, context }: Place): void {
+  for (const [first, second] of fieldsOf(template)) {
+    if (first === undefined) continue;
+    const known = Object.hasOwn(FIELDS, first) ? FIELDS[first] : undefined;
+    const isUnknown = known === undefined || (known !== null && second !== undefined && !known.includes(second));
+    if (!isUnknown) continue;
+    const [path, names] =
+      known === undefined || known === null
+        ? [`.${first}`, '.token and .httpRequestHeader']
+        : [`.${first}.${second}`, known.map((name) => `.${first}.${name}`).join(', ')];
+    reportOption(context, 'warning', 'template-field-unknown', {
+      message: `The template reads \`${path}\`, which does not exist, so the header never gets the value that was meant.`,
+      at,
+      hint: `There are ${names}.`,
+    });
+  }
+}
+
+/** Its data is the same for every request but for numbers and texts, so that it can be tried. */
+function tryBody(body: Template, context: LowerContext): void {
+  try {
+    executeTemplate(body, errorData({ status: 401, detail: 'The token is not valid.' }, 'request-id', 'expired'));
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error;
+    reportOption(context, 'warning', 'template-fails', {
+      message: `The template fails (${error.message}), and a problem document is sent instead of it.`,
+      at: ['errorResponse', 'bodyTemplate'],
+      hint: 'There are .status_code, .httpStatus, .message, .error, .request_id and .requestId.',
+    });
+  }
+}

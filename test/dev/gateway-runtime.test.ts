@@ -1,0 +1,63 @@
+/** What the development server's runtime gives to whoever fetches keys. */
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { startGatewayRuntime, type GatewayRuntime } from '../../src/dev/gateway-runtime.ts';
+import type { CompiledKeys } from '../../src/policies/authentication/jwt/keys/key-source.ts';
+import { freePort } from '../bench/workerd-process.ts';
+import { startIdentityProvider, type IdentityProvider } from '../idp/identity-provider.ts';
+import { bundleKeyProbe } from '../serve/bundle-key-probe.ts';
+
+const stateFolder = fs.mkdtempSync(path.join(os.tmpdir(), 'ptln-dev-runtime-'));
+let provider: IdentityProvider;
+let runtime: GatewayRuntime;
+let url: string;
+
+beforeAll(async () => {
+  provider = await startIdentityProvider();
+  const port = await freePort();
+  url = `http://127.0.0.1:${port}`;
+  runtime = await startGatewayRuntime({
+    workerCode: await bundleKeyProbe(),
+    stateFolder,
+    port,
+    upstreams: [
+      {
+        upstream: {
+          id: 'idp',
+          origin: provider.issuer,
+          via: { kind: 'binding' },
+          resolvedBy: 'literal',
+          service: 'idp',
+        },
+        place: { address: new URL(provider.issuer), tls: null },
+      },
+    ],
+    relayPort: 1,
+    onLog: () => undefined,
+  });
+});
+afterAll(async () => {
+  await runtime.close();
+  await provider.close();
+  fs.rmSync(stateFolder, { recursive: true, force: true });
+});
+
+it('reaches the upstream of a key set through its binding', async () => {
+  const keys: CompiledKeys = {
+    kind: 'jwks',
+    target: { upstream: 'idp', origin: provider.issuer, via: { kind: 'binding' } },
+    path: '/jwks',
+    maxStaleMs: 86_400_000,
+  };
+  const answer = await fetch(`${url}/keys`, { method: 'POST', body: JSON.stringify({ keys }) });
+  expect(((await answer.json()) as { keys: unknown[] }).keys).toHaveLength(7);
+});
+
+it('reaches public addresses only, of those that nobody wrote down', async () => {
+  const before = provider.requests.jwks;
+  const answer = await fetch(`${url}/public`, { method: 'POST', body: provider.jwksUri });
+  expect(await answer.text()).toMatch(/^refused: /);
+  expect(provider.requests.jwks).toBe(before);
+});
