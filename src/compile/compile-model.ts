@@ -75,7 +75,7 @@ function compileRoutes(model: RouteModel, options: CompileOptions, cache: Compil
   if (cache.context === null || cache.environment !== environment) {
     cache.environment = environment;
     const resolver = createUpstreamResolver(model.clusters, options);
-    cache.context = { resolver, regex: createRegexCompiler(), target, trustedHops };
+    cache.context = { resolver, regex: createRegexCompiler(), target, trustedHops, lowered: new WeakMap() };
     cache.routes = new Map();
   }
   const { context, routes: known } = cache;

@@ -124,6 +124,37 @@ describe('buildProgram', () => {
     ]);
   });
 
+  it('notices every change of what protects routes, beside Mappings that stay', () => {
+    const filter = (uri: string): string =>
+      `---\napiVersion: getambassador.io/v3alpha1\nkind: Filter\nmetadata: { name: f }\nspec: { JWT: { jwksURI: "https://${uri}.test/", requireExpiresAt: true } }\n`;
+    const policy = (path: string): string =>
+      `---\napiVersion: getambassador.io/v3alpha1\nkind: FilterPolicy\nmetadata: { name: p }\nspec: { rules: [{ path: ${path}, filters: [{ name: f }] }] }\n`;
+    const auth = (proto: string): string =>
+      `---\napiVersion: getambassador.io/v3alpha1\nkind: AuthService\nmetadata: { name: a }\nspec: { auth_service: auth, proto: ${proto} }\n`;
+    const mappings = ['a', 'b']
+      .map((name) => aMapping(name, `prefix: /${name}/, service: web, hostname: "*"`))
+      .join('');
+    const states = [
+      filter('one') + policy('/a/*'),
+      filter('two') + policy('/a/*'),
+      filter('two') + policy('/b/*'),
+      policy('/b/*'),
+      filter('two') + policy('/b/*') + auth('http'),
+      filter('two') + auth('grpc'),
+      '',
+    ];
+    const cache = new BuildCache();
+    const programs = states.map((state) => {
+      const objects = [...mappings, ...parse(state)];
+      const kept = buildProgram({ objects, config: null }, { ...OPTIONS, cache });
+      const fresh = buildProgram({ objects, config: null }, OPTIONS);
+      expect(kept.program).toEqual(fresh.program);
+      expect(kept.findings).toEqual(fresh.findings);
+      return JSON.stringify(fresh.program);
+    });
+    expect(new Set(programs).size).toBe(states.length);
+  });
+
   it('one broken resource of many is one error, and no other route changes', () => {
     const good = Array.from({ length: 50 }, (_, index) =>
       aMapping(`m${index}`, `prefix: /m${index}/, service: web`),

@@ -54,6 +54,7 @@ export function createFiltersLowering(methods: readonly AuthMethodLowering[]): P
   const methodOf = (name: string): AuthMethodLowering | null => methods.find((method) => method.name === name) ?? null;
   return {
     name: 'filters',
+    isOfNoRoute: true,
     lower(options, context) {
       const parsed = parseOptions(filtersOptionsSchema, options, { policy: 'filters', knownKeys: KNOWN_KEYS, context });
       return parsed === null ? null : (new FiltersCompiler(parsed, methods, context).compile() satisfies Json);

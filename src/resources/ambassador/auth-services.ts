@@ -18,7 +18,11 @@ export interface AuthServices {
   readonly unusable: readonly AuthServiceResource[];
 }
 
-type Usable = { readonly resource: AuthServiceResource; readonly options: { readonly [name: string]: Json } };
+type Usable = {
+  readonly resource: AuthServiceResource;
+  readonly options: { readonly [name: string]: Json };
+  readonly use: PolicyUse;
+};
 
 export function linkAuthServices(
   resources: readonly AuthServiceResource[],
@@ -34,7 +38,7 @@ export function linkAuthServices(
       continue;
     }
     const first = usable.find((other) => areTogether(other.resource, resource));
-    if (first === undefined) usable.push({ resource, options: linked });
+    if (first === undefined) usable.push({ resource, options: linked, use: policyUse(resource, linked) });
     else reportSecond(resource, first, linked, context.report);
   }
   return {
@@ -42,7 +46,7 @@ export function linkAuthServices(
     policyFor(mapping, { skipsAuth }) {
       if (skipsAuth) return null;
       const asked = usable.find(({ resource }) => isOfClusters(resource, mapping)) ?? usable[0];
-      return asked === undefined ? null : use(asked, mapping);
+      return asked === undefined ? null : useFor(asked, mapping);
     },
   };
 }
@@ -56,15 +60,17 @@ function areTogether({ clusters: a }: AuthServiceResource, { clusters: b }: Auth
   return a === undefined || b === undefined || a.some((cluster) => b.includes(cluster));
 }
 
-function use({ resource, options }: Usable, { spec }: MappingResource): PolicyUse {
+/** Mappings without words of their own use one object, which is then lowered once. */
+function useFor({ resource, options, use }: Usable, { spec }: MappingResource): PolicyUse {
   const extensions = spec.auth_context_extensions ?? {};
+  if (Object.keys(extensions).length === 0) return use;
+  return policyUse(resource, { ...options, contextExtensions: extensions });
+}
+
+function policyUse(resource: AuthServiceResource, options: { readonly [name: string]: Json }): PolicyUse {
   const source = provenanceAt(resource, 'spec');
-  const complete = Object.keys(extensions).length === 0 ? options : { ...options, contextExtensions: extensions };
-  return {
-    policy: 'auth',
-    options: { require: 'all', optional: false, methods: [{ method: 'external', options: complete, source }] },
-    source,
-  };
+  const methods = [{ method: 'external', options, source }];
+  return { policy: 'auth', options: { require: 'all', optional: false, methods }, source };
 }
 
 /** `own`: the seat of the Filters. null: it cannot be asked; said. */

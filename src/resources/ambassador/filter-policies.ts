@@ -26,6 +26,7 @@ export function linkFilterPolicies(
   const { options, report } = context;
   const filters = indexFilters(resources.filters, context);
   const rules = linkRules(resources.filterPolicies, { filters, options, report });
+  const policies = new PolicyUses(rules);
   return {
     policyFor(mapping, scope) {
       if (scope.skipsAuth || rules.length === 0) return null;
@@ -33,13 +34,7 @@ export function linkFilterPolicies(
       reportPartialCover(mapping, scope, all, report);
       // What stands at the end and lets pass is left out: so does the end itself.
       const concerned = all.slice(0, all.findLastIndex(({ isOpen }) => !isOpen) + 1);
-      const [first] = concerned;
-      if (first === undefined) return null;
-      return {
-        policy: 'filters',
-        options: policyOptions(concerned, scope),
-        source: provenanceAt(first.policy, first.spec.at),
-      };
+      return policies.useOf(concerned, scope);
     },
   };
 }
@@ -83,12 +78,36 @@ function coversPaths(rule: LinkedRule, { path, caseSensitive }: RouteScope): boo
   return caseSensitive ? globCovers(rule.path, path) : globCovers(rule.path.toLowerCase(), path.toLowerCase());
 }
 
-function policyOptions(rules: readonly LinkedRule[], { caseSensitive }: RouteScope): Json {
+/** Routes with the same rules use one object, which is then lowered once. */
+class PolicyUses {
+  readonly #numbers: ReadonlyMap<LinkedRule, number>;
+  readonly #known = new Map<string, PolicyUse>();
+
+  constructor(rules: readonly LinkedRule[]) {
+    this.#numbers = new Map(rules.map((rule, index) => [rule, index]));
+  }
+
+  /** null: without rules there is nothing to do. */
+  useOf(rules: readonly LinkedRule[], { caseSensitive }: RouteScope): PolicyUse | null {
+    const [first] = rules;
+    if (first === undefined) return null;
+    const key = `${caseSensitive} ${rules.map((rule) => this.#numbers.get(rule)).join()}`;
+    const use = this.#known.get(key) ?? policyUse(rules, first, caseSensitive);
+    this.#known.set(key, use);
+    return use;
+  }
+}
+
+function policyUse(rules: readonly LinkedRule[], first: LinkedRule, caseSensitive: boolean): PolicyUse {
   const used = rules.flatMap(({ filters }) => filters.map(({ id, option }): [string, Json] => [id, option]));
   return {
-    rules: rules.map(({ option }) => option),
-    filters: Object.fromEntries(used),
-    ...(!caseSensitive && { ignoreCase: true }),
+    policy: 'filters',
+    options: {
+      rules: rules.map(({ option }) => option),
+      filters: Object.fromEntries(used),
+      ...(!caseSensitive && { ignoreCase: true }),
+    },
+    source: provenanceAt(first.policy, first.spec.at),
   };
 }
 
