@@ -39,6 +39,22 @@ function aMapping(name: string, spec: string): string {
   return `---\napiVersion: getambassador.io/v3alpha1\nkind: Mapping\nmetadata: { name: ${name}, namespace: default }\nspec: { ${spec} }\n`;
 }
 
+function aFilter(host: string): string {
+  return aResource('Filter', `JWT: { jwksURI: "https://${host}.test/", requireExpiresAt: true }`);
+}
+function aFilterPolicy(path: string): string {
+  return aResource('FilterPolicy', `rules: [{ path: ${path}, filters: [{ name: it }] }]`);
+}
+function anAuthService(proto: string): string {
+  return aResource('AuthService', `auth_service: auth, proto: ${proto}`);
+}
+function aResource(kind: string, spec: string): string {
+  return `---\napiVersion: getambassador.io/v3alpha1\nkind: ${kind}\nmetadata: { name: it, namespace: default }\nspec: { ${spec} }\n`;
+}
+function objectsOf(text: string): BuildInput['objects'] {
+  return parseManifests([{ file: 'all.yaml', text }], () => undefined);
+}
+
 const PASTED = `
 apiVersion: getambassador.io/v3alpha1
 kind: Mapping
@@ -125,27 +141,19 @@ describe('buildProgram', () => {
   });
 
   it('notices every change of what protects routes, beside Mappings that stay', () => {
-    const filter = (uri: string): string =>
-      `---\napiVersion: getambassador.io/v3alpha1\nkind: Filter\nmetadata: { name: f }\nspec: { JWT: { jwksURI: "https://${uri}.test/", requireExpiresAt: true } }\n`;
-    const policy = (path: string): string =>
-      `---\napiVersion: getambassador.io/v3alpha1\nkind: FilterPolicy\nmetadata: { name: p }\nspec: { rules: [{ path: ${path}, filters: [{ name: f }] }] }\n`;
-    const auth = (proto: string): string =>
-      `---\napiVersion: getambassador.io/v3alpha1\nkind: AuthService\nmetadata: { name: a }\nspec: { auth_service: auth, proto: ${proto} }\n`;
-    const mappings = ['a', 'b']
-      .map((name) => aMapping(name, `prefix: /${name}/, service: web, hostname: "*"`))
-      .join('');
+    const mappings = objectsOf(['a', 'b'].map((name) => aMapping(name, `prefix: /${name}/, service: web`)).join(''));
     const states = [
-      filter('one') + policy('/a/*'),
-      filter('two') + policy('/a/*'),
-      filter('two') + policy('/b/*'),
-      policy('/b/*'),
-      filter('two') + policy('/b/*') + auth('http'),
-      filter('two') + auth('grpc'),
+      aFilter('one') + aFilterPolicy('/a/*'),
+      aFilter('two') + aFilterPolicy('/a/*'),
+      aFilter('two') + aFilterPolicy('/b/*'),
+      aFilterPolicy('/b/*'),
+      aFilter('two') + aFilterPolicy('/b/*') + anAuthService('http'),
+      aFilter('two') + anAuthService('grpc'),
       '',
     ];
     const cache = new BuildCache();
     const programs = states.map((state) => {
-      const objects = [...mappings, ...parse(state)];
+      const objects = [...mappings, ...objectsOf(state)];
       const kept = buildProgram({ objects, config: null }, { ...OPTIONS, cache });
       const fresh = buildProgram({ objects, config: null }, OPTIONS);
       expect(kept.program).toEqual(fresh.program);
