@@ -41,7 +41,7 @@ describe('uncoveredPath', () => {
 
   it('finds a path exactly when an enumeration of short paths does', () => {
     const alphabet = ['a', 'b', '/', 'q'];
-    // `q` stands in no glob, so paths of these four stand for all there are.
+    // `q` stands in no glob, so that these four stand for all characters; a prefix has four, and two more may follow it.
     const glob = fc
       .array(fc.constantFrom('a', 'b', '/', '*'), { minLength: 1, maxLength: 5 })
       .map((parts) => `${parts[0] === '*' ? '' : '/'}${parts.join('')}`);
@@ -49,7 +49,7 @@ describe('uncoveredPath', () => {
       kind: fc.constantFrom<PathMatch['kind']>('prefix', 'exact', 'segments'),
       value: fc.array(fc.constantFrom('a', 'b', '/'), { maxLength: 3 }).map((parts) => `/${parts.join('')}`),
     });
-    const paths = enumerate(alphabet, 4).map((rest) => `/${rest}`);
+    const paths = enumerate(alphabet, 5).map((rest) => `/${rest}`);
     let found = 0;
     fc.assert(
       fc.property(served, fc.array(glob, { minLength: 1, maxLength: 4 }), (match, globs) => {
