@@ -71,12 +71,16 @@ function configOf(jwksUri: string, serviceUrl: string): object {
     name,
     path: `/${name}/`,
     backend: 'BACKEND',
-    requestHeaders: { set },
-    ...(auth !== null && { policies: { auth, ...(name === 'cors' && { cors: { origins: ['https://app.test'] } }) } }),
+    ...(auth !== null && {
+      requestHeaders: { set },
+      policies: { auth, ...(name === 'cors' && { cors: { origins: ['https://app.test'] } }) },
+    }),
     ...more,
   });
   const jwt = { issuer: ISSUER, audience: AUDIENCE, jwksUri };
   return {
+    // By default no name with an underscore goes on at all; this is harder.
+    gateway: { headersWithUnderscores: 'allow' },
     authentication: {
       tokens: { jwt },
       admins: { jwt: { ...jwt, scopes: ['admin'] } },

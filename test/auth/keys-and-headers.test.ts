@@ -38,6 +38,8 @@ beforeAll(async () => {
   const consumer = { set: { 'X-Consumer': '%CONSUMER_ID%', 'X-Consumer-Plan': '%CONSUMER_PLAN%' } };
   stand = await startProtectedStand({
     config: {
+      // By default no name with an underscore goes on at all; this is harder.
+      gateway: { headersWithUnderscores: 'allow' },
       authentication: {
         keys: { apiKey: {} },
         query: { apiKey: { query: 'api_key' } },
