@@ -10,6 +10,7 @@ import { apiKeyName, generateKeyId } from '../../src/keys/key-names.ts';
 import { exchange } from '../hostile/raw-client.ts';
 import { makeKey, sign, type SigningKey } from '../policies/authentication/jwt/jwt-stand.ts';
 import { AUDIENCE, goodClaims, ISSUER } from './attack-stand.ts';
+import { CLOCK_HEADER } from './bundle-clocked-worker.ts';
 import { send, startProtectedStand, type Answered, type ProtectedStand } from './protected-stand.ts';
 
 const INVALID = '401 api-key-invalid';
@@ -73,6 +74,7 @@ beforeAll(async () => {
         { ...route('elsewhere'), hostnames: ['elsewhere.test'] },
       ],
     },
+    movesClock: true,
   });
 });
 afterAll(async () => {
@@ -83,20 +85,15 @@ afterAll(async () => {
 
 async function issue(more: Partial<ApiKeyRecord> = {}, env: KeyEnvironment = 'live'): Promise<string> {
   const text = generateApiKey(env);
-  const createdAt = new Date(Date.now() - HOUR_MS).toISOString();
-  const dates = { createdAt, expiresAt: null, revokedAt: null };
-  const record = {
-    v: 1,
-    id: generateKeyId(),
-    consumer: 'acme',
-    plan: 'gold',
-    env,
-    ...dates,
-    metadata: {},
-    ...more,
-  } as const;
-  fs.writeFileSync(path.join(stand.keysFolder, await apiKeyName(text)), encodeApiKeyRecord(record));
+  await store(text, { env, ...more });
   return text;
+}
+
+async function store(text: string, more: Partial<ApiKeyRecord>): Promise<void> {
+  const createdAt = new Date(Date.now() - HOUR_MS).toISOString();
+  const who = { id: generateKeyId(), consumer: 'acme', plan: 'gold', env: 'live', metadata: {} } as const;
+  const record = { v: 1, ...who, createdAt, expiresAt: null, revokedAt: null, ...more } as const;
+  fs.writeFileSync(path.join(stand.keysFolder, await apiKeyName(text)), encodeApiKeyRecord(record));
 }
 
 type Asked = { readonly answer: string; readonly whole: Answered; readonly arrived: number };
@@ -186,6 +183,16 @@ describe('API keys', () => {
       setTimeout(resolve, 1_600);
     });
     expect([await keyAt('/keys/x', old), await keyAt('/keys/x', young)]).toEqual([INVALID, '200']);
+  });
+
+  it('stop within half a minute of being revoked, though they are in use', async () => {
+    const id = generateKeyId();
+    const text = await issue({ id });
+    expect(await keyAt('/keys/x', text)).toBe('200');
+    await store(text, { id, revokedAt: new Date().toISOString() });
+    expect(await keyAt('/keys/x', text)).toBe('200');
+    await send(stand.port, { path: '/', headers: { [CLOCK_HEADER]: '30000' } });
+    expect(await keyAt('/keys/x', text)).toBe(INVALID);
   });
 
   it('count in the query only where that is switched on, and are taken out of it', async () => {

@@ -27,13 +27,17 @@ export type Credentials = {
 /** `x-who` of callers whom the external service knows. */
 export const KNOWN_CALLER = 'caller-1';
 
+function token(text: string, consumer: string | null, isAdmin = false): Credential {
+  return { kind: 'token', text, consumer, isAdmin };
+}
+
+function lasting(claims: object): object {
+  return goodClaims({ exp: nowS() + 86_400, ...claims });
+}
+
 export async function makeCredentials(): Promise<Credentials> {
   const records = new Map<string, string>();
   const [rsa, ec, stranger] = await Promise.all([makeKey('RS256'), makeKey('ES256'), makeKey('ES256')]);
-  const token = (text: string, consumer: string | null, isAdmin = false): Credential => {
-    return { kind: 'token', text, consumer, isAdmin };
-  };
-  const lasting = (claims: object): object => goodClaims({ exp: nowS() + 86_400, ...claims });
   const issueKey = async (consumer: string | null, more: Partial<ApiKeyRecord> = {}): Promise<Credential> => {
     const env: KeyEnvironment = more.env ?? 'live';
     const text = generateApiKey(env);

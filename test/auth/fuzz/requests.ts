@@ -115,27 +115,25 @@ function trickyRequest(id: string, credentials: Credentials, random: Random): Fu
   let target = spelling(pick(random, [...PREFIXES, '/', '/x/']) + pick(random, ['x', 'x/y', '', 'public/x']), random);
   if (random() < 0.08) target = pick(random, ABSOLUTE) + target;
   if (random() < 0.2) target += pick(random, queriesOf(credentials, random));
-  const extra = Array.from({ length: Math.floor(random() * 3) }, () => pick(random, HEADER_TRICKS)).flat();
-  const all = [...host.map((text) => `Host: ${text}`), `X-Fuzz: ${id}`, ...mixed([...lines, ...extra], random)];
+  const tricks = Array.from({ length: Math.floor(random() * 3) }, () => pick(random, HEADER_TRICKS));
+  if (method === 'OPTIONS' && random() < 0.6) tricks.push(pick(random, PREFLIGHTS));
+  const all = [...host.map((text) => `Host: ${text}`), `X-Fuzz: ${id}`, ...mixed([...lines, ...tricks.flat()], random)];
   const bytes = `${method} ${target} HTTP/1.1\r\n${all.join('\r\n')}\r\n\r\n`;
   return { id, bytes, method, host: host.length === 1 ? (host[0] ?? null) : null, shown, plain: null };
 }
 
 const METHODS = [
-  'GET',
-  'GET',
-  'GET',
-  'POST',
-  'HEAD',
-  'PUT',
-  'DELETE',
-  'PATCH',
-  'OPTIONS',
-  'OPTIONS',
-  'PROPFIND',
-  'get',
-  'TRACE',
-  'FOO',
+  ...Array.from({ length: 8 }, () => 'GET'),
+  ...Array.from({ length: 6 }, () => 'OPTIONS'),
+  ...['POST', 'POST', 'HEAD', 'HEAD', 'PUT', 'DELETE', 'PATCH', 'PROPFIND', 'get', 'TRACE', 'FOO'],
+];
+const PREFLIGHTS: readonly (readonly string[])[] = [
+  ['Origin: https://app.test', 'Access-Control-Request-Method: PUT'],
+  ['Origin: https://evil.test', 'Access-Control-Request-Method: PUT'],
+  ['Origin: https://app.test', 'Access-Control-Request-Method: '],
+  ['Origin: ', 'Access-Control-Request-Method: GET'],
+  ['Access-Control-Request-Method: PUT'],
+  ['Origin: https://app.test'],
 ];
 const HOSTS: readonly (readonly string[])[] = [
   ...Array.from({ length: 12 }, () => ['gateway.test']),
@@ -190,9 +188,6 @@ const HEADER_TRICKS: readonly (readonly string[])[] = [
   ],
   ['Connection: Upgrade', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAAQAAP__'],
   ['Origin: https://app.test', 'Access-Control-Request-Method: PUT'],
-  ['Origin: https://evil.test', 'Access-Control-Request-Method: PUT'],
-  ['Access-Control-Request-Method: PUT'],
-  ['Origin: https://app.test', 'Access-Control-Request-Method: '],
   ['User-Agent: kube-probe/1.0', 'X-Forwarded-For: 127.0.0.1'],
   ['X-Envoy-Original-Path: /open/x', 'X-Envoy-Internal: true'],
   ['X-Portolan-Consumer: root', 'X-Auth-User: root'],
