@@ -204,7 +204,7 @@ describe('J13: base64url that is not canonical', () => {
       const answer = await attacks.rawAttack([
         `Authorization: Bearer ${token.slice(0, 40)}${control}${token.slice(40)}`,
       ]);
-      expect([control, answer]).toEqual([control, expect.stringMatching(/^(?:400|401|cut) /)]);
+      expect([control, answer]).toEqual([control, expect.stringMatching(/^400 (?:header-invalid)?$/)]);
     }
   });
 
@@ -244,7 +244,7 @@ describe('J14: size and depth', () => {
 
   it('1 MB does not get as far as that', async () => {
     const answer = await attacks.rawAttack([`Authorization: Bearer ${'a'.repeat(1_048_576)}`]);
-    expect(answer).toMatch(/^(?:431|413|400|cut) /);
+    expect(answer).toBe('431 ');
     expect(await attacks.passes(await tokenOf(keys.rsa))).toBe(true);
   });
 

@@ -125,7 +125,17 @@ function trickyRequest(id: string, credentials: Credentials, random: Random): Fu
 const METHODS = [
   ...Array.from({ length: 8 }, () => 'GET'),
   ...Array.from({ length: 6 }, () => 'OPTIONS'),
-  ...['POST', 'POST', 'HEAD', 'HEAD', 'PUT', 'DELETE', 'PATCH', 'PROPFIND', 'get', 'TRACE', 'FOO'],
+  'POST',
+  'POST',
+  'HEAD',
+  'HEAD',
+  'PUT',
+  'DELETE',
+  'PATCH',
+  'PROPFIND',
+  'get',
+  'TRACE',
+  'FOO',
 ];
 const PREFLIGHTS: readonly (readonly string[])[] = [
   ['Origin: https://app.test', 'Access-Control-Request-Method: PUT'],
