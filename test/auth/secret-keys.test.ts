@@ -17,8 +17,11 @@ const SECRETS = [
 
 let stand: ProtectedStand;
 
+function meta(name: string): object {
+  return { name, namespace: 'default' };
+}
+
 function manifests(): string {
-  const meta = (name: string): object => ({ name, namespace: 'default' });
   return [
     ...SECRETS.map(({ name, data }) => ({
       apiVersion: 'v1',
