@@ -33,8 +33,8 @@ export class AttackStand {
   /** Where `jku` and `x5u` of attackers lead. */
   readonly evil: KeySetServer;
   readonly stand: ProtectedStand;
-  /** Everything but the request's own id of each `token-invalid`. */
-  readonly invalidAnswers = new Set<string>();
+  /** Everything but the request's own id of each `token-invalid`, by the policy that answered. */
+  readonly invalidAnswers = { auth: new Set<string>(), filters: new Set<string>() };
   #sent = 0;
   readonly #attacks: string[] = [];
 
@@ -78,6 +78,7 @@ export class AttackStand {
           { name: 'open', path: '/open/', backend: 'BACKEND' },
         ],
       },
+      yaml: filterManifests(defaults),
       secrets: { SHARED: SHARED_SECRET, SHORT: 'k'.repeat(31) },
       allowErrors,
       opensNetwork: true,
@@ -91,13 +92,26 @@ export class AttackStand {
     this.evil.close();
   }
 
-  /** Status and code of what must not pass. That it did not is asked of the backend, not of the answer. */
+  /**
+   * Status and code of what must not pass. That it did not is asked of the backend, not of the answer. A
+   * token for the route `all` is tried on a JWT Filter of Ambassador too, which must say the same.
+   */
   async attack(request: string | SentRequest, route = 'all'): Promise<string> {
+    const outcome = await this.#refused(request, route);
+    if (typeof request === 'string' && route === 'all') {
+      expect([request, await this.#refused(request, 'filter')]).toEqual([request, outcome]);
+    }
+    return outcome;
+  }
+
+  async #refused(request: string | SentRequest, route: string): Promise<string> {
     const { id, answer } = await this.#send(request, route);
     this.#attacks.push(id);
     expect(this.#reached(id), `${route}: ${JSON.stringify(request)}`).toBe(false);
-    if (answer.code === 'token-invalid') this.invalidAnswers.add(withoutId(answer));
-    return `${answer.status} ${answer.code ?? ''}`;
+    const code = codeOf(answer);
+    const answers = this.invalidAnswers[route === 'filter' ? 'filters' : 'auth'];
+    if (code === 'token-invalid') answers.add(withoutId(answer));
+    return `${answer.status} ${code}`;
   }
 
   /** `attack` for bytes that no HTTP library sends; `lines` come after the request line and Host. */
@@ -140,6 +154,29 @@ export class AttackStand {
   }
 }
 
+/** The route `/filter/`, protected as `/all/` is, in Ambassador's words, which know no EdDSA. */
+function filterManifests({ issuer, audience, jwksUri, algorithms }: MethodDefaults): string {
+  const required = { requireExpiresAt: true, requireIssuer: true, requireAudience: true };
+  const validAlgorithms = algorithms.filter((name) => !name.startsWith('Ed'));
+  return [
+    manifest('Mapping', { hostname: '*', prefix: '/filter/', service: 'BACKEND', rewrite: '' }),
+    manifest('Filter', { JWT: { jwksURI: jwksUri, issuer, audience, validAlgorithms, ...required } }),
+    manifest('FilterPolicy', { rules: [{ path: '/filter/*', filters: [{ name: 'filter' }] }] }),
+  ].join('\n---\n');
+}
+
+function manifest(kind: string, spec: object): string {
+  const metadata = { name: 'filter', namespace: 'default' };
+  return JSON.stringify({ apiVersion: 'getambassador.io/v3alpha1', kind, metadata, spec });
+}
+
+type MethodDefaults = {
+  readonly issuer: string;
+  readonly audience: string;
+  readonly jwksUri: string;
+  readonly algorithms: readonly string[];
+};
+
 /** `undefined` takes a default away. */
 function withDefaults(options: object, defaults: object): object {
   const ownKeys = ['jwks', 'secret', 'discovery'].some((name) => name in options);
@@ -150,11 +187,18 @@ function bearer(token: string): Omit<SentRequest, 'path'> & { readonly path?: st
   return { headers: { authorization: `Bearer ${token}` } };
 }
 
+/** A Filter answers in Ambassador's form, which has no codes: there the challenge and the status tell. */
+function codeOf({ status, code, headers }: Answered): string {
+  if (code !== null) return code;
+  if (status === 431) return 'credential-too-large';
+  return headers['www-authenticate']?.includes('error="invalid_token"') === true ? 'token-invalid' : '';
+}
+
 function withoutId({ status, headers, body }: Answered): string {
-  const { requestId, ...document } = JSON.parse(body) as { readonly requestId: string };
-  expect(headers['x-request-id']).toBe(requestId);
+  const { requestId = '' } = JSON.parse(body) as { readonly requestId?: string };
+  expect(headers['x-request-id'] ?? '').toBe(requestId);
   const { date: _date, 'x-request-id': _id, 'content-length': _length, ...others } = headers;
-  return JSON.stringify([status, others, document, body.replace(requestId, '')]);
+  return JSON.stringify([status, others, body.replace(requestId, '')]);
 }
 
 /** Seconds since 1970, of the same clock as workerd's. */

@@ -26,6 +26,13 @@ function withKid({ jwk }: SigningKey, kid: string): JWK {
   return { ...jwk, kid };
 }
 
+/** What an RSA signature is made of (RFC 8017 §9.2), for 2,048 bits. */
+function paddedDigest(input: string): Buffer {
+  const prefix = Buffer.from('3031300d060960864801650304020105000420', 'hex');
+  const digest = Buffer.concat([prefix, crypto.createHash('sha256').update(input).digest()]);
+  return Buffer.concat([Buffer.from([0, 1]), Buffer.alloc(256 - 3 - digest.length, 0xff), Buffer.from([0]), digest]);
+}
+
 function withoutKid({ jwk: { kid: _kid, ...jwk } }: SigningKey): JWK {
   return jwk;
 }
@@ -210,7 +217,8 @@ describe('J20: weak keys', () => {
     const route = `weak-${index}`;
     expect(await attacks.attack(await tokenOf(keys.rsa), route)).toBe(NO_KEYS);
     // With e = 1 the padded digest is its own signature.
-    expect(await attacks.attack(unsigned({ alg: 'RS256', kid: 'kid-RS256' }) + '.AAAA', route)).toBe(NO_KEYS);
+    const input = unsigned({ alg: 'RS256', kid: 'kid-RS256' });
+    expect(await attacks.attack(`${input}.${base64Url(paddedDigest(input))}`, route)).toBe(NO_KEYS);
     // What is wrong anyway needs no key.
     expect(await attacks.attack(await tokenOf(keys.rsa, { aud: 'other' }), route)).toBe(INVALID);
   });
@@ -230,7 +238,8 @@ describe('all of them', () => {
     const { attacks: made, reached } = attacks.broken;
     expect(made).toBeGreaterThan(50);
     expect(reached).toBe(0);
-    expect([...attacks.invalidAnswers]).toHaveLength(1);
+    expect(attacks.invalidAnswers.auth.size).toBe(1);
+    expect(attacks.invalidAnswers.filters.size).toBe(1);
     expect(attacks.evil.connections).toBe(0);
   });
 
