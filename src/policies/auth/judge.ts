@@ -13,7 +13,12 @@ export const ANONYMOUS: Consumer = {
 };
 
 type Denial = Extract<AuthVerdict, { kind: 'deny' }>;
-export type Passed = { readonly consumer: Consumer | null; readonly edits: readonly HeaderEdit[] };
+export type Passed = {
+  readonly consumer: Consumer | null;
+  readonly edits: readonly HeaderEdit[];
+  /** The query that goes on; absent: the request's own. */
+  readonly query?: string | null;
+};
 
 /** `error`: of a method that could not be asked. */
 export type Judgement =
@@ -41,13 +46,17 @@ export async function judgeAny(methods: readonly AuthMethod[], request: AuthRequ
   return { denials, error };
 }
 
-/** All of them; the first that says who is calling names the consumer. Each sees the request as it came. */
+/**
+ * All of them; the first that says who is calling names the consumer. Each sees the request as it came,
+ * but for the query, of which each may take a part.
+ */
 export async function judgeAll(methods: readonly AuthMethod[], request: AuthRequest): Promise<Judgement> {
   const edits: HeaderEdit[] = [];
   const denials: Denial[] = [];
   let consumer: Consumer | null = null;
+  let asked = request;
   for (const method of methods) {
-    const answer = method.check(request);
+    const answer = method.check(asked);
     const verdict = answer instanceof Promise ? await answer : answer;
     if (verdict.kind === 'deny') {
       denials.push(verdict);
@@ -57,8 +66,10 @@ export async function judgeAll(methods: readonly AuthMethod[], request: AuthRequ
     }
     consumer ??= verdict.consumer;
     edits.push(...verdict.edits);
+    if (verdict.query !== undefined) asked = { ...asked, facts: { ...asked.facts, query: verdict.query } };
   }
-  return denials.length === 0 ? { passed: { consumer, edits } } : { denials, error: null };
+  if (denials.length > 0) return { denials, error: null };
+  return { passed: { consumer, edits, ...(asked !== request && { query: asked.facts.query }) } };
 }
 
 export type Settled = { readonly passed: Passed } | { readonly refusal: GatewayError | Response };

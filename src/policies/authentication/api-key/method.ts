@@ -65,8 +65,7 @@ class ApiKeyMethod implements AuthMethod {
 
   #verdict(consumer: Consumer | null, presented: OneKey, { scopes }: AuthRequest): AuthVerdict {
     if (consumer === null)
-      return denied(401, {
-        code: 'api-key-invalid',
+      return denied(401, 'api-key-invalid', {
         challenge: this.#challenge,
         detail: 'The API key is not accepted.',
       });

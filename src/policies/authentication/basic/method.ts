@@ -55,8 +55,7 @@ class BasicMethod implements AuthMethod {
   }
 
   #invalid(): AuthVerdict {
-    return denied(401, {
-      code: 'basic-invalid',
+    return denied(401, 'basic-invalid', {
       challenge: this.#challenge,
       detail: 'The user name and password are not accepted.',
     });
