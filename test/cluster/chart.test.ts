@@ -159,6 +159,10 @@ describe('the permissions', () => {
   ])('do not allow to %s %s', (verb, resource, ...rest) => expect(can(verb, resource, ...rest)).toBe('no'));
 });
 
+function installed(): number {
+  return cluster.kubectl(['get', 'crd', '-lproduct=aes', '-o', 'name']).split('\n').filter(Boolean).length;
+}
+
 describe('definitions in the chart', () => {
   const all = ['hosts', 'listeners', 'mappings', 'modules'].map((plural) => `${plural}.getambassador.io`);
 
@@ -169,9 +173,6 @@ describe('definitions in the chart', () => {
       await new Promise((next) => setTimeout(next, 200));
     expect(installed()).toBe(0);
   });
-
-  const installed = (): number =>
-    cluster.kubectl(['get', 'crd', '-lproduct=aes', '-o', 'name']).split('\n').filter(Boolean).length;
 
   it('are installed when asked for, and only then', () => {
     expect(definitionsOf(CLOUDFLARE)).toEqual([]);

@@ -422,33 +422,34 @@ describe('parseConfig on garbage', () => {
   });
 });
 
+function usesOf(value: unknown): unknown {
+  const [route] = parse(value).config.routes;
+  return route?.outcome.kind === 'serve'
+    ? route.outcome.policies.map(({ policy, options }) => [policy, options])
+    : null;
+}
+
+function declaredMethod(name: string, method: string, options: unknown): object {
+  const source = { kind: 'Authentication', namespace: null, name, file: FILE, line: null, path: null };
+  return { method, options, source };
+}
+
 describe('parseConfig: authentication', () => {
   const corp = { jwt: { issuer: 'https://id.example.com', audience: 'api', discovery: true } };
   const withAuth = (auth: unknown, authentication: unknown = { corp, keys: { apiKey: {} } }): unknown => ({
     authentication,
     routes: [{ ...good, policies: { auth } }],
   });
-  const usesOf = (value: unknown): unknown => {
-    const [route] = parse(value).config.routes;
-    return route?.outcome.kind === 'serve'
-      ? route.outcome.policies.map(({ policy, options }) => [policy, options])
-      : null;
-  };
 
   it('hands each demand on with the ways as they were written', () => {
-    const method = (name: string, method: string, options: unknown): object => ({
-      method,
-      options,
-      source: { kind: 'Authentication', namespace: null, name, file: FILE, line: null, path: null },
-    });
     expect(usesOf(withAuth('corp'))).toEqual([
-      ['auth', { methods: [method('corp', 'jwt', corp.jwt)], require: 'any' }],
+      ['auth', { methods: [declaredMethod('corp', 'jwt', corp.jwt)], require: 'any' }],
     ]);
     expect(usesOf(withAuth({ allOf: ['keys', 'corp'], optional: true, recomputeRoute: false }))).toEqual([
       [
         'auth',
         {
-          methods: [method('keys', 'api-key', {}), method('corp', 'jwt', corp.jwt)],
+          methods: [declaredMethod('keys', 'api-key', {}), declaredMethod('corp', 'jwt', corp.jwt)],
           require: 'all',
           optional: true,
           recomputeRoute: false,

@@ -1,5 +1,6 @@
 /** What several methods together say of one request. No side effects: who asks applies what comes out. */
 import { GatewayError } from '../../diagnostics/errors.ts';
+import { denialAnswer } from '../authentication/denial-answer.ts';
 import type { AuthMethod, AuthRequest, AuthVerdict, HeaderEdit } from '../authentication/method.ts';
 import type { Consumer } from '../contract.ts';
 
@@ -86,14 +87,14 @@ export function settle(
   const shown = denials.filter(({ isMissing }) => !isMissing).toSorted((a, b) => b.answer.status - a.answer.status);
   // A caller who is known and may not (403) is told so, whatever becomes of another method.
   const forbidden = shown.find(({ answer }) => answer.status === 403);
-  const refusal = forbidden?.answer ?? error ?? shown[0]?.answer ?? nothingShown(denials);
-  return { refusal };
+  const worst = forbidden ?? (error === null ? shown[0] : undefined);
+  return { refusal: worst === undefined ? (error ?? nothingShown(denials)) : denialAnswer(worst) };
 }
 
 /** Every way that is open is named. */
 function nothingShown(denials: readonly Denial[]): GatewayError | Response {
   const [only] = denials;
-  if (denials.length === 1 && only !== undefined) return only.answer;
+  if (denials.length === 1 && only !== undefined) return denialAnswer(only);
   const challenges = [...new Set(denials.flatMap(({ challenge }) => challenge ?? []))];
   return new GatewayError(401, 'credentials-missing', 'This route needs credentials.', {
     headers: challenges.length === 0 ? {} : { 'www-authenticate': challenges.join(', ') },

@@ -35,7 +35,7 @@ function method(kind: Kind, id = kind as string): AuthMethod {
 function deny(kind: Exclude<Kind, 'allow' | 'down'>, id: string): AuthVerdict {
   const status = kind === 'forbidden' ? 403 : 401;
   const code = `${kind}-${id}`;
-  const challenge = kind === 'missing' ? `Way realm="${id}"` : null;
+  const challenge = `Way realm="${id}"${kind === 'bad' ? ', error="invalid_token"' : ''}`;
   return {
     kind: 'deny',
     isMissing: kind === 'missing',
@@ -124,6 +124,17 @@ it('names every way that is open when nothing was shown', async () => {
     status: 401,
     options: { headers: { 'www-authenticate': 'Way realm="a", Way realm="b"' } },
   });
+});
+
+it.each<[readonly Kind[], string]>([
+  [['missing'], 'Way realm="missing0"'],
+  [['bad'], 'Way realm="bad0", error="invalid_token"'],
+  [['missing', 'bad'], 'Way realm="bad1", error="invalid_token"'],
+])('a refusal has the challenge of the way that refused: %j', async (kinds, expected) => {
+  const methods = kinds.map((kind, index) => method(kind, `${kind}${index}`));
+  const settled = settle(await judgeAny(methods, request), { count: kinds.length, optional: false });
+  const refusal = 'refusal' in settled ? settled.refusal : null;
+  expect(refusal).toMatchObject({ options: { headers: { 'www-authenticate': expected } } });
 });
 
 it('keeps what each method of `all` changes, and nothing of those that said no', async () => {

@@ -30,7 +30,7 @@ export async function askProvider(address: RemoteAddress, network: Network): Pro
     if (address.kind === 'jwks') return first;
     return await readDocument(askDiscovered(first.text, address, network, init), ended);
   } finally {
-    clearTimeout(timer);
+    if (timer !== undefined) clearTimeout(timer);
   }
 }
 

@@ -108,7 +108,9 @@ export class RemoteKeys {
     const lost = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, Math.max(0, flight.startedAtMs + FLIGHT_MS - now));
     });
-    await Promise.race([flight.done, lost]).finally(() => clearTimeout(timer));
+    await Promise.race([flight.done, lost]).finally(() => {
+      if (timer !== undefined) clearTimeout(timer);
+    });
   }
 
   /** The runtime ends what a request began when that request ends, unless it is told of all of it. */

@@ -30,7 +30,7 @@ export async function readShared(shared: SharedTexts | null, name: string): Prom
     const text = await Promise.race([shared.get(name), late]);
     return text === null ? null : parseShared(text);
   } finally {
-    clearTimeout(timer);
+    if (timer !== undefined) clearTimeout(timer);
   }
 }
 

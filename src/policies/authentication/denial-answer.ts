@@ -1,0 +1,17 @@
+/** What a client gets of a method that said no. */
+import { GatewayError } from '../../diagnostics/errors.ts';
+import type { AuthVerdict } from './method.ts';
+
+/** With the challenge that a 401 must have (RFC 9110 §11.6.1); a Response has its own. */
+export function denialAnswer({
+  answer,
+  challenge,
+}: Pick<Extract<AuthVerdict, { kind: 'deny' }>, 'answer' | 'challenge'>): GatewayError | Response {
+  if (answer instanceof Response || challenge === null) return answer;
+  const { status, code, message, options } = answer;
+  if (options.headers?.['www-authenticate'] !== undefined) return answer;
+  return new GatewayError(status, code, message, {
+    ...options,
+    headers: { ...options.headers, 'www-authenticate': challenge },
+  });
+}
