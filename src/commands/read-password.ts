@@ -27,9 +27,10 @@ async function firstLine(stdin: Terminal['stdin']): Promise<string> {
 
 /** Raw mode is the only way to keep a terminal from showing what is typed; line editing is then ours. */
 function typed(keyboard: Keyboard, write: Terminal['stderr'], prompt: string): Promise<string> {
-  write(prompt);
+  // Before the prompt: what is typed in answer to it must not be seen.
   keyboard.setRawMode(true);
   keyboard.resume();
+  write(prompt);
   return new Promise((resolve, reject) => {
     let text = '';
     const finish = (act: () => void): void => {

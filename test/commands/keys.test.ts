@@ -34,8 +34,9 @@ describe('keys', () => {
       'create',
       '-c',
       'alice',
-      ...['--plan', 'gold', '--env', 'test', '--expires', '90d'],
-      ...['--meta', 'team=a', '--meta', 'region=eu', '--meta', 'region=us', '--meta', 'scopes=read write'],
+      ...'--plan gold --env test --expires 90d'.split(' '),
+      ...'--meta team=a --meta region=eu --meta region=us --meta'.split(' '),
+      'scopes=read write',
     ]);
     expect(Object.keys(created)).toEqual(['id', 'key', 'consumer', 'plan', 'env', 'createdAt', 'expiresAt']);
     expect(created).toMatchObject({ consumer: 'alice', plan: 'gold', env: 'test' });

@@ -4,6 +4,9 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startEcho, type EchoServer } from '../../src/dev/echo-server.ts';
+import { importPepper } from '../../src/keys/key-names.ts';
+import { encodeSecretKeyRecord, recordsOfSecret } from '../../src/keys/secret-set.ts';
+import { openKeysFolder } from '../../src/stores/state-folder.ts';
 import { ask, echoOf, headerValues, startDev, type Answer } from './dev-process.ts';
 import { run, startServe, type ServeProcess } from './serve-process.ts';
 
@@ -31,23 +34,27 @@ function config(): string {
       queryKeys: { apiKey: { query: 'key' } },
       people: { basic: { realm: 'shop' } },
       forwarded: { apiKey: { forward: true } },
+      secrets: { apiKey: { kind: 'secret-set', sets: ['shop/api-keys'] } },
     },
     routes: [
       { name: 'keys', path: '/keys/', rewrite: '/', backend: 'shop.default', policies: { auth: 'keys' } },
       { name: 'query', path: '/query/', rewrite: '/', backend: 'shop.default', policies: { auth: 'queryKeys' } },
       { name: 'people', path: '/people/', rewrite: '/', backend: 'shop.default', policies: { auth: 'people' } },
       { name: 'forwarded', path: '/forwarded/', rewrite: '/', backend: 'shop.default', policies: { auth: 'forwarded' } },
+      { name: 'secrets', path: '/secrets/', rewrite: '/', backend: 'shop.default', policies: { auth: 'secrets' } },
       { name: 'either', path: '/either/', rewrite: '/', backend: 'shop.default', policies: { auth: { anyOf: ['keys', 'people'] } } },
     ],
   };`;
 }
 
-async function start(): Promise<ServeProcess> {
+async function start(
+  env: Readonly<Record<string, string>> = { PORTOLAN_SECRET_KEY_PEPPER: PEPPER },
+): Promise<ServeProcess> {
   node = await startServe({
     config: config(),
     sources: false,
     args: ['--processes', '1', '--config', 'portolan.config.mjs'],
-    env: { PORTOLAN_SECRET_KEY_PEPPER: PEPPER },
+    env,
   });
   return node;
 }
@@ -74,6 +81,8 @@ async function becomes(status: number, request: () => Promise<Answer>): Promise<
     await new Promise((resolve) => setTimeout(resolve, 250));
   }
 }
+
+const secret = (value: string) => ({ namespace: 'shop', name: 'api-keys', data: { alice: btoa(value) } });
 
 describe('portolan serve', () => {
   it('lets a created key in at once, takes it out of what goes on, and refuses everybody else alike', async () => {
@@ -171,6 +180,24 @@ describe('portolan serve', () => {
     }
     const nothing = await ask(served.port, '/either/a');
     expect(nothing.headers['www-authenticate']).toBe('ApiKey realm="api", Basic realm="shop", charset="UTF-8"');
+  });
+
+  it('knows keys of Secrets, by a pepper of the environment or of the state folder', async () => {
+    const write = async (state: string, value: string, pepper: string): Promise<void> => {
+      const { records } = await recordsOfSecret(secret(value), await importPepper(pepper));
+      const store = await openKeysFolder(state);
+      await store.putMany([...records].map(([key, record]) => ({ key, value: encodeSecretKeyRecord(record) })));
+    };
+    const served = await start();
+    await write(served.state, 'of the environment', PEPPER);
+    await write(served.state, 'of the folder', fs.readFileSync(path.join(served.state, 'key-pepper'), 'utf8').trim());
+    expect((await withKey(served, 'of the environment', '/secrets/a')).status).toBe(200);
+    expect((await withKey(served, 'of the folder', '/secrets/a')).status).toBe(401);
+    await served.close();
+    node = undefined;
+    const other = await start({});
+    await write(other.state, 'of the folder', fs.readFileSync(path.join(other.state, 'key-pepper'), 'utf8').trim());
+    expect((await withKey(other, 'of the folder', '/secrets/a')).status).toBe(200);
   });
 
   it('keeps keys for its owner and writes no secret into a file', async () => {

@@ -55,9 +55,9 @@ export async function judgeAll(methods: readonly AuthMethod[], request: AuthRequ
   const edits: HeaderEdit[] = [];
   const denials: Denial[] = [];
   let consumer: Consumer | null = null;
-  let asked = request;
+  let { query } = request.facts;
   for (const method of methods) {
-    const answer = method.check(asked);
+    const answer = method.check(withQuery(request, query));
     const verdict = answer instanceof Promise ? await answer : answer;
     if (verdict.kind === 'deny') {
       denials.push(verdict);
@@ -67,10 +67,14 @@ export async function judgeAll(methods: readonly AuthMethod[], request: AuthRequ
     }
     consumer ??= verdict.consumer;
     edits.push(...verdict.edits);
-    if (verdict.query !== undefined) asked = { ...asked, facts: { ...asked.facts, query: verdict.query } };
+    if (verdict.query !== undefined) ({ query } = verdict);
   }
   if (denials.length > 0) return { denials, error: null };
-  return { passed: { consumer, edits, ...(asked !== request && { query: asked.facts.query }) } };
+  return { passed: { consumer, edits, ...(query !== request.facts.query && { query }) } };
+}
+
+function withQuery(request: AuthRequest, query: string | null): AuthRequest {
+  return query === request.facts.query ? request : { ...request, facts: { ...request.facts, query } };
 }
 
 export type Settled = { readonly passed: Passed } | { readonly refusal: GatewayError | Response };
