@@ -13,7 +13,7 @@ import { createOutgoing } from '../policies/outgoing-headers.ts';
 import type { CompiledPolicy, CompiledRoute } from '../program/route-program.ts';
 import { denialAnswer, refusalAnswer, respondAnswer, type Answer } from './answer-route.ts';
 import type { ExplainedPolicy, PolicyDecision } from './explanation.ts';
-import type { OfflineRuntime } from './offline-runtime.ts';
+import type { Gap, OfflineRuntime } from './offline-runtime.ts';
 import type { SourceFinder } from './sources.ts';
 
 export type PolicyVerdict = {
@@ -35,7 +35,12 @@ type Question = {
   readonly rematch: (facts: RequestFacts) => CompiledRoute | Answer;
 };
 
-type Asking = Question & { readonly offline: OfflineRuntime; readonly c: Context<GatewayEnv> };
+type Asking = Question & {
+  readonly offline: OfflineRuntime;
+  readonly c: Context<GatewayEnv>;
+  /** Codes of answers that came of a gap. What failed is not asked for again at once, and answers the same. */
+  readonly gapCodes: Map<string, Gap>;
+};
 
 export interface PolicyJudge {
   decide(question: Question): Promise<PolicyVerdict>;
@@ -43,11 +48,12 @@ export interface PolicyJudge {
 
 export function createPolicyJudge(offline: OfflineRuntime): PolicyJudge {
   const app = new Hono<GatewayEnv>({ getPath: () => '/' });
+  const gapCodes = new Map<string, Gap>();
   const questions = new WeakMap<Request, { readonly question: Question; verdict: PolicyVerdict | null }>();
   app.all('*', async (c) => {
     const asked = questions.get(c.req.raw);
     if (asked === undefined) throw new Error('A request without a question.');
-    asked.verdict = await decide({ ...asked.question, offline, c });
+    asked.verdict = await decide({ ...asked.question, offline, c, gapCodes });
     return c.body(null, 204);
   });
   app.onError((error) => {
@@ -77,9 +83,11 @@ async function decide(asking: Asking): Promise<PolicyVerdict> {
   let { route } = asking;
   let queue = [...(route.policies ?? [])];
   let mayRematch = true;
+  let isCallerKnown = true;
   for (let policy = queue.shift(); policy !== undefined; policy = queue.shift()) {
-    const { entry, answer } = await ask(policy, c.var.facts, asking, sources.policy(route, policy));
+    const { entry, answer } = await ask(policy, sources.policy(route, policy), { ...asking, isCallerKnown });
     explained.push(entry);
+    if (entry.decision === 'unknown' && mayChangeHeaders(policy.name)) isCallerKnown = false;
     passed.add(identityOf(policy));
     if (answer !== null) return { policies: explained, route, facts: c.var.facts, consumer: c.var.consumer, answer };
     if (!c.var.rematch || !mayRematch || queue.some(({ name }) => mayChangeHeaders(name))) continue;
@@ -110,11 +118,12 @@ type Asked = { readonly entry: ExplainedPolicy; readonly answer: Answer | null }
 
 async function ask(
   policy: CompiledPolicy,
-  facts: RequestFacts,
-  { offline, c }: Asking,
   source: ExplainedPolicy['source'],
+  asking: Asking & { readonly isCallerKnown: boolean },
 ): Promise<Asked> {
   const { name, config } = policy;
+  const { offline, c, isCallerKnown } = asking;
+  const { facts, consumer } = c.var;
   const lowering = policyLowering(name);
   const handler = policyHandler(name);
   if (lowering === null || handler === null) {
@@ -123,14 +132,38 @@ async function ask(
     const answer = refusalAnswer(503, code, 'A policy of this route cannot be enforced.');
     return { entry: { name, source, input: null, note, decision: 'deny', code }, answer };
   }
-  const { input, note, decides = true } = lowering.explain(config, facts);
+  const caller = consumer === null ? undefined : { consumer, nowMs: offline.runtime.now() };
+  const { input, note, decides = true } = lowering.explain(config, facts, caller);
   const about = { name, source, input, note };
   if (decides === 'later') return { entry: { ...about, decision: null, code: null }, answer: null };
+  // Whoever decides by the caller would judge nobody in place of somebody.
+  if (!isCallerKnown && !mayChangeHeaders(name) && decides)
+    return { entry: { ...about, decision: 'unknown', code: null }, answer: null };
   offline.takeGap();
   const answer = await answerOf(() => handler.create(config, offline.runtime), c);
-  const isUnknown = offline.takeGap() && answer !== null && answer.status !== null && answer.status >= 400;
-  if (isUnknown) return { entry: { ...about, decision: 'unknown', code: answer.code }, answer: null };
+  const gap = gapBehind(answer, asking);
+  if (gap !== null) {
+    const noted = [note, GAP_NOTES[gap]].filter((part) => part !== null).join('; ');
+    return { entry: { ...about, note: noted, decision: 'unknown', code: null }, answer: null };
+  }
   return { entry: { ...about, ...decisionOf(answer, decides), code: answer?.code ?? null }, answer };
+}
+
+const GAP_NOTES: Readonly<Record<Gap, string>> = {
+  upstream: 'nobody is asked here (--jwks FILE, --online)',
+  keys: 'keys are not looked up here (--keys PLACE)',
+  secret: 'secrets are not known here',
+  limiter: 'limits are not counted here',
+};
+
+/** What was not known, when the refusal may rest on it. */
+function gapBehind(answer: Answer | null, { offline, gapCodes }: Asking): Gap | null {
+  const gap = offline.takeGap();
+  if (answer === null || answer.status === null || answer.status < 400) return null;
+  const { status, code } = answer;
+  if (status !== 503 || code === null) return gap;
+  if (gap !== null) gapCodes.set(code, gap);
+  return gap ?? gapCodes.get(code) ?? null;
 }
 
 function decisionOf(answer: Answer | null, decides: boolean): { readonly decision: PolicyDecision | null } {
