@@ -75,9 +75,9 @@ export async function startGatewayRuntime(options: GatewayRuntimeOptions): Promi
             RATE_LIMITS: { type: 'durable-object', worker: GATEWAY, exportName: 'RateLimitObject' },
             PLATFORM: { type: 'text', value: 'dev' },
             REFRESH_MS: { type: 'text', value: '1000' },
+            ...secretTexts(options.secrets),
             // As in serve/runtime-config.ts: what nobody wrote into the configuration is public or not reached.
             PUBLIC_NETWORK: { type: 'network', allow: ['public'], tlsOptions: { trustBrowserCas: true } },
-            ...secretTexts(options.secrets),
             ...env,
           },
           exports: { RateLimitObject: { type: 'durable-object', storage: 'sqlite' } },

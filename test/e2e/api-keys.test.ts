@@ -84,6 +84,12 @@ async function becomes(status: number, request: () => Promise<Answer>): Promise<
 
 const secret = (value: string) => ({ namespace: 'shop', name: 'api-keys', data: { alice: btoa(value) } });
 
+const write = async (state: string, value: string, pepper: string): Promise<void> => {
+  const { records } = await recordsOfSecret(secret(value), await importPepper(pepper));
+  const store = await openKeysFolder(state);
+  await store.putMany([...records].map(([key, record]) => ({ key, value: encodeSecretKeyRecord(record) })));
+};
+
 describe('portolan serve', () => {
   it('lets a created key in at once, takes it out of what goes on, and refuses everybody else alike', async () => {
     const served = await start();
@@ -183,11 +189,6 @@ describe('portolan serve', () => {
   });
 
   it('knows keys of Secrets, by a pepper of the environment or of the state folder', async () => {
-    const write = async (state: string, value: string, pepper: string): Promise<void> => {
-      const { records } = await recordsOfSecret(secret(value), await importPepper(pepper));
-      const store = await openKeysFolder(state);
-      await store.putMany([...records].map(([key, record]) => ({ key, value: encodeSecretKeyRecord(record) })));
-    };
     const served = await start();
     await write(served.state, 'of the environment', PEPPER);
     await write(served.state, 'of the folder', fs.readFileSync(path.join(served.state, 'key-pepper'), 'utf8').trim());

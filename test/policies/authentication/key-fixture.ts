@@ -86,6 +86,7 @@ export function lowerMethod(
     source,
     report: (finding) => findings.push(finding),
     target: 'self-hosted',
+    trustedHops: 0,
     upstream: () => ({ code: 'x', message: 'not asked', hint: null }),
     regex: () => ({ code: 'x', message: 'not asked', hint: null }),
   });

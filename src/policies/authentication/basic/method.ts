@@ -12,7 +12,7 @@ export const basicMethod: AuthMethodHandler = {
   create: (json, runtime) => new BasicMethod(decodeBasic(json), passwordChecksOf(runtime)),
 };
 
-const WITHOUT_AUTHORIZATION: readonly HeaderEdit[] = [{ name: 'authorization', value: null }];
+const WITHOUT_AUTHORIZATION: readonly HeaderEdit[] = [{ name: 'authorization', value: null, credential: true }];
 
 class BasicMethod implements AuthMethod {
   readonly #checks: PasswordChecks;

@@ -4,6 +4,7 @@ import { apiKeyName, importPepper } from '../../../../src/keys/key-names.ts';
 import { createKey, findKey, revokeKey } from '../../../../src/keys/manage-keys.ts';
 import { encodeSecretKeyRecord, recordsOfSecret } from '../../../../src/keys/secret-set.ts';
 import { apiKeyMethod } from '../../../../src/policies/authentication/api-key/method.ts';
+import { applyEdits } from '../../../../src/policies/authentication/apply-edits.ts';
 import type { AuthMethod } from '../../../../src/policies/authentication/method.ts';
 import { factsOf } from '../../chain.ts';
 import { KeyStand, lowerMethod, START, summary } from '../key-fixture.ts';
@@ -39,8 +40,16 @@ describe('a good key', () => {
         scopes: ['read'],
         claims: { scopes: ['read'] },
       },
-      edits: [{ name: 'x-api-key', value: null }],
+      edits: [{ name: 'x-api-key', value: null, credential: true }],
     });
+  });
+
+  it('is taken away without leading to another route', () => {
+    const headers = new Headers({ 'x-api-key': 'k', 'x-plan': 'gold' });
+    const edit = { name: 'x-api-key', value: null, credential: true } as const;
+    expect(applyEdits([edit], headers)).toBe(false);
+    expect([...headers.keys()]).toEqual(['x-plan']);
+    expect(applyEdits([edit, { name: 'x-plan', value: null }], headers)).toBe(true);
   });
 
   it('is decided without waiting once it is known', async () => {
@@ -69,7 +78,7 @@ describe('a good key', () => {
     const verdict = await stand.ask(stand.method('api-key', options), factsOf(request(key)));
     expect(summary(verdict)).toBe('allow alice');
     if (!('edits' in verdict)) throw new Error('denied');
-    expect(verdict.edits).toEqual(stripped.map((name) => ({ name, value: null })));
+    expect(verdict.edits).toEqual(stripped.map((name) => ({ name, value: null, credential: true })));
     if ('query' in options) expect(verdict).toMatchObject({ query: 'a=1' });
     else expect('query' in verdict).toBe(false);
   });

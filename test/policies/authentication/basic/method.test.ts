@@ -80,7 +80,7 @@ describe('basic', () => {
     expect(await stand.ask(method, factsOf(as('bob', 'hunter2')))).toEqual({
       kind: 'allow',
       consumer: { id: 'bob-inc', kind: 'basic', issuer: null, plan: 'gold', scopes: [], claims: {} },
-      edits: [{ name: 'authorization', value: null }],
+      edits: [{ name: 'authorization', value: null, credential: true }],
     });
     const forwarding = stand.method('basic', { forward: true });
     expect(await stand.ask(forwarding, factsOf(as('bob', 'hunter2')))).toMatchObject({ kind: 'allow', edits: [] });
