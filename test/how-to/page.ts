@@ -33,12 +33,16 @@ function cellsOf(line: string): readonly string[] {
     .map((cell) => cell.trim());
 }
 
-export type Curl = { readonly headers: Readonly<Record<string, string>>; readonly target: string };
+export type Curl = {
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly target: string;
+};
 
 /** `curl …` in backticks, with `$NAME` replaced. Throws for anything that it does not understand. */
 export function parseCurl(cell: string, variables: Readonly<Record<string, string>>): Curl {
-  const [, options = '', target] =
-    /^`curl ((?:-H "[^"]+" )*)"?http:\/\/127\.0\.0\.1:8787([^"\s]+)"?`$/.exec(cell) ?? [];
+  const line = /^`curl (?:-X ([A-Z]+) )?((?:-H "[^"]+" )*)"?http:\/\/127\.0\.0\.1:8787([^"\s]+)"?`$/;
+  const [, method = 'GET', options = '', target] = line.exec(cell) ?? [];
   if (target === undefined) throw new Error(`Not a curl line of the page: ${cell}`);
   const fill = (text: string): string =>
     text.replace(/\$([A-Z_]+)/g, (_, name: string) => {
@@ -46,9 +50,14 @@ export function parseCurl(cell: string, variables: Readonly<Record<string, strin
       if (value === undefined) throw new Error(`The page uses $${name}.`);
       return value;
     });
-  const headers = [...options.matchAll(/-H "([^:]+): ([^"]+)"/g)].map(([, name = '', value = '']) => [
-    name.toLowerCase(),
-    fill(value),
-  ]);
-  return { headers: Object.fromEntries(headers) as Record<string, string>, target: fill(target) };
+  const headers: Record<string, string> = {};
+  for (const [, name = '', value = ''] of options.matchAll(/-H "([^:]+): ([^"]+)"/g))
+    headers[name.toLowerCase()] = fill(value);
+  return { method, headers, target: fill(target) };
+}
+
+/** What a page says of an answer: its status, and its code when it is one of ours. */
+export function told({ status, body }: { readonly status: number; readonly body: Buffer }): string {
+  if (status === 200) return '200';
+  return `${status} \`${(JSON.parse(body.toString()) as { readonly code: string }).code}\``;
 }

@@ -6,7 +6,7 @@ import { startEcho, type EchoServer } from '../../src/dev/echo-server.ts';
 import { ask, echoOf, headerValues, type Answer } from '../e2e/dev-process.ts';
 import { run, startServe, type ServeProcess } from '../e2e/serve-process.ts';
 import { startIssuer, type Issuer } from './issuer.ts';
-import { parseCurl, readPage } from './page.ts';
+import { parseCurl, readPage, told } from './page.ts';
 
 const page = readPage('protect-with-jwt.md');
 const [first = '', second = ''] = page.blocks('ts');
@@ -44,12 +44,6 @@ const withToken = (token: string, method = 'GET', target = '/orders/1'): Promise
 
 const nowS = (): number => Math.floor(Date.now() / 1_000);
 
-/** What the page says of an answer: its status, its code when it is one of ours. */
-function told({ status, body }: Answer): string {
-  const code = status === 200 ? undefined : (JSON.parse(body.toString()) as { code: string }).code;
-  return code === undefined ? String(status) : `${status} \`${code}\``;
-}
-
 describe('the first routes', () => {
   it('answer as the table says, and explain tells the same', async () => {
     await serve(first);
@@ -61,8 +55,8 @@ describe('the first routes', () => {
     const rows = page.table('request');
     expect(rows).toHaveLength(6);
     for (const [request = '', answer = ''] of rows) {
-      const { target, headers } = parseCurl(request, tokens);
-      const got = await ask(node.port, target, { headers });
+      const { target, ...options } = parseCurl(request, tokens);
+      const got = await ask(node.port, target, options);
       expect(`${request} ${answer}`).toContain(`${request} ${told(got)}`);
       const [, name = '', value = ''] = /`(WWW-Authenticate): ([^`]+)`/.exec(answer) ?? [];
       if (name !== '') expect(got.headers[name.toLowerCase()]).toBe(value);
