@@ -12,6 +12,8 @@ const key = await makeKey('ES256');
 const keySet = JSON.stringify({ keys: [key.jwk] });
 const jwt = { issuer: ISSUER, audience: AUDIENCE, discovery: true };
 
+const refuse = (): Promise<Response> => Promise.reject(new Error('connection refused'));
+
 const use = (policy: string, options: Json): PolicyUse => ({ policy, options, source: provenance('shop') });
 
 function explainer(policies: readonly PolicyUse[], knowledge: ExplainKnowledge = {}): Explainer {
@@ -73,7 +75,6 @@ describe('a caller who is not known', () => {
 
 describe('what is known to be away', () => {
   it('is an outage, not a gap: asked for real and not answered is 503', async () => {
-    const refuse = (): Promise<Response> => Promise.reject(new Error('connection refused'));
     const asked = explainer([authBy('jwt')], { ask: refuse });
     expect(await ask(asked, await sign(key))).toMatchObject({
       outcome: 'respond',

@@ -9,7 +9,7 @@ const rows = readPage('README.md').table('page');
 
 it('names every page', () => {
   const pages = fs.readdirSync(path.join(root, 'docs/how-to')).filter((name) => name !== 'README.md');
-  const named = rows.map(([link = '']) => /\]\(([^)]+)\)/.exec(link)?.[1]);
+  const named = rows.map(([link = '']) => /\]\(([^)]+)\)/.exec(link)?.[1] ?? '');
   expect(named.toSorted()).toEqual(pages.toSorted());
 });
 
