@@ -38,8 +38,6 @@ type Question = {
 type Asking = Question & {
   readonly offline: OfflineRuntime;
   readonly c: Context<GatewayEnv>;
-  /** Codes of answers that came of a gap. What failed is not asked for again at once, and answers the same. */
-  readonly gapCodes: Map<string, Gap>;
 };
 
 export interface PolicyJudge {
@@ -48,12 +46,11 @@ export interface PolicyJudge {
 
 export function createPolicyJudge(offline: OfflineRuntime): PolicyJudge {
   const app = new Hono<GatewayEnv>({ getPath: () => '/' });
-  const gapCodes = new Map<string, Gap>();
   const questions = new WeakMap<Request, { readonly question: Question; verdict: PolicyVerdict | null }>();
   app.all('*', async (c) => {
     const asked = questions.get(c.req.raw);
     if (asked === undefined) throw new Error('A request without a question.');
-    asked.verdict = await decide({ ...asked.question, offline, c, gapCodes });
+    asked.verdict = await decide({ ...asked.question, offline, c });
     return c.body(null, 204);
   });
   app.onError((error) => {
@@ -85,9 +82,13 @@ async function decide(asking: Asking): Promise<PolicyVerdict> {
   let mayRematch = true;
   let isCallerKnown = true;
   for (let policy = queue.shift(); policy !== undefined; policy = queue.shift()) {
-    const { entry, answer } = await ask(policy, sources.policy(route, policy), { ...asking, isCallerKnown });
+    const { entry, answer, gap } = await ask(policy, sources.policy(route, policy), { ...asking, isCallerKnown });
     explained.push(entry);
-    if (entry.decision === 'unknown' && mayChangeHeaders(policy.name)) isCallerKnown = false;
+    if (gap !== null && mayChangeHeaders(policy.name)) {
+      isCallerKnown = false;
+      // Another way may have let the request pass, and the one that is not known comes before it.
+      c.set('consumer', null);
+    }
     passed.add(identityOf(policy));
     if (answer !== null) return { policies: explained, route, facts: c.var.facts, consumer: c.var.consumer, answer };
     if (!c.var.rematch || !mayRematch || queue.some(({ name }) => mayChangeHeaders(name))) continue;
@@ -114,7 +115,12 @@ function prepare(c: Context<GatewayEnv>, route: CompiledRoute, facts: RequestFac
   c.set('waitUntil', () => undefined);
 }
 
-type Asked = { readonly entry: ExplainedPolicy; readonly answer: Answer | null };
+type Asked = {
+  readonly entry: ExplainedPolicy;
+  readonly answer: Answer | null;
+  /** What the policy asked for and is not known, whether or not the verdict rests on it. */
+  readonly gap: Gap | null;
+};
 
 async function ask(
   policy: CompiledPolicy,
@@ -130,23 +136,24 @@ async function ask(
     const note = 'this version does not know the policy, so the route refuses';
     const code = 'policy-not-enforced';
     const answer = refusalAnswer(503, code, 'A policy of this route cannot be enforced.');
-    return { entry: { name, source, input: null, note, decision: 'deny', code }, answer };
+    return { entry: { name, source, input: null, note, decision: 'deny', code }, answer, gap: null };
   }
-  const caller = consumer === null ? undefined : { consumer, nowMs: offline.runtime.now() };
+  const runtime = offline.createRuntime();
+  const caller = consumer === null ? undefined : { consumer, nowMs: runtime.now() };
   const { input, note, decides = true } = lowering.explain(config, facts, caller);
   const about = { name, source, input, note };
-  if (decides === 'later') return { entry: { ...about, decision: null, code: null }, answer: null };
+  if (decides === 'later') return { entry: { ...about, decision: null, code: null }, answer: null, gap: null };
   // Whoever decides by the caller would judge nobody in place of somebody.
   if (!isCallerKnown && !mayChangeHeaders(name) && decides)
-    return { entry: { ...about, decision: 'unknown', code: null }, answer: null };
+    return { entry: { ...about, decision: 'unknown', code: null }, answer: null, gap: null };
   offline.takeGap();
-  const answer = await answerOf(() => handler.create(config, offline.runtime), c);
-  const gap = gapBehind(answer, asking);
-  if (gap !== null) {
+  const answer = await answerOf(() => handler.create(config, runtime), c);
+  const gap = offline.takeGap();
+  if (gap !== null && answer?.status != null && answer.status >= 400) {
     const noted = [note, GAP_NOTES[gap]].filter((part) => part !== null).join('; ');
-    return { entry: { ...about, note: noted, decision: 'unknown', code: null }, answer: null };
+    return { entry: { ...about, note: noted, decision: 'unknown', code: null }, answer: null, gap };
   }
-  return { entry: { ...about, ...decisionOf(answer, decides), code: answer?.code ?? null }, answer };
+  return { entry: { ...about, ...decisionOf(answer, decides), code: answer?.code ?? null }, answer, gap };
 }
 
 const GAP_NOTES: Readonly<Record<Gap, string>> = {
@@ -155,16 +162,6 @@ const GAP_NOTES: Readonly<Record<Gap, string>> = {
   secret: 'secrets are not known here',
   limiter: 'limits are not counted here',
 };
-
-/** What was not known, when the refusal may rest on it. */
-function gapBehind(answer: Answer | null, { offline, gapCodes }: Asking): Gap | null {
-  const gap = offline.takeGap();
-  if (answer === null || answer.status === null || answer.status < 400) return null;
-  const { status, code } = answer;
-  if (status !== 503 || code === null) return gap;
-  if (gap !== null) gapCodes.set(code, gap);
-  return gap ?? gapCodes.get(code) ?? null;
-}
 
 function decisionOf(answer: Answer | null, decides: boolean): { readonly decision: PolicyDecision | null } {
   if (answer === null) return { decision: decides ? 'allow' : 'skip' };

@@ -22,7 +22,8 @@ export type ExplainKnowledge = {
 export type Gap = 'upstream' | 'keys' | 'secret' | 'limiter';
 
 export type OfflineRuntime = {
-  readonly runtime: PolicyRuntime;
+  /** One of its own for every question: methods remember by it what failed, and would not ask again at once. */
+  createRuntime(): PolicyRuntime;
   /** The first thing that was asked for and is not known, since the last call; null: everything was. */
   takeGap(): Gap | null;
 };
@@ -35,9 +36,10 @@ export function createOfflineRuntime(knowledge: ExplainKnowledge, program: Route
     return Promise.reject(new GatewayError(503, 'not-asked', 'Nobody is asked while a request is explained.'));
   };
   const { ask = unknown('upstream'), askPublic = unknown('upstream') } = knowledge;
+  const getKey = keys === undefined ? unknown('keys') : (name: string) => keys.get(name);
   const keySetAt = keySet === undefined ? null : answerKeySets(program, keySet);
   return {
-    runtime: {
+    createRuntime: () => ({
       rateLimiter: { take: unknown('limiter') },
       failOpen: 'never',
       log: () => undefined,
@@ -47,7 +49,7 @@ export function createOfflineRuntime(knowledge: ExplainKnowledge, program: Route
         return answer === null ? ask(target, path, init) : Promise.resolve(answer);
       },
       askPublic,
-      keys: keys ?? { get: unknown('keys') },
+      keys: { get: getKey },
       secret: (name) => {
         const value = secret?.(name) ?? null;
         if (value === null) gap ??= 'secret';
@@ -55,7 +57,7 @@ export function createOfflineRuntime(knowledge: ExplainKnowledge, program: Route
       },
       shared: null,
       regex: regexMatches,
-    },
+    }),
     takeGap: () => {
       const had = gap;
       gap = null;

@@ -4,6 +4,8 @@ import { compileModel } from '../../src/compile/compile-model.ts';
 import type { Finding } from '../../src/diagnostics/finding.ts';
 import { createExplainer, type Explainer } from '../../src/explain/explain.ts';
 import type { ExplainKnowledge } from '../../src/explain/offline-runtime.ts';
+import type { KeyStore } from '../../src/keys/key-store.ts';
+import { createKey } from '../../src/keys/manage-keys.ts';
 import type { Json, PolicyUse } from '../../src/model/route-model.ts';
 import { aModel, aRoute, provenance } from '../oracle/model-builder.ts';
 import { AUDIENCE, goodClaims, ISSUER, makeKey, NOW_S, sign } from '../policies/authentication/jwt/jwt-stand.ts';
@@ -70,6 +72,34 @@ describe('a caller who is not known', () => {
       policies: [{ decision: 'allow' }],
       consumer: { id: 'user-1', kind: 'jwt' },
     });
+  });
+});
+
+describe('a caller whom one way knows, and another might', () => {
+  it('passes, and nobody says who it is', async () => {
+    const values = new Map<string, string>();
+    const store: KeyStore = {
+      get: (name) => Promise.resolve(values.get(name) ?? null),
+      list: () => Promise.resolve([]),
+      putMany: (added) => {
+        for (const each of added) values.set(each.key, each.value);
+        return Promise.resolve();
+      },
+      deleteMany: () => Promise.resolve(),
+    };
+    const fields = { consumer: 'shop', plan: null, metadata: {}, env: 'live', lifetimeMs: null } as const;
+    const created = await createKey(store, fields, NOW_S * 1_000);
+    const rules = [{ name: 'keys', effect: 'allow', when: 'consumer.kind == "api-key"' }];
+    const policies = [authBy('jwt', 'api-key'), use('authorize', { rules })];
+    const withKey = [['x-api-key', created.key]] as const;
+    const both = [['authorization', `Bearer ${await sign(key)}`], ...withKey] as const;
+    const decisions = async (headers: typeof both | typeof withKey) => {
+      const asked = explainer(policies, { keys: store });
+      const { explanation } = await asked.explain({ method: 'GET', url: 'http://a.test/shop/x', headers });
+      return [...explanation.policies.map(({ decision }) => decision), explanation.consumer?.id ?? null];
+    };
+    expect(await decisions(withKey)).toEqual(['allow', 'allow', 'shop']);
+    expect(await decisions(both)).toEqual(['allow', 'unknown', null]);
   });
 });
 
