@@ -5,6 +5,7 @@
 import { Hono, type Context, type MiddlewareHandler } from 'hono';
 import { GatewayError } from '../diagnostics/errors.ts';
 import { createRequestBody } from '../gateway/request-body.ts';
+import { denialCode } from '../policies/authentication/denial-answer.ts';
 import type { Consumer, GatewayEnv, RequestFacts } from '../policies/contract.ts';
 import { policyHandler } from '../policies/handlers.ts';
 import { policyLowering } from '../policies/lowerings.ts';
@@ -147,13 +148,13 @@ async function ask(
   if (!isCallerKnown && !mayChangeHeaders(name) && decides)
     return { entry: { ...about, decision: 'unknown', code: null }, answer: null, gap: null };
   offline.takeGap();
-  const answer = await answerOf(() => handler.create(config, runtime), c);
+  const { answer, code } = await answerOf(() => handler.create(config, runtime), c);
   const gap = offline.takeGap();
   if (gap !== null && answer?.status != null && answer.status >= 400) {
     const noted = [note, GAP_NOTES[gap]].filter((part) => part !== null).join('; ');
     return { entry: { ...about, note: noted, decision: 'unknown', code: null }, answer: null, gap };
   }
-  return { entry: { ...about, ...decisionOf(answer, decides), code: answer?.code ?? null }, answer, gap };
+  return { entry: { ...about, ...decisionOf(answer, decides), code }, answer, gap };
 }
 
 const GAP_NOTES: Readonly<Record<Gap, string>> = {
@@ -168,23 +169,28 @@ function decisionOf(answer: Answer | null, decides: boolean): { readonly decisio
   return { decision: answer.status !== null && answer.status >= 400 ? 'deny' : 'allow' };
 }
 
-/** null: the policy lets the request pass. */
-async function answerOf(create: () => MiddlewareHandler<GatewayEnv>, c: Context<GatewayEnv>): Promise<Answer | null> {
+type Said = {
+  /** null: the policy lets the request pass. */
+  readonly answer: Answer | null;
+  /** Why it refuses, also where the answer is no problem document. */
+  readonly code: string | null;
+};
+
+async function answerOf(create: () => MiddlewareHandler<GatewayEnv>, c: Context<GatewayEnv>): Promise<Said> {
   let hasPassed = false;
   try {
     const response = await created(create)(c, () => {
       hasPassed = true;
       return Promise.resolve();
     });
-    if (hasPassed) return null;
-    const { status, headers } = response ?? c.res;
-    return respondAnswer(
-      status,
-      headers.get('location') === null ? 'a policy answers itself' : 'a policy sends the client elsewhere',
-    );
+    if (hasPassed) return { answer: null, code: null };
+    const sent = response ?? c.res;
+    const { status, headers } = sent;
+    const detail = headers.get('location') === null ? 'a policy answers itself' : 'a policy sends the client elsewhere';
+    return { answer: respondAnswer(status, detail), code: denialCode(sent) };
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error;
-    return denialAnswer(error);
+    return { answer: denialAnswer(error), code: error.code };
   }
 }
 

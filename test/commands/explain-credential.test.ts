@@ -59,6 +59,27 @@ function config(port: number): string {
   };`;
 }
 
+const FILTERS = `
+apiVersion: getambassador.io/v3alpha1
+kind: Mapping
+metadata: { name: shop, namespace: default }
+spec: { hostname: "*", prefix: /shop/, service: 'http://127.0.0.1:9000' }
+---
+apiVersion: getambassador.io/v3alpha1
+kind: Filter
+metadata: { name: corp, namespace: default }
+spec:
+  JWT: { jwksURI: 'https://login.example.com/keys', issuer: '${ISSUER}', audience: orders, requireExpiresAt: true }
+---
+apiVersion: getambassador.io/v3alpha1
+kind: FilterPolicy
+metadata: { name: edge, namespace: default }
+spec:
+  rules:
+    - { path: /shop/public/*, filters: [] }
+    - { path: /*, filters: [{ name: corp }] }
+`;
+
 function token(claims: object = {}, lifetimeS = 3_600): Promise<string> {
   const all = { iss: ISSUER, aud: 'orders', sub: 'ann', exp: AT_S + lifetimeS, ...claims };
   return new SignJWT(all).setProtectedHeader({ alg: 'ES256', kid: 'k1' }).sign(privateKey);
@@ -190,6 +211,33 @@ describe('explain --token', () => {
     const wrong = await run(argvOf('/jwt/1', ['--token', '-', '--at', 'tomorrow']), { cwd, stdin: text });
     expect(wrong).toMatchObject({ code: 2, stdout: '' });
     expect(wrong.stderr).toContain('--at takes an ISO time');
+  });
+
+  it('judges Filters of Ambassador alike', async () => {
+    fs.writeFileSync(path.join(cwd, 'filters.yaml'), FILTERS);
+    const at = async (target: string, options: readonly string[], text: string): Promise<Explanation> =>
+      explain(target, ['-f', 'filters.yaml', ...options], text);
+    const text = await token();
+    expect(await at('/shop/1', withKeys, text)).toMatchObject({
+      outcome: 'forward',
+      policies: [{ name: 'filters', decision: 'allow' }],
+      consumer: { id: 'ann' },
+    });
+    const { policies } = await at('/shop/1', withoutKeys, text);
+    expect(policies).toMatchObject([{ name: 'filters', decision: 'unknown', code: null }]);
+    expect(policies[0]?.note).toContain('--jwks FILE');
+    // The Filter writes the answer itself, so it is no problem document with a code.
+    expect(await at('/shop/1', withoutKeys, await token({ aud: 'x' }))).toMatchObject({
+      outcome: 'respond',
+      status: 401,
+      code: null,
+      policies: [{ decision: 'deny', code: 'token-invalid' }],
+    });
+    expect(await at('/shop/public/1', withoutKeys, text)).toMatchObject({
+      outcome: 'forward',
+      policies: [{ name: 'filters', decision: 'allow' }],
+      consumer: null,
+    });
   });
 
   it('a key set stands for no other service: an authorisation service is not said to agree', async () => {
