@@ -130,6 +130,9 @@ function listing(): readonly string[] {
   return fs.readdirSync(folder).map((name) => `${name} ${fs.statSync(path.join(folder, name)).mtimeMs}`);
 }
 
+const explainFilters = (target: string, options: readonly string[], text: string): Promise<Explanation> =>
+  explain(target, ['-f', 'filters.yaml', ...options], text);
+
 const AT_TIME = ['--at', AT];
 const withKeys = ['--token', '-', '--jwks', 'jwks.json', ...AT_TIME];
 const withoutKeys = ['--token', '-', ...AT_TIME];
@@ -215,25 +218,23 @@ describe('explain --token', () => {
 
   it('judges Filters of Ambassador alike', async () => {
     fs.writeFileSync(path.join(cwd, 'filters.yaml'), FILTERS);
-    const at = async (target: string, options: readonly string[], text: string): Promise<Explanation> =>
-      explain(target, ['-f', 'filters.yaml', ...options], text);
     const text = await token();
-    expect(await at('/shop/1', withKeys, text)).toMatchObject({
+    expect(await explainFilters('/shop/1', withKeys, text)).toMatchObject({
       outcome: 'forward',
       policies: [{ name: 'filters', decision: 'allow' }],
       consumer: { id: 'ann' },
     });
-    const { policies } = await at('/shop/1', withoutKeys, text);
+    const { policies } = await explainFilters('/shop/1', withoutKeys, text);
     expect(policies).toMatchObject([{ name: 'filters', decision: 'unknown', code: null }]);
     expect(policies[0]?.note).toContain('--jwks FILE');
     // The Filter writes the answer itself, so it is no problem document with a code.
-    expect(await at('/shop/1', withoutKeys, await token({ aud: 'x' }))).toMatchObject({
+    expect(await explainFilters('/shop/1', withoutKeys, await token({ aud: 'x' }))).toMatchObject({
       outcome: 'respond',
       status: 401,
       code: null,
       policies: [{ decision: 'deny', code: 'token-invalid' }],
     });
-    expect(await at('/shop/public/1', withoutKeys, text)).toMatchObject({
+    expect(await explainFilters('/shop/public/1', withoutKeys, text)).toMatchObject({
       outcome: 'forward',
       policies: [{ name: 'filters', decision: 'allow' }],
       consumer: null,
