@@ -19,6 +19,8 @@ export type MergeRules = {
    * what only that one covers.
    */
   readonly allCount: (object: ManifestObject) => boolean;
+  /** Of versions that differ the one with the highest number serves; of equal ones that of the first cluster. */
+  readonly strictnessOf: (object: ManifestObject) => number;
   /** Whether two objects of one name say the same. */
   readonly isSame: (a: ManifestObject, b: ManifestObject) => boolean;
 };

@@ -184,6 +184,44 @@ describe('what protects routes', () => {
     expect(states(same).filter((text) => text.includes(':p '))).toEqual(['-:p accepted west+east']);
   });
 
+  it('takes the keys of differing Modules together', () => {
+    const module = (config: string): string =>
+      `---\napiVersion: getambassador.io/v3alpha1\nkind: Module\nmetadata: { name: ambassador, namespace: shop }\nspec: { config: ${config} }\n`;
+    const denied = (west: string, east: string): unknown =>
+      routes(build({ west: ab + module(west), east: ab + module(east) })).map(({ policies }) =>
+        policies?.map(({ config }) => config),
+      );
+    const policies = [{ deny: { peer: ['10.0.0.0/8'] } }];
+    expect(denied('{ use_remote_address: true }', '{ ip_deny: [{ peer: 10.0.0.0/8 }] }')).toEqual([policies, policies]);
+    expect(denied('{ ip_deny: [{ peer: 10.0.0.0/8 }] }', '{ use_remote_address: true }')).toEqual([policies, policies]);
+    const both = build({
+      west: ab + module('{ ip_deny: [{ peer: 10.0.0.0/8 }] }'),
+      east: ab + module('{ ip_deny: [{ peer: 11.0.0.0/8 }] }'),
+    });
+    expect(said(both)).toEqual(['error module-duplicate east:ambassador']);
+    expect(both.findings.find(({ code }) => code === 'module-duplicate')).toMatchObject({
+      message: 'The Module that another cluster has also sets `ip_deny`, and its values count.',
+      hint: 'Make the Modules of all clusters equal.',
+    });
+  });
+
+  it.each([
+    ['Route', 'Reject', 'reject', 'west'],
+    ['Reject', 'Route', 'reject', 'east'],
+    ['Redirect', 'Route', 'redirect', 'east'],
+    ['Route', 'Redirect', 'redirect', 'west'],
+  ])('serves the stricter of two Hosts: %s in the first cluster, %s in the second', (west, east, action, loser) => {
+    const host = (insecure: string, more: string): string =>
+      `---\napiVersion: getambassador.io/v3alpha1\nkind: Host\nmetadata: { name: h, namespace: shop }\nspec: { hostname: a.test, requestPolicy: { insecure: { action: ${insecure} } }${more} }\n`;
+    const result = build({ west: ab + host(west, ''), east: ab + host(east, '') });
+    expect(result.program.domains.find(({ hostname }) => hostname === 'a.test')?.insecureAction).toBe(action);
+    expect(said(result)).toEqual([`warning cluster-conflict ${loser}:h`]);
+    expect(result.findings.find(({ code }) => code === 'cluster-conflict')?.message).toContain('which is stricter');
+    // Where neither is, the first cluster's serves.
+    const equal = build({ west: ab + host(west, ''), east: ab + host(west, ', previewUrl: { enabled: false }') });
+    expect(said(equal)).toContain('warning cluster-conflict east:h');
+  });
+
   it('goes on counting where it cannot be read, or its cluster cannot', () => {
     const { accepted: previous } = build({ west: ab + policy('/a/*'), east: ab + policy('/b/*') });
     const options = { ...OPTIONS, previous };

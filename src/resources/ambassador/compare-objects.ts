@@ -11,11 +11,25 @@ export function scopeOf(object: KubernetesObject, { ambassadorId }: AmbassadorOp
   return matchesId(object, ambassadorId) === 'theirs' ? null : `${found.group}/${found.kind}`;
 }
 
-/** Whether it may protect routes: each kind that is recognised and not carried may. */
+/**
+ * Whether it may protect routes: each kind that is recognised and not carried may, and the Module, whose
+ * keys (`ip_deny` …) count whichever of several Modules has them.
+ */
 export function isProtecting({ apiVersion, kind }: Pick<KubernetesObject, 'apiVersion' | 'kind'>): boolean {
   const found = classifyKind(apiVersion, kind);
-  return found.known === 'resource' && found.role === 'unenforced';
+  return found.known === 'resource' && (found.role === 'unenforced' || found.kind === 'Module');
 }
+
+/** How little a version of a Host lets through, for versions that differ: the higher, the less. Others have 0. */
+export function strictnessOf(object: KubernetesObject, options: AmbassadorOptions): number {
+  const found = classifyKind(object.apiVersion, object.kind);
+  if (found.known !== 'resource' || found.kind !== 'Host') return 0;
+  const [host] = normalizeResources([object], options, () => undefined).hosts;
+  if (host === undefined || host.invalid.length > 0) return 0;
+  return host.spec.requiresClientCertificate ? 4 : INSECURE_STRICTNESS[host.spec.insecureAction];
+}
+
+const INSECURE_STRICTNESS = { Route: 1, Redirect: 2, Reject: 3 } as const;
 
 /** Whether two objects of one name mean the same; Mappings in whatever version each is written. */
 export function isSameObject(a: KubernetesObject, b: KubernetesObject, options: AmbassadorOptions): boolean {
