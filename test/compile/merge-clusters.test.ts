@@ -170,6 +170,14 @@ function policy(path: string): string {
   return `---\napiVersion: getambassador.io/v3alpha1\nkind: FilterPolicy\nmetadata: { name: p, namespace: shop }\nspec: { rules: [{ host: "*", path: ${path}, filters: [{ name: f }] }] }\n`;
 }
 
+function module(config: string): string {
+  return `---\napiVersion: getambassador.io/v3alpha1\nkind: Module\nmetadata: { name: ambassador, namespace: shop }\nspec: { config: ${config} }\n`;
+}
+
+function host(insecure: string, more = ''): string {
+  return `---\napiVersion: getambassador.io/v3alpha1\nkind: Host\nmetadata: { name: h, namespace: shop }\nspec: { hostname: a.test, requestPolicy: { insecure: { action: ${insecure} } }${more} }\n`;
+}
+
 describe('what protects routes', () => {
   const ab = mapping('a') + mapping('b');
   const REFUSES = 'policy-not-enforced';
@@ -185,8 +193,6 @@ describe('what protects routes', () => {
   });
 
   it('takes the keys of differing Modules together', () => {
-    const module = (config: string): string =>
-      `---\napiVersion: getambassador.io/v3alpha1\nkind: Module\nmetadata: { name: ambassador, namespace: shop }\nspec: { config: ${config} }\n`;
     const denied = (west: string, east: string): unknown =>
       routes(build({ west: ab + module(west), east: ab + module(east) })).map(({ policies }) =>
         policies?.map(({ config }) => config),
@@ -211,14 +217,12 @@ describe('what protects routes', () => {
     ['Redirect', 'Route', 'redirect', 'east'],
     ['Route', 'Redirect', 'redirect', 'west'],
   ])('serves the stricter of two Hosts: %s in the first cluster, %s in the second', (west, east, action, loser) => {
-    const host = (insecure: string, more: string): string =>
-      `---\napiVersion: getambassador.io/v3alpha1\nkind: Host\nmetadata: { name: h, namespace: shop }\nspec: { hostname: a.test, requestPolicy: { insecure: { action: ${insecure} } }${more} }\n`;
-    const result = build({ west: ab + host(west, ''), east: ab + host(east, '') });
+    const result = build({ west: ab + host(west), east: ab + host(east) });
     expect(result.program.domains.find(({ hostname }) => hostname === 'a.test')?.insecureAction).toBe(action);
     expect(said(result)).toEqual([`warning cluster-conflict ${loser}:h`]);
     expect(result.findings.find(({ code }) => code === 'cluster-conflict')?.message).toContain('which is stricter');
     // Where neither is, the first cluster's serves.
-    const equal = build({ west: ab + host(west, ''), east: ab + host(west, ', previewUrl: { enabled: false }') });
+    const equal = build({ west: ab + host(west), east: ab + host(west, ', previewUrl: { enabled: false }') });
     expect(said(equal)).toContain('warning cluster-conflict east:h');
   });
 
