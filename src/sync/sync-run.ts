@@ -47,6 +47,9 @@ export type SyncPass = {
   readonly statuses: StatusReport;
 };
 
+/** Most often a wrong context or a definition that was deleted: the last route is not taken away over it. */
+const EMPTY = 'no resource gives a route; what is live stays, and --allow-mass-delete takes that away all the same';
+
 type Published = Pick<SyncPass, 'withheld' | 'report' | 'poke'>;
 
 export class SyncRun {
@@ -92,16 +95,16 @@ export class SyncRun {
   }
 
   async #publish(result: BuildResult): Promise<Published> {
-    const { publisher, store, announce, mayAct } = this.#options;
+    const { publisher, store, announce, mayAct, allowMassDelete } = this.#options;
     if (!mayAct()) return { withheld: 'another process leads', report: null, poke: null };
     let report: PublishReport;
     try {
-      report = await publisher.publish(store, result, true);
+      report = await publisher.publish(store, result, true, allowMassDelete);
     } catch (error) {
       this.forget();
       throw error;
     }
-    if (report.skipped === 'empty') return { withheld: 'no resource gives a route', report, poke: null };
+    if (report.skipped === 'empty') return { withheld: EMPTY, report, poke: null };
     const poke = report.skipped === null ? await announce() : null;
     const pointer = await decodePointer(await store.get(POINTER_KEY), {});
     if (pointer.version === report.version) return { withheld: null, report, poke };

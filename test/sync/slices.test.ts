@@ -80,7 +80,7 @@ class Publisher {
   readonly watch: SliceWatch;
   readonly run: SyncRun;
 
-  constructor() {
+  constructor(allowMassDelete = false) {
     const clock = time.clock(0, () => 0.5);
     this.watch = new SliceWatch({ store, clock, pollMs: 1_000, onChange: () => undefined, onProblem });
     this.run = new SyncRun({
@@ -90,7 +90,7 @@ class Publisher {
       store,
       announce: async () => null,
       loadConfig: async () => ({ config: CONFIG, findings: [] }),
-      allowMassDelete: false,
+      allowMassDelete,
       mayAct: () => true,
       status: null,
       outcomes: new SliceOutcomes(store, onProblem),
@@ -401,5 +401,26 @@ describe('any history', () => {
       }),
       { numRuns: 150 },
     );
+  });
+});
+
+describe('nothing at all', () => {
+  it('is said once, and publishes nothing', async () => {
+    const { watch } = new Publisher();
+    await watch.poll();
+    await watch.poll();
+    expect(watch.snapshot()).toBeNull();
+    expect(problems).toEqual([expect.stringContaining('the store holds no slice')]);
+  });
+
+  it('takes the last route away only when allowed', async () => {
+    await slice('east').pass(snapshot('east', { a: 'prefix: /a/, service: web' }));
+    const live = (await new Publisher().pass()).report?.version;
+    await slice('east').pass(snapshot('east', {}));
+    const withheld = await new Publisher().pass();
+    expect(withheld.withheld).toContain('--allow-mass-delete');
+    expect(withheld.report?.version).toBe(live);
+    const allowed = await new Publisher(true).pass();
+    expect([allowed.withheld, allowed.report?.skipped, served(allowed)]).toEqual([null, null, {}]);
   });
 });
