@@ -91,7 +91,7 @@ async function pass(
 }
 
 async function afterHead(c: PolicyContext, { chain, matched, rematch, answer }: PolicyRun): Promise<Response> {
-  matched.template.consumer = c.var.consumer;
+  takeOver(c, matched);
   if (!c.var.rematch) return pass(c, chain.tail, answer);
   const next = rematch();
   if (next instanceof Response) return next;
@@ -103,9 +103,15 @@ async function afterHead(c: PolicyContext, { chain, matched, rematch, answer }: 
   const { headSteps, tail } = next.policies;
   const missing = compose(headSteps.filter(({ policy }) => !passed.has(identityOf(policy))));
   return pass(c, missing, () => {
-    matched.template.consumer = c.var.consumer;
+    takeOver(c, matched);
     return pass(c, tail, answer);
   });
+}
+
+/** What authentication found out, and the query without the credential that it took out. */
+function takeOver(c: PolicyContext, { template }: MatchedExchange): void {
+  template.consumer = c.var.consumer;
+  template.facts = c.var.facts;
 }
 
 /** Two policies with one identity decide alike. */

@@ -1,5 +1,5 @@
 /** Whether objects of several clusters are the same resource, and say the same. */
-import { classifyKind } from '../resource-kinds.ts';
+import { classifyKind, mayProtect } from '../resource-kinds.ts';
 import { matchesId } from './ambassador-id.ts';
 import { normalizeResources } from './normalize.ts';
 import type { AmbassadorOptions, KubernetesObject } from './types.ts';
@@ -11,13 +11,10 @@ export function scopeOf(object: KubernetesObject, { ambassadorId }: AmbassadorOp
   return matchesId(object, ambassadorId) === 'theirs' ? null : `${found.group}/${found.kind}`;
 }
 
-/**
- * Whether it may protect routes: each kind that is recognised and not carried may, and the Module, whose
- * keys (`ip_deny` …) count whichever of several Modules has them.
- */
+/** Whether it may protect routes. So may the Module, whose keys (`ip_deny` …) count whichever of several has them. */
 export function isProtecting({ apiVersion, kind }: Pick<KubernetesObject, 'apiVersion' | 'kind'>): boolean {
   const found = classifyKind(apiVersion, kind);
-  return found.known === 'resource' && (found.role === 'unenforced' || found.kind === 'Module');
+  return found.known === 'resource' && (mayProtect(found.role) || found.kind === 'Module');
 }
 
 /** How little a version of a Host lets through, for versions that differ: the higher, the less. Others have 0. */
