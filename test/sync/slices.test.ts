@@ -404,6 +404,29 @@ describe('any history', () => {
   });
 });
 
+function thirty(name: string): Content {
+  return Object.fromEntries(
+    Array.from({ length: 30 }, (_, at) => [`${name}-${at}`, `prefix: /${name}${at}/, service: web`]),
+  );
+}
+
+describe('two clusters of one name', () => {
+  it('do not replace each other without a word', async () => {
+    const [one, two] = [slice('east'), slice('east')];
+    expect((await one.pass(snapshot('east', thirty('a')))).withheld).toBeNull();
+    await time.advance(1_000);
+    await two.pass(snapshot('east', { ...thirty('a'), ...thirty('b') }));
+    expect(problems).toEqual([]);
+    await time.advance(1_000);
+    const pass = await one.pass(snapshot('east', thirty('c')));
+    expect(problems).toEqual([expect.stringContaining('another process writes slice-east')]);
+    expect(pass.withheld).toContain('60 resources of 60 would be gone');
+    await time.advance(RENEW_MS);
+    expect((await two.pass(snapshot('east', { ...thirty('a'), ...thirty('b') }))).withheld).toBeNull();
+    expect(sliceOf('east').resources).toBe(60);
+  });
+});
+
 describe('nothing at all', () => {
   it('is said once, and publishes nothing', async () => {
     const { watch } = new Publisher();
