@@ -196,7 +196,7 @@ class Outcome {
 
   /** `candidates` of one resource, in cluster order. */
   judge(candidates: readonly Candidate[], rules: MergeRules): void {
-    const { isSame, allCount } = rules;
+    const { isSame, allCount, isApart } = rules;
     const winner = strictest(
       candidates.filter(({ as }) => as === 'held'),
       rules,
@@ -217,7 +217,7 @@ class Outcome {
       const source = { ...object.source, cluster };
       if (clusters.includes(cluster)) {
         if (as === 'kept') this.kept.push(source);
-      } else if (isCounted) this.#setApart(each);
+      } else if (isCounted || isApart(object, winner.object)) this.#setApart(each);
       else {
         this.overruled.push({ source, object: this.#cache.merged(object, [cluster]) });
         this.conflicts.push(conflict(source, cluster, winner.cluster, isStricter(winner, each, rules)));
@@ -262,10 +262,11 @@ class Outcome {
 }
 
 /** The first of equal ones. A version that lets less through must not be lost to the order of clusters. */
-function strictest(candidates: readonly Candidate[], { strictnessOf }: MergeRules): Candidate | undefined {
+function strictest(candidates: readonly Candidate[], { strictnessOf, isApart }: MergeRules): Candidate | undefined {
   const [first] = candidates;
   if (first === undefined || candidates.length === 1) return first;
-  return candidates.reduce((best, each) => (strictnessOf(each.object) > strictnessOf(best.object) ? each : best));
+  const rivals = candidates.filter(({ object }) => !isApart(object, first.object));
+  return rivals.reduce((best, each) => (strictnessOf(each.object) > strictnessOf(best.object) ? each : best));
 }
 
 function isStricter(winner: Candidate, other: Candidate, { strictnessOf }: MergeRules): boolean {

@@ -202,8 +202,8 @@ function module(config: string): string {
   return `---\napiVersion: getambassador.io/v3alpha1\nkind: Module\nmetadata: { name: ambassador, namespace: shop }\nspec: { config: ${config} }\n`;
 }
 
-function host(insecure: string, more = ''): string {
-  return `---\napiVersion: getambassador.io/v3alpha1\nkind: Host\nmetadata: { name: h, namespace: shop }\nspec: { hostname: a.test, requestPolicy: { insecure: { action: ${insecure} } }${more} }\n`;
+function host(insecure: string, more = '', hostname = 'a.test'): string {
+  return `---\napiVersion: getambassador.io/v3alpha1\nkind: Host\nmetadata: { name: h, namespace: shop }\nspec: { hostname: ${hostname}, requestPolicy: { insecure: { action: ${insecure} } }${more} }\n`;
 }
 
 describe('what protects routes', () => {
@@ -252,6 +252,24 @@ describe('what protects routes', () => {
     // Where neither is, the first cluster's serves.
     const equal = build({ west: ab + host(west), east: ab + host(west, ', previewUrl: { enabled: false }') });
     expect(said(equal)).toContain('warning cluster-conflict east:h');
+  });
+
+  it('takes Hosts of one name with differing hostnames for two', () => {
+    const held = { west: ab + host('Redirect'), east: ab + host('Reject', '', 'b.test') };
+    const result = build(held);
+    expect(result.program.domains.map(({ hostname, insecureAction }) => [hostname, insecureAction])).toEqual(
+      expect.arrayContaining([
+        ['a.test', 'redirect'],
+        ['b.test', 'reject'],
+      ]),
+    );
+    expect(said(result)).toEqual([]);
+    expect(states(result).filter((text) => text.includes(':h '))).toEqual(['-:h accepted west', 'east:h accepted ']);
+    const again = build({ west: held.west, east: ab }, { previous: result.accepted });
+    expect(again.program.domains.map(({ hostname }) => hostname)).not.toContain('b.test');
+    const cache = new BuildCache();
+    for (const next of [held, { ...held, east: ab + host('Reject') }, { west: held.east, east: held.west }, held])
+      expect(build(next, { cache }).program).toEqual(build(next).program);
   });
 
   it('holds for Filters and their policies, each policy with the Filter of its cluster', () => {
