@@ -41,8 +41,8 @@ of the in-cluster account, builds the program, publishes it when it changed, and
 the status of every object. With -f the objects come from there and no cluster is asked:
 \`kubectl get mappings,hosts -A -o json > c.json && portolan sync -f c.json --once --to dir:state\`. A pipe into
 \`portolan sync -f -\` works too, but goes on with part of the objects when kubectl fails. The loss of more
-than 30 % and more than 20 resources at once is refused, and so is that of the last route. With --watch
-logs are JSON lines on stdout. Exit codes of --once as of publish. Several clusters: name several
+than 30 % and more than 20 resources at once is refused, and so is that of all routes at the start. With
+--watch logs are JSON lines on stdout. Exit codes of --once as of publish. Several clusters: name several
 contexts, or run one sync with --slice for each and one with --publisher. See docs/sync.md.`,
   options: SYNC_OPTIONS,
   async run(context) {

@@ -47,7 +47,7 @@ export type SyncPass = {
   readonly statuses: StatusReport;
 };
 
-/** Most often a wrong context or a definition that was deleted: the last route is not taken away over it. */
+/** Most often a wrong context: the last route is not taken away over it. */
 const EMPTY = 'no resource gives a route; what is live stays, and --allow-mass-delete takes that away all the same';
 
 type Published = Pick<SyncPass, 'withheld' | 'report' | 'poke'>;
@@ -56,6 +56,8 @@ export class SyncRun {
   readonly #options: SyncRunOptions;
   readonly #guard = new DeletionGuard();
   #isRecalled = false;
+  /** This process had routes from the same place before: when they are gone now, somebody took them away. */
+  #hasSeenRoutes = false;
 
   constructor(options: SyncRunOptions) {
     this.#options = options;
@@ -88,6 +90,7 @@ export class SyncRun {
       : this.#guard.objection(before, result.accepted, performance.now());
     const published: Published =
       loss === null ? await this.#publish(result) : { withheld: loss, report: null, poke: null };
+    this.#hasSeenRoutes ||= result.counts.routes > 0;
     const { withheld } = published;
     const publication: Publication =
       withheld === null ? { state: 'live' } : { state: 'withheld', reason: sentence(withheld) };
@@ -99,7 +102,7 @@ export class SyncRun {
     if (!mayAct()) return { withheld: 'another process leads', report: null, poke: null };
     let report: PublishReport;
     try {
-      report = await publisher.publish(store, result, true, allowMassDelete);
+      report = await publisher.publish(store, result, true, allowMassDelete || this.#hasSeenRoutes);
     } catch (error) {
       this.forget();
       throw error;

@@ -436,7 +436,16 @@ describe('nothing at all', () => {
     expect(problems).toEqual([expect.stringContaining('the store holds no slice')]);
   });
 
-  it('takes the last route away only when allowed', async () => {
+  it('takes the last route away when it was seen to go', async () => {
+    await slice('east').pass(snapshot('east', { a: 'prefix: /a/, service: web' }));
+    const publisher = new Publisher();
+    expect(served(await publisher.pass())).not.toEqual({});
+    await slice('east').pass(snapshot('east', {}));
+    const pass = await publisher.pass();
+    expect([pass.withheld, pass.report?.skipped, served(pass)]).toEqual([null, null, {}]);
+  });
+
+  it('takes it away at the start only when allowed', async () => {
     await slice('east').pass(snapshot('east', { a: 'prefix: /a/, service: web' }));
     const live = (await new Publisher().pass()).report?.version;
     await slice('east').pass(snapshot('east', {}));
