@@ -4,7 +4,10 @@ import type { StoreTarget } from '../stores/store-target.ts';
 import { EXIT_USAGE } from './command.ts';
 
 /** `verb`: whose option it is. */
-export function parsePublishTarget(text: string | undefined, verb: 'publish' | 'keys' = 'publish'): StoreTarget {
+export function parsePublishTarget(
+  text: string | undefined,
+  verb: 'publish' | 'sync' | 'keys' = 'publish',
+): StoreTarget {
   const target = text === undefined ? null : parseStoreTarget(text);
   if (target !== null) return target;
   const ask = verb === 'keys' ? 'Say where the keys lie with --to' : 'Say where to publish with --to';
