@@ -14,10 +14,10 @@ import { measureRounds, targetsAmong, type RoundResults, type Scenario, type Tar
 import { round, type Section } from './report.ts';
 import { passThroughOptions, startWorkerd, type WorkerdOptions, type WorkerdProcess } from './workerd-process.ts';
 
-const ROUNDS = 9;
+const ROUNDS = 15;
 const CONNECTIONS = 32;
 const WARM_UP_REQUESTS = 3000;
-const REQUESTS = 2500;
+const REQUESTS = 2000;
 const WARM_TOKENS = 300;
 const FULL_ROUTES = 10_000;
 const HOST = 'api.example.com';
