@@ -27,7 +27,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'stores/': ['keys/', 'program/', 'diagnostics/'],
   'follow/': ['program/', 'diagnostics/'],
   'tls/': ['program/', 'diagnostics/'],
-  'dev/': ['follow/', 'compile/', 'keys/', 'program/', 'stores/', 'tls/', 'diagnostics/', 'model/'],
+  'dev/': ['follow/', 'compile/', 'program/', 'stores/', 'tls/', 'diagnostics/', 'model/'],
   'sync/': ['follow/', 'compile/', 'config/', 'program/', 'stores/', 'resources/', 'diagnostics/'],
   'serve/': ['follow/', 'program/', 'stores/', 'tls/', 'diagnostics/'],
   'commands/': [

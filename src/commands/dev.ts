@@ -9,6 +9,7 @@ import { defineCommand, EXIT_OK, type CommandContext, type Terminal } from './co
 import { renderPublished, renderReady, publishedJson, readyJson } from './dev-output.ts';
 import { INPUT_OPTIONS, type InputOptions } from './input-options.ts';
 import { parsePort } from './parse-arguments.ts';
+import { readSecrets } from './read-secrets.ts';
 import { loadInput, reasonOfNoManifest, type LoadedInput } from './sources.ts';
 
 const DEFAULT_PORT = '8787';
@@ -20,7 +21,8 @@ export const devCommand = defineCommand({
   details: `
 Runs the Worker in workerd with KV and Durable Objects on disk (.portolan/dev). Every service that the
 configuration does not resolve gets an echo backend, so a folder of manifests works as it is. The port
-opens when the first program and all backends are up. PORT in the environment is the default of --port.
+opens when the first program and all backends are up. PORT in the environment is the default of --port;
+PORTOLAN_SECRET_NAME is the secret NAME of policies.
 With --json: one JSON object a line, {event: "ready" | "published" | "failed" | "log", …}.`,
   options: {
     ...INPUT_OPTIONS,
@@ -48,6 +50,7 @@ With --json: one JSON object a line, {event: "ready" | "published" | "failed" | 
       workingFolder: terminal.cwd,
       workerCode: await loadWorkerCode(),
       echo: options['no-echo'] !== true,
+      secrets: readSecrets(terminal.env),
       build: { ...buildOptions(options), cache: new BuildCache() },
       load: async () => {
         const loaded = await loadUsable(options, { cwd: terminal.cwd, stdin: stdin() }, manifests);

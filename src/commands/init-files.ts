@@ -60,6 +60,12 @@ compatibility_date = "2026-11-01"
 binding = "ROUTES"
 id = "00000000000000000000000000000000"
 
+# API keys and users, should routes demand them: \`npx wrangler kv namespace create KEYS\`, then
+# \`npx portolan keys create --consumer NAME --to cloudflare\`.
+# [[kv_namespaces]]
+# binding = "KEYS"
+# id = "00000000000000000000000000000000"
+
 [[durable_objects.bindings]]
 name = "RATE_LIMITS"
 class_name = "RateLimitObject"

@@ -6,6 +6,7 @@ import { devCommand } from './dev.ts';
 import { echoCommand } from './echo.ts';
 import { explainCommand } from './explain.ts';
 import { initCommand } from './init.ts';
+import { keysCommand } from './keys.ts';
 import { publishCommand } from './publish.ts';
 import { routesCommand } from './routes.ts';
 import { serveCommand } from './serve.ts';
@@ -23,5 +24,6 @@ export const COMMANDS: readonly Command[] = [
   serveCommand,
   publishCommand,
   syncCommand,
+  keysCommand,
   echoCommand,
 ];

@@ -7,6 +7,7 @@ import { createLog } from '../serve/serve-log.ts';
 import { defineCommand, EXIT_OK, type CommandContext } from './command.ts';
 import { INPUT_OPTIONS } from './input-options.ts';
 import { parsePort, usageError } from './parse-arguments.ts';
+import { readSecrets } from './read-secrets.ts';
 import { parseAdmin, parseDrain, parseProcesses } from './serve-options.ts';
 import { servedSources } from './serve-sources.ts';
 import { publicHalf, readSignKey, readVerifyKey } from './sign-key.ts';
@@ -34,7 +35,8 @@ With -f or --config the sources are compiled, published into DIR and followed; w
 is served and followed (\`portolan publish --to dir:DIR\`). Logs are JSON lines on stdout. The admin
 socket answers GET /healthz, /readyz, /status and POST /reload. SIGTERM lets requests finish, SIGHUP
 exchanges every process. PORTOLAN_VERIFY_KEY, a public Ed25519 JWK, refuses unsigned programs;
-PORTOLAN_SIGN_KEY signs what the sources give. See docs/self-hosting.md.`,
+PORTOLAN_SIGN_KEY signs what the sources give; PORTOLAN_SECRET_NAME is the secret NAME of policies. See
+docs/self-hosting.md.`,
   options: SERVE_OPTIONS,
   async run(context) {
     const { options, terminal } = context;
@@ -47,6 +49,7 @@ PORTOLAN_SIGN_KEY signs what the sources give. See docs/self-hosting.md.`,
       admin: parseAdmin(options.admin, terminal.cwd),
       drainMs: parseDrain(options['drain-seconds']),
       verifyKey: verifyKeyOf(terminal.env, options.file !== undefined || options.config !== undefined),
+      secrets: readSecrets(terminal.env),
     };
     const { inheritedListener, launchSupervisor } = await import('../serve/listener.ts');
     const inherited = inheritedListener(terminal.env);
@@ -67,7 +70,7 @@ PORTOLAN_SIGN_KEY signs what the sources give. See docs/self-hosting.md.`,
 
 type Settings = Pick<
   SupervisorOptions,
-  'stateFolder' | 'workingFolder' | 'processes' | 'admin' | 'drainMs' | 'verifyKey'
+  'stateFolder' | 'workingFolder' | 'processes' | 'admin' | 'drainMs' | 'verifyKey' | 'secrets'
 >;
 type Inherited = { readonly address: string | null; readonly orphaned: Promise<void> };
 

@@ -184,6 +184,7 @@ const DEFAULTS: AmbassadorOptions = {
   weightsRemainder: 'fallthrough',
   looseLabelSelectors: false,
   hostPort: 'strip',
+  strictClaims: false,
 };
 
 /** Defaults < routes.config.ts < command line; accepted gaps in enforcement add up. */
@@ -209,18 +210,22 @@ function markStale(resources: NormalizedResources, staleSince: ReadonlyMap<strin
     const since = staleSince.get(resourceKey(resource.source));
     return since === undefined ? resource : { ...resource, staleSince: since };
   };
-  const { mappings, hosts, listeners, module, unenforced } = resources;
+  const { mappings, hosts, listeners, module, filters, filterPolicies, authServices, unenforced } = resources;
   return {
     mappings: mappings.map(mark),
     hosts: hosts.map(mark),
     listeners: listeners.map(mark),
     module: module === null ? null : mark(module),
+    filters: filters.map(mark),
+    filterPolicies: filterPolicies.map(mark),
+    authServices: authServices.map(mark),
     unenforced: unenforced.map(mark),
   };
 }
 
 function allSources(resources: NormalizedResources): readonly SourceRef[] {
-  const { mappings, hosts, listeners, module, unenforced } = resources;
-  const all = [...mappings, ...hosts, ...listeners, ...unenforced].map(({ source }) => source);
+  const { mappings, hosts, listeners, module, filters, filterPolicies, authServices, unenforced } = resources;
+  const protecting = [...filters, ...filterPolicies, ...authServices, ...unenforced];
+  const all = [...mappings, ...hosts, ...listeners, ...protecting].map(({ source }) => source);
   return module === null ? all : [...all, module.source];
 }

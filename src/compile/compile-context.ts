@@ -1,7 +1,7 @@
 /** What the compilers of one model share, and how a part of a route reports. */
-import { finding, type Report, type Severity, type SourceRef } from '../diagnostics/finding.ts';
-import type { FieldPosition, Provenance, RegexModel } from '../model/route-model.ts';
-import type { CompiledSource } from '../program/route-program.ts';
+import { finding, type Finding, type Report, type Severity, type SourceRef } from '../diagnostics/finding.ts';
+import type { FieldPosition, PolicyUse, Provenance, RegexModel } from '../model/route-model.ts';
+import type { CompiledPolicy, CompiledSource, CompiledUpstream } from '../program/route-program.ts';
 import { compileRegex, type RegexResult } from './regex.ts';
 import type { UpstreamOptions, UpstreamResolver } from './upstreams.ts';
 
@@ -10,6 +10,16 @@ export type CompileContext = {
   readonly regex: (model: RegexModel, full: boolean) => RegexResult;
   readonly target: UpstreamOptions['target'];
   readonly trustedHops: number;
+  /** What is the same for every route that uses it. */
+  readonly lowered: WeakMap<PolicyUse, LoweredUse>;
+};
+
+export type LoweredUse = {
+  /** null: the policy cannot be applied. */
+  readonly policy: CompiledPolicy | null;
+  readonly upstreams: readonly CompiledUpstream[];
+  readonly injectedHeaders: readonly string[];
+  readonly findings: readonly Finding[];
 };
 
 /** One route being compiled. */

@@ -37,7 +37,7 @@ export function compileModel(
   cache: CompileCache = new CompileCache(),
 ): RouteProgram {
   const compiled = compileRoutes(model, options, cache);
-  for (const { findings } of compiled) for (const finding of findings) report(finding);
+  reportEach(compiled, report);
 
   cache.tables = buildTables(
     compiled.flatMap(({ parts }) => parts),
@@ -55,6 +55,19 @@ export function compileModel(
   };
 }
 
+/** What is said of a resource that many routes use (a Filter, for example) is said once. */
+function reportEach(compiled: readonly CompiledRouteParts[], report: Report): void {
+  const said = new Set<string>();
+  for (const { findings } of compiled) {
+    for (const finding of findings) {
+      const text = JSON.stringify(finding);
+      if (said.has(text)) continue;
+      said.add(text);
+      report(finding);
+    }
+  }
+}
+
 function compileRoutes(model: RouteModel, options: CompileOptions, cache: CompileCache): readonly CompiledRouteParts[] {
   const { target, unresolved } = options;
   const { trustedHops } = model.settings;
@@ -62,7 +75,7 @@ function compileRoutes(model: RouteModel, options: CompileOptions, cache: Compil
   if (cache.context === null || cache.environment !== environment) {
     cache.environment = environment;
     const resolver = createUpstreamResolver(model.clusters, options);
-    cache.context = { resolver, regex: createRegexCompiler(), target, trustedHops };
+    cache.context = { resolver, regex: createRegexCompiler(), target, trustedHops, lowered: new WeakMap() };
     cache.routes = new Map();
   }
   const { context, routes: known } = cache;

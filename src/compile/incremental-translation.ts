@@ -16,6 +16,9 @@ export type TranslationInput = {
   readonly hosts: readonly object[];
   readonly listeners: readonly object[];
   readonly module: object | null;
+  readonly filters: readonly object[];
+  readonly filterPolicies: readonly object[];
+  readonly authServices: readonly object[];
   readonly unenforced: readonly object[];
 };
 export type TranslatedMapping = { readonly source: SourceRef; readonly spec: { readonly prefix: string } };
@@ -100,6 +103,9 @@ function isSameSurroundings(a: TranslationInput, b: TranslationInput): boolean {
     a.module === b.module &&
     isSameList(a.hosts, b.hosts) &&
     isSameList(a.listeners, b.listeners) &&
+    isSameList(a.filters, b.filters) &&
+    isSameList(a.filterPolicies, b.filterPolicies) &&
+    isSameList(a.authServices, b.authServices) &&
     isSameList(a.unenforced, b.unenforced)
   );
 }
@@ -149,8 +155,9 @@ function splitFindings(
   return { findings, otherFindings };
 }
 
-function isJoint({ code }: Finding): boolean {
-  return JOINT_FINDINGS.has(code);
+/** What Filters and FilterPolicies say of themselves counts no Mappings. */
+function isJoint({ code, source }: Finding): boolean {
+  return JOINT_FINDINGS.has(code) && source?.kind !== 'Filter' && source?.kind !== 'FilterPolicy';
 }
 
 /** Both are sorted by id. */

@@ -91,16 +91,110 @@ export function acceptResources(
   return Object.fromEntries(accepted);
 }
 
-/** Kinds that may hold a secret in clear keep only what says which routes they cover. */
-const KEPT_FIELDS: Readonly<Record<string, readonly string[]>> = {
-  Filter: ['ambassador_id', 'ambassadorSelector', 'type'],
-  EnvoyFilter: ['ambassador_id', 'ambassadorSelector'],
-  AuthService: ['ambassador_id', 'auth_service', 'proto', 'protocol_version'],
-  TracingService: ['ambassador_id', 'driver', 'service'],
+/** `true`: as it is. A list: of its members only these. */
+type KeptFields = Readonly<Record<string, true | readonly string[]>>;
+
+const ID = { ambassador_id: true, ambassadorId: true, ambassadorSelector: true } as const;
+
+const EXTERNAL = [
+  'auth_service',
+  'proto',
+  'protocol_version',
+  'path_prefix',
+  'timeout_ms',
+  'allowed_request_headers',
+  'allowed_authorization_headers',
+  'add_linkerd_headers',
+  'allow_request_body',
+  'include_body',
+  'status_on_error',
+  'failure_mode_allow',
+  'tls',
+  'tlsConfig',
+];
+const GATEWAY_EXTERNAL = [
+  'protocol',
+  'authServiceURL',
+  'timeout',
+  'statusOnError',
+  'failureModeAllow',
+  'httpSettings',
+  'grpcSettings',
+  'include_body',
+  'includeBody',
+  'tlsConfig',
+];
+const JWT = [
+  'jwksURI',
+  'validAlgorithms',
+  'audience',
+  'audiences',
+  'requireAudienceAll',
+  'requireAudience',
+  'issuer',
+  'requireIssuer',
+  'requireExpiresAt',
+  'requireNotBefore',
+  'requireIssuedAt',
+  'leewayForExpiresAt',
+  'leewayForNotBefore',
+  'leewayForIssuedAt',
+  'maxStale',
+  'insecureTLS',
+  'renegotiateTLS',
+  'injectRequestHeaders',
+  'errorResponse',
+];
+const API_KEY = ['httpHeader', 'keys'];
+
+/**
+ * Kinds that may hold a secret in clear keep what they can be rebuilt from and nothing else. Of OAuth2
+ * (`secret`, `clientSecret`) and Plugin (settings of its own) only that they are there: they refuse in any case.
+ */
+const KEPT_FIELDS: Readonly<Record<string, KeptFields>> = {
+  Filter: {
+    ...ID,
+    type: true,
+    JWT,
+    jwt: JWT,
+    APIKey: API_KEY,
+    apikey: API_KEY,
+    External: EXTERNAL,
+    external: [...EXTERNAL, ...GATEWAY_EXTERNAL],
+    OAuth2: [],
+    oauth2: [],
+    Plugin: [],
+    plugin: [],
+  },
+  EnvoyFilter: ID,
+  AuthService: { ...ID, ...Object.fromEntries(EXTERNAL.map((name) => [name, true as const])) },
+  TracingService: { ...ID, driver: true, service: true },
 };
 
-function isKept({ kind }: ManifestObject): boolean {
-  return kind !== 'Secret';
+/**
+ * An AuthService sends `add_auth_headers` to prove who asks, so they hold secrets; without them it would
+ * be another service. No earlier version stands in for such a one, and its routes refuse.
+ */
+function isKept({ kind, spec }: ManifestObject): boolean {
+  return kind !== 'Secret' && !(kind === 'AuthService' && (spec['add_auth_headers'] ?? null) !== null);
+}
+
+function keptFields(kind: string, spec: ManifestObject['spec']): ManifestObject['spec'] {
+  const kept = KEPT_FIELDS[kind];
+  if (kept === undefined) return spec;
+  const fields: [string, unknown][] = [];
+  for (const [key, value] of Object.entries(spec)) {
+    const members = Object.hasOwn(kept, key) ? kept[key] : undefined;
+    if (members === undefined) continue;
+    if (members === true) fields.push([key, value]);
+    // Text where a mapping belongs is a mistake, and may be the secret itself.
+    else fields.push([key, isRecord(value) && !Array.isArray(value) ? pick(value, members) : null]);
+  }
+  return Object.fromEntries(fields);
+}
+
+function pick(value: Readonly<Record<string, unknown>>, members: readonly string[]): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(value).filter(([key]) => members.includes(key)));
 }
 
 /** Objects as plain JSON, remembered by identity: most objects of a rebuild are the ones of the build before. */
@@ -124,14 +218,11 @@ export class PlainForm {
 function toPlain({ apiVersion, kind, metadata, spec, clusters }: ManifestObject): AcceptedObject {
   const { name, namespace, labels, annotations, generation, creationTimestamp } = metadata;
   const ours = Object.entries(annotations).filter(([key]) => key.startsWith('getambassador.io/'));
-  const kept = KEPT_FIELDS[kind];
-  const fields =
-    kept === undefined ? spec : Object.fromEntries(Object.entries(spec).filter(([key]) => kept.includes(key)));
   return {
     apiVersion,
     kind,
     metadata: { name, namespace, labels, annotations: Object.fromEntries(ours), generation, creationTimestamp },
-    spec: plainRecord(fields),
+    spec: plainRecord(keptFields(kind, spec)),
     ...(clusters !== undefined && { clusters }),
   };
 }

@@ -1,11 +1,12 @@
 /** Policies of a route: authored options → compiled JSON, in chain order. */
+import type { Finding } from '../diagnostics/finding.ts';
 import { nearest } from '../diagnostics/nearest.ts';
 import type { LowerContext, LowerProblem } from '../policies/contract.ts';
 import { POLICY_LOWERINGS, policyLowering } from '../policies/lowerings.ts';
 import { policyOrder } from '../policies/order.ts';
-import type { Provenance, RouteModelRoute } from '../model/route-model.ts';
+import type { PolicyUse, Provenance, RouteModelRoute } from '../model/route-model.ts';
 import type { CompiledPolicy, CompiledUpstream } from '../program/route-program.ts';
-import { compiledSource, reportAt, type RouteContext } from './compile-context.ts';
+import { compiledSource, reportAt, type LoweredUse, type RouteContext } from './compile-context.ts';
 import { isProblem } from './upstreams.ts';
 
 export type LoweredPolicies = {
@@ -23,23 +24,38 @@ export function lowerPolicies(route: RouteModelRoute, context: RouteContext): Lo
   const injectedHeaders: string[] = [];
   let complete = true;
   for (const use of route.policies) {
-    const lowering = policyLowering(use.policy);
-    if (lowering === null) {
-      reportUnknown(use.policy, { ...context, source: use.source });
+    const lowered = lowerUse(use, route, context);
+    for (const finding of lowered.findings) context.report(finding);
+    if (lowered.policy === null) {
       complete = false;
       continue;
     }
-    const config = lowering.lower(use.options, lowerContext(route, use.source, context, upstreams));
-    if (config === null) {
-      complete = false;
-      continue;
-    }
-    compiled.push({ name: use.policy, config, source: compiledSource(use.source) });
-    injectedHeaders.push(...(lowering.injectedHeaders?.(config) ?? []));
+    compiled.push(lowered.policy);
+    upstreams.push(...lowered.upstreams);
+    injectedHeaders.push(...lowered.injectedHeaders);
   }
   // Stable: two uses of one policy keep the order they were written in.
   const policies = compiled.toSorted((a, b) => position(a.name) - position(b.name));
   return complete ? { policies, upstreams, injectedHeaders } : null;
+}
+
+function lowerUse(use: PolicyUse, route: RouteModelRoute, context: RouteContext): LoweredUse {
+  const known = context.lowered.get(use);
+  if (known !== undefined) return known;
+  const findings: Finding[] = [];
+  const here = { ...context, report: (one: Finding): unknown => findings.push(one), source: use.source };
+  const upstreams: CompiledUpstream[] = [];
+  const lowering = policyLowering(use.policy);
+  if (lowering === null) reportUnknown(use.policy, here);
+  const config = lowering?.lower(use.options, lowerContext(route, use.source, here, upstreams)) ?? null;
+  const lowered = {
+    policy: config === null ? null : { name: use.policy, config, source: compiledSource(use.source) },
+    upstreams,
+    injectedHeaders: config === null ? [] : (lowering?.injectedHeaders?.(config) ?? []),
+    findings,
+  };
+  if (lowering?.isOfNoRoute === true) context.lowered.set(use, lowered);
+  return lowered;
 }
 
 function lowerContext(

@@ -83,7 +83,6 @@ export function parseConfig(
   const parity = parsePart(paritySchema, data.parity, 'parity', context);
   const gateway = parsePart(gatewaySchema, data.gateway, 'gateway', context);
   const ambassador = parsePart(ambassadorSchema, data.ambassador, 'ambassador', context);
-  if (parity.strictClaims !== undefined) reportStrictClaims(context);
   return {
     file,
     routes: parseRoutes(data.routes, { upstreams, clusters: clusters.names, methods }, context),
@@ -238,12 +237,6 @@ function entriesOf(value: Json | undefined, part: string, context: ParseContext)
   if (isObject(value)) return Object.entries(value);
   reportPart(context, part, problem([], `\`${part}\` must be an object of named entries.`));
   return [];
-}
-
-function reportStrictClaims(context: ParseContext): void {
-  const message = '`strictClaims` has no effect yet: no policy reads claims.';
-  const source = { ...configSource(context), line: context.lines.key('strictClaims') };
-  context.report(finding('info', 'no-effect', message, { source, path: 'parity.strictClaims' }));
 }
 
 function reportPart(context: ParseContext, part: string | null, found: Problem): void {

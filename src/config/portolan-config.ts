@@ -26,6 +26,7 @@ export type AmbassadorChoices = {
   readonly prefixMode?: 'raw' | 'segment';
   readonly weightsRemainder?: 'fallthrough' | 'normalize';
   readonly hostPort?: 'strip' | 'strict';
+  readonly strictClaims?: boolean;
 };
 
 export type Conditions = z.infer<typeof conditionsSchema>;

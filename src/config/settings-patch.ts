@@ -26,7 +26,7 @@ export function settingsPatch(parity: Parity, gateway: Gateway): SettingsPatch {
 
 export function ambassadorChoices(parity: Parity, ambassador: Ambassador): AmbassadorChoices {
   const { id, namespace, allowUnenforced, looseLabelSelectors } = ambassador;
-  const { unattached, prefixMode, weightsRemainder, hostPort } = parity;
+  const { unattached, prefixMode, weightsRemainder, hostPort, strictClaims } = parity;
   return written({
     ambassadorId: id,
     ambassadorNamespace: namespace,
@@ -36,6 +36,7 @@ export function ambassadorChoices(parity: Parity, ambassador: Ambassador): Ambas
     prefixMode,
     weightsRemainder,
     hostPort,
+    strictClaims,
   });
 }
 

@@ -13,6 +13,7 @@ import { followSources, type SourceFollower } from '../follow/follow-sources.ts'
 import { SourcePublisher } from '../follow/source-publisher.ts';
 import type { ProgramStore, PublishReport } from '../program/publish.ts';
 import type { CompiledUpstream } from '../program/route-program.ts';
+import { readPepper } from '../stores/pepper-file.ts';
 import { EchoPool } from './echo-pool.ts';
 import { readTlsOf, summarizeProblems, type TlsReading } from '../tls/tls-files.ts';
 import {
@@ -38,6 +39,8 @@ export type DevOptions = {
   readonly build: Omit<BuildOptions, 'previous' | 'now'>;
   /** Echo backends for services that the configuration does not resolve. */
   readonly echo: boolean;
+  /** By name, without a prefix. A pepper that is not among them is taken from the state folder. */
+  readonly secrets: Readonly<Record<string, string>>;
   /** Reads the sources afresh; throws UserError when there is nothing to read. */
   readonly load: () => Promise<LoadedSources>;
   readonly onEvent: (event: DevEvent) => void;
@@ -92,7 +95,7 @@ class DevRun {
   }
 
   async start(): Promise<DevServer> {
-    const { port, stateFolder, workerCode, onEvent } = this.#options;
+    const { port, stateFolder, workerCode, secrets, onEvent } = this.#options;
     const sources = await this.#options.load();
     const local = await openLocalStore(stateFolder);
     let first: BuildResult;
@@ -109,6 +112,7 @@ class DevRun {
       stateFolder,
       port,
       relayPort: this.#relay.port,
+      secrets: { KEY_PEPPER: await readPepper(stateFolder), ...secrets },
       upstreams: await this.#start(direct),
       onLog: (line) => onEvent({ type: 'log', line }),
     });

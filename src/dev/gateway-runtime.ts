@@ -10,7 +10,7 @@ import { Log, LogLevel, Miniflare, type MiniflareOptions } from 'miniflare';
 import { bindingName } from '../program/binding-name.ts';
 import type { CompiledUpstream } from '../program/route-program.ts';
 import type { TlsMaterial } from '../tls/tls-files.ts';
-import { COMPATIBILITY_DATE, ROUTES_BINDING, STATE_NAMESPACE_ID } from './local-store.ts';
+import { COMPATIBILITY_DATE, KEYS_BINDING, NAMESPACES, ROUTES_BINDING } from './local-store.ts';
 
 const GATEWAY = 'gateway';
 /** More bindings than this slow workerd's start; the rest go through the relay. */
@@ -28,6 +28,8 @@ export type GatewayRuntimeOptions = {
   /** Backends with a binding of their own. */
   readonly upstreams: readonly { readonly upstream: CompiledUpstream; readonly place: BackendPlace }[];
   readonly relayPort: number;
+  /** By name, without a prefix. They reach the runtime over a pipe, never by a file or a command line. */
+  readonly secrets: Readonly<Record<string, string>>;
   /** One line of the Worker's own log. */
   readonly onLog: (line: string) => void;
 };
@@ -68,10 +70,12 @@ export async function startGatewayRuntime(options: GatewayRuntimeOptions): Promi
             modules: { 'worker.js': { type: 'esm', contents: options.workerCode } },
           },
           env: {
-            [ROUTES_BINDING]: { type: 'kv', id: STATE_NAMESPACE_ID },
+            [ROUTES_BINDING]: { type: 'kv', id: NAMESPACES[ROUTES_BINDING] },
+            [KEYS_BINDING]: { type: 'kv', id: NAMESPACES[KEYS_BINDING] },
             RATE_LIMITS: { type: 'durable-object', worker: GATEWAY, exportName: 'RateLimitObject' },
             PLATFORM: { type: 'text', value: 'dev' },
             REFRESH_MS: { type: 'text', value: '1000' },
+            ...secretTexts(options.secrets),
             // As in serve/runtime-config.ts: what nobody wrote into the configuration is public or not reached.
             PUBLIC_NETWORK: { type: 'network', allow: ['public'], tlsOptions: { trustBrowserCas: true } },
             ...env,
@@ -99,6 +103,12 @@ export async function startGatewayRuntime(options: GatewayRuntimeOptions): Promi
     },
     close: () => miniflare.dispose(),
   };
+}
+
+function secretTexts(secrets: Readonly<Record<string, string>>): Record<string, { type: 'text'; value: string }> {
+  return Object.fromEntries(
+    Object.entries(secrets).map(([name, value]) => [`SECRET_${name}`, { type: 'text' as const, value }]),
+  );
 }
 
 function externalBinding({ address, tls }: BackendPlace): Binding {

@@ -1,5 +1,5 @@
 /**
- * The development server's KV namespace as a program store.
+ * The development server's KV namespaces as stores: the program, and API keys and users.
  *
  * `portolan publish --to local` and the first publish of `portolan dev` open it while no gateway
  * runs (or beside one: the namespace is a SQLite file and writers are serialised by workerd).
@@ -10,7 +10,10 @@ import type { ProgramStore } from '../program/publish.ts';
 
 export const COMPATIBILITY_DATE = '2026-11-01';
 export const ROUTES_BINDING = 'ROUTES';
-export const STATE_NAMESPACE_ID = 'routes';
+export const KEYS_BINDING = 'KEYS';
+/** Ids of the namespaces by binding. */
+export const NAMESPACES = { [ROUTES_BINDING]: 'routes', [KEYS_BINDING]: 'keys' } as const;
+export type NamespaceBinding = keyof typeof NAMESPACES;
 
 /** State of the development server below the working directory. */
 export function localStateFolder(workingDirectory: string): string {
@@ -29,10 +32,10 @@ type KvNamespace = {
   }>;
 };
 
-/** A store on the KV namespace of a running miniflare. */
-export async function kvStore(miniflare: Miniflare): Promise<ProgramStore> {
+/** A store on a KV namespace of a running miniflare. */
+export async function kvStore(miniflare: Miniflare, binding: NamespaceBinding = ROUTES_BINDING): Promise<ProgramStore> {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- miniflare types this binding with the Workers' own types
-  const kv = (await miniflare.getKVNamespace(ROUTES_BINDING)) as unknown as KvNamespace;
+  const kv = (await miniflare.getKVNamespace(binding)) as unknown as KvNamespace;
   const put = (key: string, value: string): Promise<void> =>
     kv.put(key, value, { metadata: { writtenAt: new Date().toISOString() } });
   return {
@@ -57,8 +60,11 @@ export async function kvStore(miniflare: Miniflare): Promise<ProgramStore> {
   };
 }
 
-/** Opens the namespace without a gateway. Close it before the gateway starts on the same folder. */
-export async function openLocalStore(stateFolder: string): Promise<{ store: ProgramStore; close(): Promise<void> }> {
+/** Opens a namespace without a gateway. Close it before the gateway starts on the same folder. */
+export async function openLocalStore(
+  stateFolder: string,
+  binding: NamespaceBinding = ROUTES_BINDING,
+): Promise<{ store: ProgramStore; close(): Promise<void> }> {
   const miniflare = new Miniflare({
     host: '127.0.0.1',
     port: 0,
@@ -80,13 +86,13 @@ export async function openLocalStore(stateFolder: string): Promise<{ store: Prog
               },
             },
           },
-          env: { [ROUTES_BINDING]: { type: 'kv', id: STATE_NAMESPACE_ID } },
+          env: { [binding]: { type: 'kv', id: NAMESPACES[binding] } },
         },
       },
     ],
   });
   await miniflare.ready;
-  return { store: await kvStore(miniflare), close: () => miniflare.dispose() };
+  return { store: await kvStore(miniflare, binding), close: () => miniflare.dispose() };
 }
 
 function writtenAtOf(metadata: unknown): string | null {

@@ -78,20 +78,21 @@ async function decide(asking: Asking): Promise<PolicyVerdict> {
   let queue = [...(route.policies ?? [])];
   let mayRematch = true;
   for (let policy = queue.shift(); policy !== undefined; policy = queue.shift()) {
-    const { entry, answer } = await ask(policy, facts, asking, sources.policy(route, policy));
+    const { entry, answer } = await ask(policy, c.var.facts, asking, sources.policy(route, policy));
     explained.push(entry);
     passed.add(identityOf(policy));
-    if (answer !== null) return { policies: explained, route, facts, consumer: c.var.consumer, answer };
+    if (answer !== null) return { policies: explained, route, facts: c.var.facts, consumer: c.var.consumer, answer };
     if (!c.var.rematch || !mayRematch || queue.some(({ name }) => mayChangeHeaders(name))) continue;
     mayRematch = false;
-    const next = rematch(facts);
-    if ('outcome' in next) return { policies: explained, route, facts, consumer: c.var.consumer, answer: next };
+    const next = rematch(c.var.facts);
+    if ('outcome' in next)
+      return { policies: explained, route, facts: c.var.facts, consumer: c.var.consumer, answer: next };
     if (next === route) continue;
     route = next;
     c.set('route', route);
     queue = (route.policies ?? []).filter((each) => !passed.has(identityOf(each)));
   }
-  return { policies: explained, route, facts, consumer: c.var.consumer, answer: null };
+  return { policies: explained, route, facts: c.var.facts, consumer: c.var.consumer, answer: null };
 }
 
 function prepare(c: Context<GatewayEnv>, route: CompiledRoute, facts: RequestFacts): void {

@@ -38,13 +38,20 @@ export interface PolicyApp {
 
 export function createPolicyApp(): PolicyApp {
   const app = new Hono<GatewayEnv>({ getPath: () => '/' });
-  // `run` below is the only one who calls, and this is what it gives.
-  app.all('*', (c) => runPolicies(c, c.env as PolicyRun));
+  app.all('*', (c) => {
+    const run: unknown = c.env;
+    if (!isPolicyRun(run)) throw new Error('A request reached the policies without a route.');
+    return runPolicies(c, run);
+  });
   app.onError((error) => {
     // Errors have one place to become answers, and it is not here.
     throw error;
   });
   return { run: async (raw, run) => app.fetch(raw, run) };
+}
+
+function isPolicyRun(env: unknown): env is PolicyRun {
+  return typeof env === 'object' && env !== null && 'chain' in env;
 }
 
 type PolicyContext = Context<GatewayEnv>;
@@ -87,7 +94,7 @@ async function pass(
 }
 
 async function afterHead(c: PolicyContext, { chain, matched, rematch, answer }: PolicyRun): Promise<Response> {
-  matched.template.consumer = c.get('consumer');
+  takeOver(c, matched);
   if (!c.get('rematch')) return pass(c, chain.tail, answer);
   const next = rematch();
   if (next instanceof Response) return next;
@@ -99,9 +106,15 @@ async function afterHead(c: PolicyContext, { chain, matched, rematch, answer }: 
   const { head, tail } = next.policies;
   const missing = head.filter(({ policy }) => !passed.has(identityOf(policy)));
   return pass(c, missing, () => {
-    matched.template.consumer = c.get('consumer');
+    takeOver(c, matched);
     return pass(c, tail, answer);
   });
+}
+
+/** What authentication found out, and the query without the credential that it took out. */
+function takeOver(c: PolicyContext, { template }: MatchedExchange): void {
+  template.consumer = c.get('consumer');
+  template.facts = c.get('facts');
 }
 
 /** Two policies with one identity decide alike. */

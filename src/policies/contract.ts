@@ -145,6 +145,8 @@ export type PolicyExplanation = {
 /** Build-time half of a policy. */
 export interface PolicyLowering {
   readonly name: string;
+  /** Nothing of the route has a part in what comes out: what several routes use as one object is lowered once. */
+  readonly isOfNoRoute?: true;
   /**
    * Authored options → compiled JSON. Bad options are reported with their field path; null then makes
    * the route refuse with `policy-invalid`, because a route without its policy would be less protected.

@@ -3,6 +3,7 @@ import { authHandler } from './auth/handler.ts';
 import type { PolicyHandler } from './contract.ts';
 import { authorizeHandler } from './authorize/handler.ts';
 import { corsHandler } from './cors/handler.ts';
+import { filtersHandler } from './filters/handler.ts';
 import { geoHandler } from './geo/handler.ts';
 import { ipHandler } from './ip/handler.ts';
 import { rateLimitHandler } from './rate-limit/handler.ts';
@@ -11,6 +12,7 @@ export const POLICY_HANDLERS: readonly PolicyHandler[] = [
   corsHandler,
   ipHandler,
   geoHandler,
+  filtersHandler,
   authHandler,
   authorizeHandler,
   rateLimitHandler,

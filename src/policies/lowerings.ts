@@ -3,6 +3,7 @@ import { authLowering } from './auth/lower.ts';
 import type { PolicyLowering } from './contract.ts';
 import { authorizeLowering } from './authorize/lower.ts';
 import { corsLowering } from './cors/lower.ts';
+import { filtersLowering } from './filters/lower.ts';
 import { geoLowering } from './geo/lower.ts';
 import { ipLowering } from './ip/lower.ts';
 import { rateLimitLowering } from './rate-limit/lower.ts';
@@ -11,6 +12,7 @@ export const POLICY_LOWERINGS: readonly PolicyLowering[] = [
   corsLowering,
   ipLowering,
   geoLowering,
+  filtersLowering,
   authLowering,
   authorizeLowering,
   rateLimitLowering,

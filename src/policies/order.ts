@@ -41,6 +41,13 @@ export const POLICY_ORDER: readonly PolicyOrderEntry[] = [
     reason: 'needs nothing but where the address is; after ip, whose refusal is the more certain one',
   },
   {
+    name: 'filters',
+    stage: 5,
+    reason:
+      'before the routes’ own demands, as Ambassador runs its Filters in one question ahead of everything that knows the caller; only what is cheap and certain refuses earlier',
+    changesHeaders: true,
+  },
+  {
     name: 'auth',
     stage: 5,
     reason:

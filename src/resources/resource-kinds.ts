@@ -5,15 +5,12 @@
 import { nearest } from '../diagnostics/nearest.ts';
 
 /** What a kind means to the compiler. `unenforced`: recognised, see ambassador/coverage.ts. */
-export type KindRole = 'Mapping' | 'Host' | 'Listener' | 'Module' | 'unenforced';
+export type KindRole = (typeof carriedKinds)[number] | (typeof authKinds)[number] | 'unenforced';
 
 export type UnenforcedKind = (typeof unenforcedKinds)[number];
 
 export const unenforcedKinds = [
-  'AuthService',
   'RateLimitService',
-  'Filter',
-  'FilterPolicy',
   'RateLimit',
   'WebApplicationFirewall',
   'WebApplicationFirewallPolicy',
@@ -34,6 +31,9 @@ export const unenforcedKinds = [
 
 const carriedKinds = ['Mapping', 'Host', 'Listener', 'Module'] as const;
 
+/** Read in any version: one whose version is not known still says that something is protected. */
+const authKinds = ['AuthService', 'Filter', 'FilterPolicy'] as const;
+
 /** Kinds of the 2.0 previews: the same resources under longer names. */
 const previewNames: ReadonlyMap<string, string> = new Map(
   ['Mapping', 'Host', 'Listener', 'TCPMapping'].map((kind) => [`Ambassador${kind}`, kind]),
@@ -48,7 +48,12 @@ const edgeStackKinds = [
   'EnvoyFilterPolicy',
 ] as const;
 
-const ambassadorKinds: readonly string[] = [...carriedKinds, ...unenforcedKinds];
+const ambassadorKinds: readonly string[] = [...carriedKinds, ...authKinds, ...unenforcedKinds];
+
+/** Whether resources of this role may protect routes: all may that are not routes or where these are served. */
+export function mayProtect(role: KindRole): boolean {
+  return !carriedKinds.some((kind) => kind === role);
+}
 
 /** Kinds that are read, by API group. */
 export const kindsByGroup: ReadonlyMap<string, readonly string[]> = new Map([
@@ -57,7 +62,7 @@ export const kindsByGroup: ReadonlyMap<string, readonly string[]> = new Map([
   ['gateway.getambassador.io', edgeStackKinds],
 ]);
 
-/** Versions whose shape is known. Unenforced kinds are taken in any version: they are not read closely. */
+/** Versions whose shape is known. Kinds for authentication and unenforced kinds are taken in any version: left out, they would protect nothing. */
 export const carriedVersions = ['v1', 'v2', 'v3alpha1'] as const;
 
 export type KindClass =
@@ -87,7 +92,8 @@ export function classifyKind(apiVersion: string, kind: string): KindClass {
     return { known: 'wrong-version', kind: present, group };
   }
   const legacy = version === 'v1' || version === 'v2';
-  return { known: 'resource', role: carried ?? 'unenforced', kind: present, group, legacy };
+  const role = carried ?? authKinds.find((candidate) => candidate === present) ?? 'unenforced';
+  return { known: 'resource', role, kind: present, group, legacy };
 }
 
 /** The apiVersion that was most likely meant when a kind of ours stands in a group that nearly is ours; else null. */

@@ -9,6 +9,8 @@ export type FleetOptions = {
   readonly runFolder: string;
   readonly listener: number;
   readonly drainMs: number;
+  /** Environment variables with secrets. */
+  readonly variables: Readonly<Record<string, string>>;
   readonly table: ProcessTable;
   readonly logOf: (process: string) => ServeLog;
 };
@@ -155,12 +157,13 @@ export class EdgeFleet {
 
   #spawn(slot: Slot): EdgeProcess {
     this.#generation += 1;
-    const { runFolder, listener, table } = this.#options;
+    const { runFolder, listener, variables, table } = this.#options;
     const edge = new EdgeProcess({
       configFile: this.#configFile,
       runFolder,
       name: `edge-${slot.number}-${this.#generation}`,
       listener,
+      variables,
       log: this.#log(slot),
     });
     table.add(edge.process);

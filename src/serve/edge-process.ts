@@ -14,6 +14,8 @@ export type EdgeOptions = {
   readonly name: string;
   /** Descriptor of the listening socket. */
   readonly listener: number;
+  /** Environment variables with secrets. */
+  readonly variables: Readonly<Record<string, string>>;
   readonly log: ServeLog;
 };
 
@@ -30,7 +32,7 @@ export class EdgeProcess {
   readonly process: WorkerdProcess;
   readonly #socket: string;
 
-  constructor({ configFile, runFolder, name, listener, log }: EdgeOptions) {
+  constructor({ configFile, runFolder, name, listener, variables, log }: EdgeOptions) {
     const socketName = `${name}.sock`;
     this.#socket = path.join(runFolder, socketName);
     this.process = new WorkerdProcess({
@@ -38,6 +40,7 @@ export class EdgeProcess {
       args: ['--socket-fd', 'http=3', '--socket-addr', `control=unix:${socketName}`],
       workingFolder: runFolder,
       listener,
+      variables,
       onLine: (line) => relayRuntimeLine(line, log),
     });
     // The runtime leaves the file behind.

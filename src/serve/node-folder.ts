@@ -1,16 +1,19 @@
 /**
- * The state folder of a node as `serve` lays it out: `kv/` and `objects/` as every store does, `run/`
+ * The state folder of a node as `serve` lays it out: `kv/`, `keys/` and `objects/` as stores do, `run/`
  * for what lives as long as the process, `admin.sock` for whoever publishes.
  */
 import * as fs from 'node:fs/promises';
 import * as net from 'node:net';
 import * as path from 'node:path';
 import { UserError } from '../diagnostics/errors.ts';
+import { keysFolderOf } from '../stores/state-folder.ts';
 import { assertSocketPath, listenOnSocket } from './unix-socket.ts';
 
 export type NodeFolder = {
   readonly root: string;
   readonly kv: string;
+  /** API keys and users; only the owner may look into it. */
+  readonly keys: string;
   readonly objects: string;
   /** Configurations, sockets and the Worker. Mode 0700: a configuration may hold a client certificate's key. */
   readonly run: string;
@@ -51,6 +54,7 @@ export async function claimNodeFolder(folder: string): Promise<NodeFolder> {
   return {
     root,
     kv: path.join(root, 'kv'),
+    keys: keysFolderOf(root),
     objects: path.join(root, 'objects'),
     run,
     adminSocket: path.join(root, 'admin.sock'),

@@ -1,5 +1,6 @@
 /** The configurations of the two kinds of workerd process. Texts only; sockets get their addresses on the command line. */
 import { capnpList, capnpText } from './capnp-text.ts';
+import type { SecretVariable } from './secret-variables.ts';
 import type { UpstreamService } from './upstream-service.ts';
 
 const COMPATIBILITY_DATE = '2026-11-01';
@@ -45,6 +46,10 @@ const PUBLIC_NETWORK = '(name = "internet", network = (allow = ["public"], tlsOp
 
 export type EdgeConfig = {
   readonly kvFolder: string;
+  /** API keys and users. */
+  readonly keysFolder: string;
+  /** Variables of the process that hold secrets, by binding. Only their names are written here. */
+  readonly secrets: readonly SecretVariable[];
   readonly services: readonly UpstreamService[];
   /** Ids of upstreams that have no service on purpose. */
   readonly unbound: readonly string[];
@@ -57,7 +62,7 @@ export type EdgeConfig = {
 
 /** Stateless: any number of processes with this configuration share one listening socket. */
 export function edgeConfig(config: EdgeConfig): string {
-  const { kvFolder, services, unbound, refreshMs, verifyKey, v8Flags = V8_FLAGS } = config;
+  const { kvFolder, keysFolder, secrets, services, unbound, refreshMs, verifyKey, v8Flags = V8_FLAGS } = config;
   const variables = {
     PLATFORM: 'self-hosted',
     REFRESH_MS: String(refreshMs),
@@ -68,6 +73,7 @@ export function edgeConfig(config: EdgeConfig): string {
     services: [
       '(name = "gateway", worker = .gateway)',
       `(name = "kv", disk = (path = ${capnpText(kvFolder)}))`,
+      `(name = "keys", disk = (path = ${capnpText(keysFolder)}))`,
       `(name = "limiter", external = (address = "unix:${OBJECTS_SOCKET}", http = (capnpConnectHost = "${RPC_HOST}")))`,
       PUBLIC_NETWORK,
       ...services.map(({ text }) => text),
@@ -81,7 +87,9 @@ export function edgeConfig(config: EdgeConfig): string {
       name: 'gateway',
       bindings: [
         '(name = "ROUTES", kvNamespace = "kv")',
+        '(name = "KEYS", kvNamespace = "keys")',
         '(name = "RATE_LIMITER", service = "limiter")',
+        ...secrets.map(({ binding, variable }) => `(name = "${binding}", fromEnvironment = "${variable}")`),
         '(name = "PUBLIC_NETWORK", service = "internet")',
         ...Object.entries(variables).map(([name, value]) => `(name = "${name}", text = ${capnpText(value)})`),
         ...services.map(({ name }) => `(name = "${name}", service = "${name}")`),

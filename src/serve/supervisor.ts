@@ -12,7 +12,8 @@ import { UserError } from '../diagnostics/errors.ts';
 import { POINTER_KEY } from '../program/keys.ts';
 import type { ProgramStore } from '../program/program-store.ts';
 import type { CompiledUpstream } from '../program/route-program.ts';
-import { openStateFolder } from '../stores/state-folder.ts';
+import { readPepper } from '../stores/pepper-file.ts';
+import { openKeysFolder, openStateFolder } from '../stores/state-folder.ts';
 import { watchPaths, type Watcher } from '../follow/watch.ts';
 import { startAdminServer, type AdminAddress, type AdminServer } from './admin-server.ts';
 import { EdgeFleet } from './edge-fleet.ts';
@@ -20,6 +21,7 @@ import { claimNodeFolder, type NodeFolder } from './node-folder.ts';
 import { ObjectsProcess } from './objects-process.ts';
 import { killOrphans, ProcessTable } from './process-table.ts';
 import { edgeConfig, objectsConfig, WORKER_FILE } from './runtime-config.ts';
+import { secretBindings, secretVariables } from './secret-variables.ts';
 import { SerialQueue } from './serial-queue.ts';
 import type { ServeLog } from './serve-log.ts';
 import { assertWhole, readStoredProgram, type StoredProgram } from './stored-program.ts';
@@ -45,6 +47,8 @@ export type SupervisorOptions = {
   readonly listener: number;
   /** When given, programs must be signed with it. */
   readonly verifyKey: JWK | readonly JWK[] | null;
+  /** By name, without a prefix. A pepper that is not among them is taken from the state folder, which gets one if need be. */
+  readonly secrets: Readonly<Record<string, string>>;
   /** Publishes the sources into the store before anything is started; absent: what lies there is served. */
   readonly prepare?: (store: ProgramStore) => Promise<void>;
   readonly logOf: (process: string) => ServeLog;
@@ -75,7 +79,9 @@ export class Supervisor {
     const folder = await claimNodeFolder(options.stateFolder);
     try {
       const store = await openStateFolder(options.stateFolder);
-      const supervisor = new Supervisor(options, folder, store);
+      await openKeysFolder(options.stateFolder);
+      const secrets = { KEY_PEPPER: await readPepper(options.stateFolder), ...options.secrets };
+      const supervisor = new Supervisor({ ...options, secrets }, folder, store);
       try {
         await supervisor.#start();
       } catch (error) {
@@ -90,7 +96,7 @@ export class Supervisor {
   }
 
   private constructor(options: SupervisorOptions, folder: NodeFolder, store: ProgramStore) {
-    const { logOf, processes, listener, drainMs } = options;
+    const { logOf, processes, listener, drainMs, secrets } = options;
     this.#options = options;
     this.#folder = folder;
     this.store = store;
@@ -102,7 +108,14 @@ export class Supervisor {
     const shared = { runFolder: folder.run, table: this.#table };
     const configFile = path.join(folder.run, 'objects.capnp');
     this.#objects = new ObjectsProcess({ ...shared, configFile, log: logOf('objects') });
-    this.#fleet = new EdgeFleet({ ...shared, processes, listener, drainMs, logOf });
+    this.#fleet = new EdgeFleet({
+      ...shared,
+      processes,
+      listener,
+      drainMs,
+      logOf,
+      variables: secretVariables(secrets),
+    });
   }
 
   /** Looks at the store and makes every process serve what is there. Returns the version that is live afterwards. */
@@ -200,9 +213,11 @@ export class Supervisor {
     this.#bound = new Set(upstreams.map(({ id }) => id));
     this.#configs += 1;
     const file = path.join(this.#folder.run, `edge-${this.#configs}.capnp`);
-    const { verifyKey } = this.#options;
+    const { verifyKey, secrets } = this.#options;
     const text = edgeConfig({
       kvFolder: this.#folder.kv,
+      keysFolder: this.#folder.keys,
+      secrets: secretBindings(secrets),
       services,
       unbound: unusable.map(({ upstreamId }) => upstreamId),
       refreshMs: REFRESH_MS,

@@ -2,6 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
+import { SECRET_VARIABLE_PREFIX } from './secret-variables.ts';
 import { errorIn } from './serve-log.ts';
 
 export type WorkerdOptions = {
@@ -12,6 +13,8 @@ export type WorkerdOptions = {
   readonly workingFolder: string;
   /** Handed on as descriptor 3. */
   readonly listener?: number;
+  /** Variables that only this process gets: secrets. Default none. */
+  readonly variables?: Readonly<Record<string, string>>;
   /** One line of output. */
   readonly onLine: (line: string) => void;
 };
@@ -26,10 +29,10 @@ export class WorkerdProcess {
   #hasEnded = false;
   #complaint: string | null = null;
 
-  constructor({ configFile, args, workingFolder, listener, onLine }: WorkerdOptions) {
+  constructor({ configFile, args, workingFolder, listener, variables, onLine }: WorkerdOptions) {
     const child = spawn(workerdBinary(), ['serve', configFile, ...args], {
       cwd: workingFolder,
-      env: environment(),
+      env: { ...environment(), ...variables },
       stdio: ['ignore', 'pipe', 'pipe', ...(listener === undefined ? [] : [listener])],
       // A group of its own: Ctrl-C in a terminal goes to the whole group, and workerd would drop its requests.
       detached: true,
@@ -94,10 +97,10 @@ export class WorkerdProcess {
   }
 }
 
-/** The key that signs programs is none of the business of a process that strangers talk to. */
+/** Secrets go to those processes that need them; the key that signs programs to none that strangers talk to. */
 function environment(): NodeJS.ProcessEnv {
   const { PORTOLAN_SIGN_KEY: _signKey, ...others } = process.env;
-  return others;
+  return Object.fromEntries(Object.entries(others).filter(([name]) => !name.startsWith(SECRET_VARIABLE_PREFIX)));
 }
 
 /** For a person: which process it was and what the runtime has to say. */

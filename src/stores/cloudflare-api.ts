@@ -139,7 +139,9 @@ function remedy(status: number): string {
   if (status === 401 || status === 403) {
     return '. CLOUDFLARE_API_TOKEN must be a token with the permission "Workers KV Storage: Edit" for this account';
   }
-  return status === 404 ? '. Check CLOUDFLARE_ACCOUNT_ID and PORTOLAN_KV_NAMESPACE_ID' : '';
+  return status === 404
+    ? '. Check CLOUDFLARE_ACCOUNT_ID and PORTOLAN_KV_NAMESPACE_ID, for keys PORTOLAN_KEYS_NAMESPACE_ID'
+    : '';
 }
 
 /** fetch hides the reason of a failed connection in `cause`. */

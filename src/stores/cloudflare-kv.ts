@@ -63,7 +63,10 @@ class CloudflareKvStore implements ProgramStore {
     if (status < 300) return text;
     // A wrong account or namespace is a 404 too, and must not look like an empty store.
     if (apiErrors(text).some(({ code }) => code === KEY_NOT_FOUND)) return null;
-    throw failure(call, 'there is no such namespace. Check CLOUDFLARE_ACCOUNT_ID and PORTOLAN_KV_NAMESPACE_ID');
+    throw failure(
+      call,
+      'there is no such namespace. Check CLOUDFLARE_ACCOUNT_ID and PORTOLAN_KV_NAMESPACE_ID, for keys PORTOLAN_KEYS_NAMESPACE_ID',
+    );
   }
 
   async getMany(keys: readonly string[]): Promise<ReadonlyMap<string, string>> {

@@ -1,14 +1,15 @@
 /**
- * A folder as a program store: `portolan publish --to dir:PATH`.
+ * A folder as a store: `portolan publish --to dir:PATH`, `portolan keys --to dir:PATH`.
  *
- * `PATH/kv/<key>` holds the values, `PATH/objects/` the Durable Objects of whoever serves the folder.
- * Bare workerd binds `kv/` as a KV namespace, so a value must appear whole or not at all: it is
- * written beside its place, flushed to disk and renamed.
+ * `PATH/kv/<key>` holds the program, `PATH/keys/<name>` API keys and users, `PATH/objects/` the Durable
+ * Objects of whoever serves the folder. Bare workerd binds `kv/` and `keys/` as KV namespaces, so a
+ * value must appear whole or not at all: it is written beside its place, flushed to disk and renamed.
  */
 import { randomUUID } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { UserError } from '../diagnostics/errors.ts';
+import { isKeyName } from '../keys/key-names.ts';
 import { isProgramKey } from '../program/keys.ts';
 import type { ProgramStore, StoredValue } from '../program/program-store.ts';
 import { errorCode, eachLimited } from './file-system.ts';
@@ -30,14 +31,41 @@ export async function openStateFolder(folder: string): Promise<ProgramStore> {
   } catch (error) {
     throw new UserError(`cannot use ${folder} as a state folder: ${messageOf(error)}`);
   }
-  return new StateFolderStore(kv);
+  return new FolderStore({ folder: kv, isKey: isProgramKey, fileMode: 0o644 });
 }
 
-class StateFolderStore implements ProgramStore {
-  readonly #kv: string;
+/** API keys and users of a node. For its owner only: a record is not a key, but says who has one. Throws UserError. */
+export async function openKeysFolder(folder: string): Promise<ProgramStore> {
+  const keys = keysFolderOf(folder);
+  try {
+    await fs.mkdir(keys, { recursive: true, mode: 0o700 });
+    await fs.chmod(keys, 0o700);
+    await removeAbandoned(keys);
+  } catch (error) {
+    throw new UserError(`cannot use ${folder} as a state folder: ${messageOf(error)}`);
+  }
+  return new FolderStore({ folder: keys, isKey: isKeyName, fileMode: 0o600 });
+}
 
-  constructor(kv: string) {
-    this.#kv = kv;
+export function keysFolderOf(folder: string): string {
+  return path.join(folder, 'keys');
+}
+
+type FolderStoreOptions = {
+  readonly folder: string;
+  readonly isKey: (text: string) => boolean;
+  readonly fileMode: number;
+};
+
+class FolderStore implements ProgramStore {
+  readonly #folder: string;
+  readonly #isKey: (text: string) => boolean;
+  readonly #fileMode: number;
+
+  constructor({ folder, isKey, fileMode }: FolderStoreOptions) {
+    this.#folder = folder;
+    this.#isKey = isKey;
+    this.#fileMode = fileMode;
   }
 
   async get(key: string): Promise<string | null> {
@@ -45,7 +73,7 @@ class StateFolderStore implements ProgramStore {
   }
 
   async list(prefix: string): Promise<readonly { readonly key: string; readonly writtenAt: string | null }[]> {
-    const keys = (await fs.readdir(this.#kv)).filter((key) => key.startsWith(prefix) && isProgramKey(key));
+    const keys = (await fs.readdir(this.#folder)).filter((key) => key.startsWith(prefix) && this.#isKey(key));
     const listed = await eachLimited(keys, PARALLEL, async (key) => {
       const modified = await modifiedAt(this.#fileOf(key));
       return modified === null ? [] : [{ key, writtenAt: modified.toISOString() }];
@@ -59,7 +87,7 @@ class StateFolderStore implements ProgramStore {
 
   async putMany(values: readonly StoredValue[]): Promise<void> {
     await eachLimited(values, PARALLEL, ({ key, value }) => this.#write(this.#fileOf(key), value));
-    await flushFolder(this.#kv);
+    await flushFolder(this.#folder);
   }
 
   async deleteMany(keys: readonly string[]): Promise<void> {
@@ -68,14 +96,14 @@ class StateFolderStore implements ProgramStore {
 
   #fileOf(key: string): string {
     // A key is a file name: anything else than the names of the layout could leave the folder.
-    if (!isProgramKey(key)) throw new TypeError(`${JSON.stringify(key)} is not a key of the store`);
-    return path.join(this.#kv, key);
+    if (!this.#isKey(key)) throw new TypeError(`${JSON.stringify(key)} is not a key of the store`);
+    return path.join(this.#folder, key);
   }
 
   async #write(file: string, value: string): Promise<void> {
-    const temporary = path.join(this.#kv, `${TEMPORARY}${randomUUID()}`);
+    const temporary = path.join(this.#folder, `${TEMPORARY}${randomUUID()}`);
     try {
-      const handle = await fs.open(temporary, 'wx', 0o644);
+      const handle = await fs.open(temporary, 'wx', this.#fileMode);
       try {
         await handle.writeFile(value, 'utf8');
         await handle.sync();

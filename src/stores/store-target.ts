@@ -1,9 +1,9 @@
-/** Where `portolan publish` writes to: from the place a person named to an open store. */
+/** Where `portolan publish` and `portolan keys` write to: from the place a person named to an open store. */
 import type { ProgramStore } from '../program/program-store.ts';
 import { pokeNode, type PokeResult } from './admin-socket.ts';
 import { cloudflareFromEnvironment, type Environment } from './cloudflare-environment.ts';
 import { createCloudflareKvStore } from './cloudflare-kv.ts';
-import { openStateFolder } from './state-folder.ts';
+import { openKeysFolder, openStateFolder } from './state-folder.ts';
 
 export type StoreTarget =
   /** KV of the development server. */
@@ -34,6 +34,19 @@ export async function openStoreTarget(target: StoreTarget, options: OpenTargetOp
   }
   const store = await openStateFolder(target.path);
   return { store, announce: () => pokeNode(target.path), close: async () => undefined };
+}
+
+/** API keys and users of the place. Nobody is told of a change: keys are read when they are shown. Throws UserError. */
+export async function openKeysTarget(
+  target: StoreTarget,
+  options: OpenTargetOptions,
+): Promise<{ readonly store: ProgramStore; close(): Promise<void> }> {
+  if (target.kind === 'local') return options.openLocal();
+  const store =
+    target.kind === 'folder'
+      ? await openKeysFolder(target.path)
+      : createCloudflareKvStore(cloudflareFromEnvironment(options.environment, 'PORTOLAN_KEYS_NAMESPACE_ID'));
+  return { store, close: async () => undefined };
 }
 
 async function tellNobody(): Promise<null> {

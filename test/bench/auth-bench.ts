@@ -79,7 +79,9 @@ async function startPortolan(backend: string, credentials: Credentials, start: S
   const bad = badTokens(credentials);
   const keyLine = `x-api-key: ${key.key}`;
   const badKeys = { none: [], unknown: [`x-api-key: ${(await issueKey()).key}`], mistyped: [keyLine.slice(0, -1)] };
-  const full = targetsAmong(FULL_ROUTES, 200).map((target, at) => ({ ...target, lines: [bearer(warm[at] ?? '')] }));
+  const full = targetsAmong(FULL_ROUTES, 200).map(({ host, path: requestPath }, at) =>
+    target(requestPath, [bearer(warm[at] ?? '')], host),
+  );
   return [
     guarded(OPEN, await portolan('open'), withTokens('/open/orders/1', warm), {}),
     guarded('Portolan, ES256 JWT, warm', await portolan('warm'), withTokens('/jwt/orders/1', warm), bad),
@@ -102,16 +104,16 @@ async function startBaselines(backend: string, credentials: Credentials, start: 
   const baseline = (entry: string): Promise<Place> =>
     start(entry, (folder) => baselineOptions(entry, { folder, backend, mint }));
   const bad = badTokens(credentials);
-  const onPath = (tokens: Lines): readonly Target[] => withTokens('/backend/orders/1', tokens);
+  const targets = { warm: withTokens('/backend/orders/1', warm), cold: withTokens('/backend/orders/1', cold) };
   const scenarios = [
-    guarded(BARE, await start('bare', (folder) => passThroughOptions(folder, backend)), onPath(warm), {}),
+    guarded(BARE, await start('bare', (folder) => passThroughOptions(folder, backend)), targets.warm, {}),
   ];
   const middlewares = { 'hono/jwk': 'jwk-middleware-worker.ts', 'Hono and jose': 'jose-middleware-worker.ts' };
   for (const [name, entry] of Object.entries(middlewares)) {
     // They keep nothing of a token, so warm and cold need not be told apart by process.
     const place = await baseline(entry);
-    scenarios.push(guarded(`${name}, warm`, place, onPath(warm), bad));
-    scenarios.push(once(guarded(`${name}, cold`, place, onPath(cold), bad)));
+    scenarios.push(guarded(`${name}, warm`, place, targets.warm, bad));
+    scenarios.push(once(guarded(`${name}, cold`, place, targets.cold, bad)));
   }
   return scenarios;
 }
@@ -128,8 +130,8 @@ function withTokens(requestPath: string, tokens: Lines): readonly Target[] {
   return tokens.map((token) => target(requestPath, [bearer(token)]));
 }
 
-function target(requestPath: string, lines: Lines): Target {
-  return { host: HOST, path: requestPath, lines };
+function target(requestPath: string, lines: Lines, host = HOST): Target {
+  return { host, path: requestPath, lines };
 }
 
 function bearer(token: string): string {

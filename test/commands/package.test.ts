@@ -59,7 +59,7 @@ describe('the published package', () => {
       (error: unknown) => error,
     );
     expect(failure).toMatchObject({
-      stdout: expect.stringContaining("'crs' does not exist in type 'PoliciesDefinition'"),
+      stdout: expect.stringContaining("'crs' does not exist in type 'PoliciesDefinition<never>'"),
     });
   });
 

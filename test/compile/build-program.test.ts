@@ -39,6 +39,22 @@ function aMapping(name: string, spec: string): string {
   return `---\napiVersion: getambassador.io/v3alpha1\nkind: Mapping\nmetadata: { name: ${name}, namespace: default }\nspec: { ${spec} }\n`;
 }
 
+function aFilter(host: string): string {
+  return aResource('Filter', `JWT: { jwksURI: "https://${host}.test/", requireExpiresAt: true }`);
+}
+function aFilterPolicy(path: string): string {
+  return aResource('FilterPolicy', `rules: [{ path: ${path}, filters: [{ name: it }] }]`);
+}
+function anAuthService(proto: string): string {
+  return aResource('AuthService', `auth_service: auth, proto: ${proto}`);
+}
+function aResource(kind: string, spec: string): string {
+  return `---\napiVersion: getambassador.io/v3alpha1\nkind: ${kind}\nmetadata: { name: it, namespace: default }\nspec: { ${spec} }\n`;
+}
+function objectsOf(text: string): BuildInput['objects'] {
+  return parseManifests([{ file: 'all.yaml', text }], () => undefined);
+}
+
 const PASTED = `
 apiVersion: getambassador.io/v3alpha1
 kind: Mapping
@@ -110,7 +126,7 @@ describe('buildProgram', () => {
   });
 
   it('options of the command line go before the configuration, accepted gaps add up', () => {
-    const auth = `---\napiVersion: getambassador.io/v3alpha1\nkind: AuthService\nmetadata: { name: auth }\nspec: { auth_service: auth, ambassador_id: [edge] }\n`;
+    const auth = `---\napiVersion: getambassador.io/v3alpha1\nkind: AuthService\nmetadata: { name: auth }\nspec: { auth_service: auth, proto: grpc, ambassador_id: [edge] }\n`;
     const mapping = aMapping('web', 'prefix: /, service: web, hostname: "*", ambassador_id: [edge]');
     const refusals = (options: Partial<BuildOptions>, config: object): readonly string[] =>
       routesOf(build(mapping + auth, options, config)).map(({ action }) => action.kind);
@@ -122,6 +138,29 @@ describe('buildProgram', () => {
     expect(refusals({ ambassador: { ...edge.ambassador, allowUnenforced: new Set(['AuthService']) } }, {})).toEqual([
       'forward',
     ]);
+  });
+
+  it('notices every change of what protects routes, beside Mappings that stay', () => {
+    const mappings = objectsOf(['a', 'b'].map((name) => aMapping(name, `prefix: /${name}/, service: web`)).join(''));
+    const states = [
+      aFilter('one') + aFilterPolicy('/a/*'),
+      aFilter('two') + aFilterPolicy('/a/*'),
+      aFilter('two') + aFilterPolicy('/b/*'),
+      aFilterPolicy('/b/*'),
+      aFilter('two') + aFilterPolicy('/b/*') + anAuthService('http'),
+      aFilter('two') + anAuthService('grpc'),
+      '',
+    ];
+    const cache = new BuildCache();
+    const programs = states.map((state) => {
+      const objects = [...mappings, ...objectsOf(state)];
+      const kept = buildProgram({ objects, config: null }, { ...OPTIONS, cache });
+      const fresh = buildProgram({ objects, config: null }, OPTIONS);
+      expect(kept.program).toEqual(fresh.program);
+      expect(kept.findings).toEqual(fresh.findings);
+      return JSON.stringify(fresh.program);
+    });
+    expect(new Set(programs).size).toBe(states.length);
   });
 
   it('one broken resource of many is one error, and no other route changes', () => {

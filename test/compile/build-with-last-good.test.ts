@@ -5,6 +5,12 @@ import { KeyOrder } from '../../src/compile/key-order.ts';
 import { PlainForm, type ManifestObject } from '../../src/compile/last-accepted.ts';
 import { finding, resourceKey, type Finding } from '../../src/diagnostics/finding.ts';
 import type { AcceptedResources } from '../../src/program/accepted.ts';
+import {
+  authServiceFields,
+  externalFields,
+  gatewayExternalFields,
+} from '../../src/resources/ambassador/external-shape.ts';
+import { apiKeyFields, jwtFields } from '../../src/resources/ambassador/filter-shape.ts';
 import { aMatch, aModel, aRoute } from '../oracle/model-builder.ts';
 
 const MONDAY = '2026-03-02T08:00:00.000Z';
@@ -51,6 +57,10 @@ function run(objects: readonly ManifestObject[], staleSince: ReadonlyMap<string,
     findings,
     resources: objects.map(({ source }) => source),
   };
+}
+
+function all(fields: object): Record<string, number> {
+  return Object.fromEntries(Object.keys(fields).map((name) => [name, 1]));
 }
 
 function serviceOf(service: string): ManifestObject {
@@ -124,6 +134,41 @@ describe('buildWithLastGood', () => {
     const { accepted } = build([filter, anObject('tls', { key: 'hush' }, 'Secret')]);
     expect(Object.keys(accepted)).toEqual(['Filter/default/login']);
     expect(JSON.stringify(accepted)).not.toContain('hush');
+  });
+
+  it('keeps of Filters and AuthServices what they can be rebuilt from, and nothing beside it', () => {
+    const jwt = { jwksURI: 'https://keys.test/', secret: 'hush', issuer: 'me' };
+    const { accepted } = build([
+      anObject('jwt', { ambassador_id: ['default'], JWT: jwt, note: 'hush' }, 'Filter'),
+      anObject('login', { type: 'oauth2', oauth2: { clientSecret: 'hush' } }, 'Filter'),
+      anObject('odd', { External: 'hush' }, 'Filter'),
+      anObject('auth', { auth_service: 'auth', timeout_ms: 1, password: 'hush' }, 'AuthService'),
+      anObject('proven', { auth_service: 'auth', add_auth_headers: { 'x-key': 'hush' } }, 'AuthService'),
+    ]);
+    expect(Object.values(accepted).map(({ object }) => object.spec)).toEqual([
+      { auth_service: 'auth', timeout_ms: 1 },
+      { ambassador_id: ['default'], JWT: { jwksURI: 'https://keys.test/', issuer: 'me' } },
+      { type: 'oauth2', oauth2: {} },
+      { External: null },
+    ]);
+  });
+
+  it('knows every field of the Filters it rebuilds', () => {
+    const { add_auth_headers: _, ...sent } = authServiceFields;
+    const { circuit_breakers, stats_name, v2ExplicitTLS, v3CircuitBreakers, v3StatsName, ...asked } = all(sent);
+    const specs = [
+      { JWT: all(jwtFields), jwt: all(jwtFields) },
+      { APIKey: all(apiKeyFields), apikey: all(apiKeyFields) },
+      { External: all(externalFields), external: { ...all(externalFields), ...all(gatewayExternalFields) } },
+    ];
+    const { accepted } = build([
+      anObject('a', asked, 'AuthService'),
+      ...specs.map((spec, index) => anObject(`f${index}`, spec, 'Filter')),
+    ]);
+    expect(Object.values(accepted).map(({ object }) => object.spec)).toEqual([asked, ...specs]);
+    expect(Object.keys({ circuit_breakers, stats_name, v2ExplicitTLS, v3CircuitBreakers, v3StatsName })).toHaveLength(
+      5,
+    );
   });
 
   it('refuses a resource that was never good', () => {

@@ -12,6 +12,7 @@ import type {
   NormalizedResources,
   UnenforcedResource,
 } from '../../src/resources/ambassador/types.ts';
+import { authService, filter, filterPolicy } from '../resources/ambassador/resources.ts';
 
 const OPTIONS: AmbassadorOptions = {
   ambassadorId: 'default',
@@ -49,11 +50,18 @@ const host: HostResource = {
     requiresClientCertificate: false,
   },
 };
-const auth: UnenforcedResource = {
-  kind: 'AuthService',
-  ...common('AuthService', 'auth'),
-  spec: { auth_service: 'auth' },
+const limits: UnenforcedResource = {
+  kind: 'RateLimitService',
+  ...common('RateLimitService', 'limits'),
+  spec: { failure_mode_deny: true },
 };
+/** One that can be asked, one that makes routes refuse. */
+const auth = authService('auth', {});
+const grpc = authService('grpc', { proto: 'grpc' });
+const jwt = filter('jwt', { JWT: { jwksURI: 'https://keys.test/' } });
+const login = filter('jwt', { OAuth2: {} });
+const narrow = filterPolicy('p', [{ path: '/a/x*', filters: [{ name: 'jwt' }] }]);
+const wide = filterPolicy('p', [{ path: '*', filters: [{ name: 'jwt' }] }]);
 
 const mapping = fc
   .record({
@@ -85,7 +93,10 @@ const history = fc.array(
     edits: fc.array(mapping, { maxLength: 3 }),
     removed: fc.array(fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'), { maxLength: 1 }),
     hosts: rarely<readonly HostResource[]>([host], []),
-    unenforced: rarely<readonly UnenforcedResource[]>([], [auth]),
+    unenforced: rarely<readonly UnenforcedResource[]>([], [limits]),
+    filters: rarely([jwt], [login]),
+    filterPolicies: rarely([narrow], [wide]),
+    authServices: rarely([auth], [grpc]),
     duplicate: rarely(false, true),
   }),
   { minLength: 2, maxLength: 8, size: 'max' },
@@ -103,11 +114,11 @@ describe('IncrementalTranslation', () => {
       fc.property(history, (steps) => {
         const incremental = new IncrementalTranslation<NormalizedResources, AmbassadorTranslation>();
         const mappings = new Map<string, MappingResource>();
-        for (const { edits, removed, hosts, unenforced, duplicate } of steps) {
+        for (const { edits, removed, duplicate, ...others } of steps) {
           for (const edited of edits) mappings.set(edited.name, edited);
           for (const name of removed) mappings.delete(name);
           const list = [...mappings.values(), ...(duplicate ? [...mappings.values()].slice(0, 1) : [])];
-          const resources = { mappings: list, hosts, listeners: [], module: null, unenforced };
+          const resources: NormalizedResources = { mappings: list, listeners: [], module: null, ...others };
           const findings: Finding[] = [];
           let translated = 0;
           const output = incremental.translate(
@@ -135,7 +146,16 @@ describe('IncrementalTranslation', () => {
     const incremental = new IncrementalTranslation<NormalizedResources, AmbassadorTranslation>();
     const run = (mappings: readonly MappingResource[], options = ''): AmbassadorTranslation =>
       incremental.translate(
-        { mappings, hosts: [], listeners: [], module: null, unenforced: [] },
+        {
+          mappings,
+          hosts: [],
+          listeners: [],
+          module: null,
+          filters: [],
+          filterPolicies: [],
+          authServices: [],
+          unenforced: [],
+        },
         options,
         (part, report) => translateAmbassador(part, OPTIONS, report),
         () => undefined,

@@ -166,8 +166,36 @@ describe('one resource in several clusters', () => {
   });
 });
 
-function policy(path: string): string {
-  return `---\napiVersion: getambassador.io/v3alpha1\nkind: FilterPolicy\nmetadata: { name: p, namespace: shop }\nspec: { rules: [{ host: "*", path: ${path}, filters: [{ name: f }] }] }\n`;
+function policy(
+  path: string,
+  rule = 'wafRef: { name: w, namespace: shop }',
+  kind = 'WebApplicationFirewallPolicy',
+): string {
+  return `---\napiVersion: gateway.getambassador.io/v1alpha1\nkind: ${kind}\nmetadata: { name: p, namespace: shop }\nspec: { rules: [{ host: "*", path: ${path}, ${rule} }] }\n`;
+}
+
+function externalFilter(prefix: string): string {
+  return `---\napiVersion: getambassador.io/v3alpha1\nkind: Filter\nmetadata: { name: f, namespace: shop }\nspec: { External: { auth_service: auth, path_prefix: ${prefix} } }\n`;
+}
+
+function filterPolicy(path: string): string {
+  return policy(path, 'filterRefs: [{ name: f }]', 'FilterPolicy');
+}
+
+type Filters = {
+  readonly rules?: readonly { readonly refuse?: string }[];
+  readonly filters?: readonly { readonly config: { readonly pathPrefix: string; readonly target: object } }[];
+};
+
+/** By route: what each rule does, then what is asked where. */
+function filtersOf(held: Held): object {
+  return Object.fromEntries(
+    routes(build(held)).map(({ id, policies = [] }) => {
+      const { rules = [], filters = [] } = JSON.parse(JSON.stringify(policies[0]?.config ?? {})) as Filters;
+      const asked = filters.map(({ config: { pathPrefix, target } }) => `${pathPrefix} ${JSON.stringify(target)}`);
+      return [id, [...rules.map(({ refuse }) => refuse ?? 'asks'), ...asked]];
+    }),
+  );
 }
 
 describe('what protects routes', () => {
@@ -182,6 +210,25 @@ describe('what protects routes', () => {
     const same = build({ west: ab + policy('/a/*'), east: ab + policy('/a/*') });
     expect(places(same)).toEqual({ 'Mapping/shop/a': REFUSES, 'Mapping/shop/b': [WEST, EAST] });
     expect(states(same).filter((text) => text.includes(':p '))).toEqual(['-:p accepted west+east']);
+  });
+
+  it('holds for Filters and their policies, each policy with the Filter of its cluster', () => {
+    const apart = {
+      west: ab + filterPolicy('/a/*') + externalFilter('/w'),
+      east: ab + filterPolicy('/b/*') + externalFilter('/e'),
+    };
+    expect(filtersOf(apart)).toEqual({
+      'Mapping/shop/a': ['asks', expect.stringMatching(/^\/w .*west/)],
+      'Mapping/shop/b': ['asks', expect.stringMatching(/^\/e .*east/)],
+    });
+    const shared = {
+      west: ab + filterPolicy('/a/*') + externalFilter('/w'),
+      east: ab + filterPolicy('/a/*') + externalFilter('/e'),
+    };
+    expect(filtersOf(shared)).toEqual({
+      'Mapping/shop/a': [expect.stringContaining('not the same in every cluster')],
+      'Mapping/shop/b': [],
+    });
   });
 
   it('goes on counting where it cannot be read, or its cluster cannot', () => {

@@ -102,8 +102,10 @@ describe('parseConfig', () => {
     expect(config.settings).toEqual({ hostPort: 'strict' });
   });
 
-  it('says that strictClaims has no effect yet', () => {
-    expect(told({ parity: { strictClaims: true } })).toEqual(['no-effect parity.strictClaims']);
+  it('hands strictClaims to the reading of Filters', () => {
+    const { config, findings } = parse({ parity: { strictClaims: true } });
+    expect(config.ambassador).toEqual({ strictClaims: true });
+    expect(findings).toEqual([]);
   });
 
   it('lets a wrong cluster reach nothing instead of falling back to another one', () => {

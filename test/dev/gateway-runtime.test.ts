@@ -35,6 +35,7 @@ beforeAll(async () => {
       },
     ],
     relayPort: 1,
+    secrets: {},
     onLog: () => undefined,
   });
 });

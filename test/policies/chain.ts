@@ -5,14 +5,25 @@
 import { Hono } from 'hono';
 import { GatewayError } from '../../src/diagnostics/errors.ts';
 import type { Json } from '../../src/model/route-model.ts';
-import type { Consumer, GatewayEnv, PolicyRuntime, RateLimiter, RequestFacts } from '../../src/policies/contract.ts';
+import type {
+  Consumer,
+  GatewayEnv,
+  GatewayVariables,
+  PolicyHandler,
+  PolicyRuntime,
+  RateLimiter,
+  RequestFacts,
+} from '../../src/policies/contract.ts';
 import { policyHandler } from '../../src/policies/handlers.ts';
 import { regexMatches } from '../../src/gateway/regex.ts';
 import { createRequestBody } from '../../src/gateway/request-body.ts';
 import { OutgoingHeaderLog } from '../../src/policies/outgoing-headers.ts';
 
 export type ChainOptions = {
-  readonly policies: readonly { readonly name: string; readonly config: Json }[];
+  /** `handler`: in place of the registered one. */
+  readonly policies: readonly { readonly name: string; readonly config: Json; readonly handler?: PolicyHandler }[];
+  /** Sees the variables once every policy has let the request pass. */
+  readonly inspect?: (variables: GatewayVariables) => void;
   readonly upstream?: () => Response;
   readonly runtime?: PolicyRuntime;
   /** Who authentication found. */
@@ -85,12 +96,15 @@ export async function runChain(options: ChainOptions, facts: RequestFacts): Prom
     });
     await next();
   });
-  for (const { name, config } of options.policies) {
-    const handler = policyHandler(name);
+  for (const { name, config, handler: given } of options.policies) {
+    const handler = given ?? policyHandler(name);
     if (handler === null) throw new Error(`no policy ${name}`);
     app.use(handler.create(config, runtime));
   }
-  app.all('*', () => options.upstream?.() ?? new Response('upstream'));
+  app.all('*', (c) => {
+    options.inspect?.(c.var);
+    return options.upstream?.() ?? new Response('upstream');
+  });
   app.onError((error) => {
     if (!(error instanceof GatewayError)) throw error;
     const body = { code: error.code, status: error.status, ...error.options.extensions };

@@ -2,16 +2,21 @@
 import { compileRegex } from '../../src/compile/regex.ts';
 import type { Finding } from '../../src/diagnostics/finding.ts';
 import type { Json } from '../../src/model/route-model.ts';
-import type { LowerContext } from '../../src/policies/contract.ts';
+import type { LowerContext, PolicyLowering } from '../../src/policies/contract.ts';
 import { policyLowering } from '../../src/policies/lowerings.ts';
+
+export type LowerPlace = Partial<Pick<LowerContext, 'target' | 'trustedHops'>> & {
+  /** In place of the registered one. */
+  readonly lowering?: PolicyLowering;
+};
 
 export function lowerOptions(
   policy: string,
   options: unknown,
-  { target = 'self-hosted', trustedHops = 0 }: Partial<Pick<LowerContext, 'target' | 'trustedHops'>> = {},
+  { target = 'self-hosted', trustedHops = 0, lowering: given }: LowerPlace = {},
 ): { config: Json | null; findings: readonly Finding[] } {
   const findings: Finding[] = [];
-  const lowering = policyLowering(policy);
+  const lowering = given ?? policyLowering(policy);
   if (lowering === null) throw new Error(`no policy ${policy}`);
   const source = { kind: 'Mapping', namespace: 'default', name: 'm', file: 'a.yaml', line: 7, path: `spec.${policy}` };
   const config = lowering.lower(options, {
@@ -33,7 +38,7 @@ export function lowerOptions(
 }
 
 /** Lowers options that must be right. */
-export function lowered(policy: string, options: unknown, platform?: Parameters<typeof lowerOptions>[2]): Json {
+export function lowered(policy: string, options: unknown, platform?: LowerPlace): Json {
   const { config, findings } = lowerOptions(policy, options, platform);
   if (config === null) throw new Error(findings.map(({ message }) => message).join('\n'));
   return config;

@@ -13,7 +13,7 @@ import { edgeConfig, objectsConfig, OBJECTS_SOCKET, WORKER_FILE } from '../../sr
 import { answers } from '../../src/serve/unix-socket.ts';
 import { upstreamServices } from '../../src/serve/upstream-service.ts';
 import { WorkerdProcess } from '../../src/serve/workerd-process.ts';
-import { openStateFolder } from '../../src/stores/state-folder.ts';
+import { keysFolderOf, openKeysFolder, openStateFolder } from '../../src/stores/state-folder.ts';
 import { readTlsOf } from '../../src/tls/tls-files.ts';
 import { freePort } from '../bench/workerd-process.ts';
 
@@ -87,9 +87,12 @@ export class EdgeStand {
     const { services } = upstreamServices(upstreams, (await readTlsOf(upstreams, this.folder)).materials);
     const file = `edge-${port}.capnp`;
     const kvFolder = path.join(this.folder, 'kv');
+    await openKeysFolder(this.folder);
     // Nothing but a call may make it look at the store: the tests say when.
     const config = edgeConfig({
       kvFolder,
+      keysFolder: keysFolderOf(this.folder),
+      secrets: [],
       services,
       unbound,
       refreshMs: 3_600_000,

@@ -74,6 +74,7 @@ function lower(options: KeysOptions, issuer: string): { keys: CompiledKeys; upst
     source: { kind: 'Filter', namespace: null, name: 'f', file: null, line: null, path: null },
     report: (finding) => findings.push(finding),
     target: 'self-hosted',
+    trustedHops: 0,
     upstream: (service) => {
       const resolved = resolver(service);
       if (isProblem(resolved)) return resolved;

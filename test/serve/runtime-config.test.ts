@@ -6,6 +6,7 @@ import * as fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { capnpText } from '../../src/serve/capnp-text.ts';
 import { edgeConfig, objectsConfig } from '../../src/serve/runtime-config.ts';
+import { secretBindings } from '../../src/serve/secret-variables.ts';
 import { addressOf, upstreamServices } from '../../src/serve/upstream-service.ts';
 import { readTlsOf } from '../../src/tls/tls-files.ts';
 import type { CompiledUpstream } from '../../src/program/route-program.ts';
@@ -29,7 +30,15 @@ function accepted(text: string, name: string): Buffer {
   return execFileSync(workerdBinary(), ['compile', '--config-only', file], { stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
-const edge = { kvFolder: '/state/kv', services: [], unbound: [], refreshMs: 2000, verifyKey: null };
+const edge = {
+  kvFolder: '/state/kv',
+  keysFolder: '/state/keys',
+  secrets: secretBindings({ KEY_PEPPER: 'hunter2', OTHER: 'x' }),
+  services: [],
+  unbound: [],
+  refreshMs: 2000,
+  verifyKey: null,
+};
 
 describe('configurations', () => {
   it('are accepted by the runtime', async () => {
@@ -50,6 +59,13 @@ describe('configurations', () => {
     expect(services).toHaveLength(4);
     expect(accepted(edgeConfig({ ...edge, services }), 'edge').length).toBeGreaterThan(500);
     expect(accepted(objectsConfig('/state/objects'), 'objects').length).toBeGreaterThan(200);
+  });
+
+  it('name the variables of secrets and hold no secret', () => {
+    const text = edgeConfig(edge);
+    expect(text).toContain('(name = "SECRET_KEY_PEPPER", fromEnvironment = "PORTOLAN_SECRET_KEY_PEPPER")');
+    expect(text).toContain('(name = "SECRET_OTHER", fromEnvironment = "PORTOLAN_SECRET_OTHER")');
+    expect(text).not.toContain('hunter2');
   });
 
   it('are refused by it when they are wrong, so that the test above can fail', () => {

@@ -5,7 +5,8 @@
 import type { Consumer, RequestFacts } from '../../policies/contract.ts';
 
 export type TemplateContext = {
-  readonly facts: RequestFacts;
+  /** Authentication may take a credential out of its query. */
+  facts: RequestFacts;
   /** For example `HTTP/1.1`. */
   readonly protocol: string;
   /** When the request arrived. */

@@ -37,8 +37,10 @@ export const authHandler: PolicyHandler = {
         if (refusal instanceof Response) return refusal;
         throw refusal;
       }
-      c.set('consumer', settled.passed.consumer);
-      if (applyEdits(settled.passed.edits, facts.headers) && !keepRoute) c.set('rematch', true);
+      const { consumer, edits, query } = settled.passed;
+      c.set('consumer', consumer);
+      if (query !== undefined) c.set('facts', { ...facts, query });
+      if (applyEdits(edits, facts.headers) && !keepRoute) c.set('rematch', true);
       return next();
     };
   },

@@ -14,7 +14,12 @@ export const ANONYMOUS: Consumer = {
 };
 
 type Denial = Extract<AuthVerdict, { kind: 'deny' }>;
-export type Passed = { readonly consumer: Consumer | null; readonly edits: readonly HeaderEdit[] };
+export type Passed = {
+  readonly consumer: Consumer | null;
+  readonly edits: readonly HeaderEdit[];
+  /** The query that goes on; absent: the request's own. */
+  readonly query?: string | null;
+};
 
 /** `error`: of a method that could not be asked. */
 export type Judgement =
@@ -42,13 +47,17 @@ export async function judgeAny(methods: readonly AuthMethod[], request: AuthRequ
   return { denials, error };
 }
 
-/** All of them; the first that says who is calling names the consumer. Each sees the request as it came. */
+/**
+ * All of them; the first that says who is calling names the consumer. Each sees the request as it came,
+ * but for the query, of which each may take a part.
+ */
 export async function judgeAll(methods: readonly AuthMethod[], request: AuthRequest): Promise<Judgement> {
   const edits: HeaderEdit[] = [];
   const denials: Denial[] = [];
   let consumer: Consumer | null = null;
+  let { query } = request.facts;
   for (const method of methods) {
-    const answer = method.check(request);
+    const answer = method.check(withQuery(request, query));
     const verdict = answer instanceof Promise ? await answer : answer;
     if (verdict.kind === 'deny') {
       denials.push(verdict);
@@ -58,8 +67,14 @@ export async function judgeAll(methods: readonly AuthMethod[], request: AuthRequ
     }
     consumer ??= verdict.consumer;
     edits.push(...verdict.edits);
+    if (verdict.query !== undefined) ({ query } = verdict);
   }
-  return denials.length === 0 ? { passed: { consumer, edits } } : { denials, error: null };
+  if (denials.length > 0) return { denials, error: null };
+  return { passed: { consumer, edits, ...(query !== request.facts.query && { query }) } };
+}
+
+function withQuery(request: AuthRequest, query: string | null): AuthRequest {
+  return query === request.facts.query ? request : { ...request, facts: { ...request.facts, query } };
 }
 
 export type Settled = { readonly passed: Passed } | { readonly refusal: GatewayError | Response };

@@ -12,6 +12,7 @@ const KNOWN_KEYS = ['methods', 'require', 'optional', 'recomputeRoute', 'method'
 
 export const authLowering: PolicyLowering = {
   name: 'auth',
+  isOfNoRoute: true,
   lower(options, context) {
     const parsed = parseOptions(authOptionsSchema, options, { policy: 'auth', knownKeys: KNOWN_KEYS, context });
     if (parsed === null) return null;

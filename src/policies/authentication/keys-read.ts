@@ -9,5 +9,7 @@ export async function readKey(keys: PolicyRuntime['keys'], name: string): Promis
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`no answer within ${TIMEOUT_MS} ms`)), TIMEOUT_MS);
   });
-  return Promise.race([keys.get(name), late]).finally(() => clearTimeout(timer));
+  return Promise.race([keys.get(name), late]).finally(() => {
+    if (timer !== undefined) clearTimeout(timer);
+  });
 }

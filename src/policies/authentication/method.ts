@@ -20,7 +20,13 @@ export type AuthRequest = {
 };
 
 /** Applied in order to the headers that go on; `value` null removes the header. Names lower case. */
-export type HeaderEdit = { readonly name: string; readonly value: string | null; readonly append?: true };
+export type HeaderEdit = {
+  readonly name: string;
+  readonly value: string | null;
+  readonly append?: true;
+  /** The credential itself is taken away, which tells routes nothing new: they are not looked for again. */
+  readonly credential?: true;
+};
 
 export type AuthVerdict =
   | {

@@ -4,7 +4,7 @@ import type { LowerContext, PolicyLowering } from '../contract.ts';
 import { parseOptions, reportOption } from '../parse-options.ts';
 import type { CompiledLimit, CompiledRateLimit } from './compiled.ts';
 import { decodeRateLimit } from './decode.ts';
-import { compileGlob } from './glob.ts';
+import { compileGlob } from '../glob.ts';
 import { rateLimitOptionsSchema, type RateLimitOption, type RateLimitOptions, type RateLimitUnit } from './options.ts';
 import { selectLimits, toCheck } from './select.ts';
 

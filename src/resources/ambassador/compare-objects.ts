@@ -1,5 +1,5 @@
 /** Whether objects of several clusters are the same resource, and say the same. */
-import { classifyKind } from '../resource-kinds.ts';
+import { classifyKind, mayProtect } from '../resource-kinds.ts';
 import { matchesId } from './ambassador-id.ts';
 import { normalizeResources } from './normalize.ts';
 import type { AmbassadorOptions, KubernetesObject } from './types.ts';
@@ -11,10 +11,10 @@ export function scopeOf(object: KubernetesObject, { ambassadorId }: AmbassadorOp
   return matchesId(object, ambassadorId) === 'theirs' ? null : `${found.group}/${found.kind}`;
 }
 
-/** Whether it may protect routes: each kind that is recognised and not carried may. */
+/** Whether it may protect routes. */
 export function isProtecting({ apiVersion, kind }: Pick<KubernetesObject, 'apiVersion' | 'kind'>): boolean {
   const found = classifyKind(apiVersion, kind);
-  return found.known === 'resource' && found.role === 'unenforced';
+  return found.known === 'resource' && mayProtect(found.role);
 }
 
 /** Whether two objects of one name mean the same; Mappings in whatever version each is written. */

@@ -1,5 +1,15 @@
 /** The coverage table as Markdown: docs/coverage.md. */
 import {
+  apiKeyFilterCoverage,
+  authServiceCoverage,
+  externalCoverage,
+  filterCoverage,
+  filterPolicyCoverage,
+  filterRuleCoverage,
+  gatewayExternalCoverage,
+  jwtFilterCoverage,
+} from './auth-coverage.ts';
+import {
   hostCoverage,
   kindCoverage,
   listenerCoverage,
@@ -38,6 +48,14 @@ export function renderCoverage(): string {
     section('Host', 'Field of `spec`', hostCoverage),
     section('Listener', 'Field of `spec`', listenerCoverage),
     section('Module `ambassador`', 'Key of `spec.config`', moduleCoverage),
+    section('AuthService', 'Field of `spec`', authServiceCoverage),
+    section('FilterPolicy', 'Field of `spec`', filterPolicyCoverage),
+    section('Rule of a FilterPolicy', 'Field of `spec.rules[]`', filterRuleCoverage),
+    section('Filter', 'Field of `spec`', filterCoverage),
+    section('Filter `JWT`', 'Field of `spec.JWT`', jwtFilterCoverage),
+    section('Filter `APIKey`', 'Field of `spec.APIKey`', apiKeyFilterCoverage),
+    section('Filter `External`', 'Field of `spec.External`', externalCoverage),
+    section('Filter `external` of v1alpha1', 'Field of `spec.external`', gatewayExternalCoverage),
     section('Other kinds', 'Kind', kindCoverage),
   ]
     .join('\n')

@@ -21,14 +21,14 @@ export type Coverage = {
 /** Fields that every kind has. */
 export type CommonField = 'ambassador_id' | 'ambassadorId';
 
-const carried = (note = ''): Coverage => ({ status: 'carried', note });
-const difference = (note: string): Coverage => ({ status: 'difference', note });
-const noEffect = (note: string): Coverage => ({ status: 'no-effect-at-edge', note });
-const refused = (note: string): Coverage => ({ status: 'refused', note, saidElsewhere: true });
-const later = (note: string): Coverage => ({ status: 'not-yet-enforced', note });
-const elsewhere = (coverage: Coverage): Coverage => ({ ...coverage, saidElsewhere: true });
+export const carried = (note = ''): Coverage => ({ status: 'carried', note });
+export const difference = (note: string): Coverage => ({ status: 'difference', note });
+export const noEffect = (note: string): Coverage => ({ status: 'no-effect-at-edge', note });
+export const refused = (note: string): Coverage => ({ status: 'refused', note, saidElsewhere: true });
+export const later = (note: string): Coverage => ({ status: 'not-yet-enforced', note });
+export const elsewhere = (coverage: Coverage): Coverage => ({ ...coverage, saidElsewhere: true });
 
-const common: Readonly<Record<CommonField, Coverage>> = {
+export const commonCoverage: Readonly<Record<CommonField, Coverage>> = {
   ambassador_id: carried('A resource without it belongs to `default`; `_automatic_` belongs to every installation.'),
   ambassadorId: carried('The same as `ambassador_id`.'),
 };
@@ -45,7 +45,7 @@ const balancing = later('Requests of one client are not kept on one backend.');
 const errorPages = later('Error answers keep their own body.');
 
 export const mappingCoverage: Readonly<Record<MappingField | CommonField, Coverage>> = {
-  ...common,
+  ...commonCoverage,
   prefix: carried('A raw text prefix as in Ambassador; `prefixMode: segment` compares whole segments.'),
   prefix_regex: carried('RE2 rules, whatever the runtime’s own expressions can do.'),
   prefix_exact: carried(),
@@ -99,8 +99,10 @@ export const mappingCoverage: Readonly<Record<MappingField | CommonField, Covera
   cors: difference('`Vary: Origin` is added; lists may be one text with commas, which v3alpha1 trims.'),
   weight: carried('Ambassador’s arithmetic; `weightsRemainder: normalize` shares what is left over.'),
   shadow: elsewhere(later('Requests are not mirrored; a shadow Mapping takes no traffic.')),
-  bypass_auth: carried(),
-  auth_context_extensions: later('No authentication service is asked, so nothing is passed to it.'),
+  bypass_auth: carried('Filters and AuthService alike are skipped.'),
+  auth_context_extensions: elsewhere(
+    noEffect('Envoy passes it over gRPC alone, which cannot be spoken; an AuthService over HTTP never gets it.'),
+  ),
   labels: later('Rate-limit labels are not built; `rate_limits` limits a Mapping today.'),
   rate_limits: carried('Our own: counted per client address; every matching limit must allow.'),
   allow_upgrade: difference('`websocket` only; another upgrade gets 403.'),
@@ -127,7 +129,7 @@ const platformTls = noEffect(
 );
 
 export const hostCoverage: Readonly<Record<HostField | CommonField, Coverage>> = {
-  ...common,
+  ...commonCoverage,
   hostname: difference('Compared in lower case and without port (`hostPort: strict` keeps it).'),
   mappingSelector: carried('`matchLabels` only; `matchExpressions` is ignored, as in Ambassador.'),
   selector: carried('The old name of `mappingSelector`.'),
@@ -140,7 +142,7 @@ export const hostCoverage: Readonly<Record<HostField | CommonField, Coverage>> =
 };
 
 export const listenerCoverage: Readonly<Record<ListenerField | CommonField, Coverage>> = {
-  ...common,
+  ...commonCoverage,
   port: difference('The edge has one port for http and one for https; only the rules of the Listener are taken over.'),
   protocol: carried(),
   protocolStack: carried('`PROXY`, `UDP` and plain `TCP` have no counterpart at the edge.'),
@@ -227,15 +229,12 @@ const refusesRoutes = (what: string): Coverage =>
   refused(`${what}, so the routes it covers refuse with \`policy-not-enforced\` (\`--allow-unenforced\` serves them).`);
 
 export const kindCoverage: Readonly<Record<UnenforcedKind, Coverage>> = {
-  AuthService: refusesRoutes('Nobody is asked whether a request may pass'),
-  FilterPolicy: refusesRoutes('Filters are not run'),
   WebApplicationFirewallPolicy: refusesRoutes('Requests are not inspected'),
   EnvoyFilterPolicy: refusesRoutes('Wasm filters are not run'),
   RateLimitService: elsewhere(
     later('No rate-limit service is asked; with `failure_mode_deny: true` the Mappings with labels refuse.'),
   ),
   RateLimit: elsewhere(later('Its limits are not counted; `rate_limits` of a Mapping limits it today.')),
-  Filter: later('It is not run; the routes of a FilterPolicy that names it refuse.'),
   WebApplicationFirewall: later('It is not run; the routes of a policy that names it refuse.'),
   EnvoyFilter: later('It is not run; where an EnvoyFilterPolicy names one, routes refuse.'),
   DevPortal: later('The developer portal is not served.'),

@@ -225,6 +225,7 @@ export const typedMappingFields: FieldTable<Omit<MappingSpec, 'other'>> = {
   weight: integer(Number.MIN_SAFE_INTEGER),
   shadow: boolean,
   bypass_auth: boolean,
+  auth_context_extensions: dictionary(text),
   labels,
   allow_upgrade: textList,
   rate_limits: rateLimits,
@@ -232,7 +233,6 @@ export const typedMappingFields: FieldTable<Omit<MappingSpec, 'other'>> = {
 
 /** Fields that are only checked; the coverage table says what becomes of them. */
 export const otherMappingFields = {
-  auth_context_extensions: dictionary(text),
   bypass_error_response_overrides: boolean,
   circuit_breakers: circuitBreakers,
   cluster_idle_timeout_ms: milliseconds,

@@ -3,6 +3,7 @@
  * Envoy sees as a header, the host among them, then the query parameters.
  */
 import { memberPath } from '../field-path.ts';
+import { canonicalText } from '../../model/canonical-text.ts';
 import { stripPatternPort } from '../../model/hostname.ts';
 import { comparableRank, type RankedCondition } from '../../model/route-rank.ts';
 import type { PathMatch, RankKey, RegexModel, RouteMatch, ValueMatch } from '../../model/route-model.ts';
@@ -235,17 +236,6 @@ const caseIgnored: MatchProblem = {
   message: '`case_sensitive: false` has no effect on a regular expression.',
   hint: 'Start the expression with `(?i)`.',
 };
-
-/**
- * As this text stands in request paths: escapes of plain characters are decoded before routes are looked
- * at, and everything that a path cannot hold arrives escaped. null: in no path at all.
- */
-function canonicalText(prefix: string): string | null {
-  if (/\/\.\.?\/|%(?![0-9A-F]{2})/.test(prefix)) return null;
-  return prefix
-    .replaceAll(/%(?:2[DE]|3\d|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE])/g, (escape) => decodeURIComponent(escape))
-    .replaceAll(/[^\u0021-\u007e]|["<>^`{}]/gu, (char) => encodeURIComponent(char.toWellFormed()));
-}
 
 function unreachableText(prefix: string, canonical: string | null): MatchProblem {
   const message = `No request path can match \`${prefix}\``;

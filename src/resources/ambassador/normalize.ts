@@ -3,7 +3,11 @@
  * resource with a wrong one carries that in `invalid`, and no other resource is touched.
  */
 import type { Report } from '../../diagnostics/finding.ts';
+import { authServiceCoverage } from './auth-coverage.ts';
 import { hostCoverage, kindCoverage, listenerCoverage, type Coverage } from './coverage.ts';
+import { authServiceFields, externalSpec } from './external-shape.ts';
+import { filterPolicySpec } from './filter-policy-shape.ts';
+import { filterSpec, type FilterGroup } from './filter-shape.ts';
 import { asksForCertificate, hostFields, hostSpec } from './host-shape.ts';
 import { listenerFields, listenerSpec } from './listener-shape.ts';
 import { readMapping, reportLoadBalancers } from './read-mapping.ts';
@@ -14,6 +18,9 @@ import { startResource } from './start-resource.ts';
 import { selectObjects, type SelectedObject } from './select-objects.ts';
 import type {
   AmbassadorOptions,
+  AuthServiceResource,
+  FilterPolicyResource,
+  FilterResource,
   HostResource,
   ListenerResource,
   NormalizedResources,
@@ -39,6 +46,9 @@ export function normalizeResources(
     hosts: of('Host').map((each) => readHost(each, asking, options, report)),
     listeners,
     module,
+    filters: of('Filter').map((each) => readFilter(each, options, report)),
+    filterPolicies: of('FilterPolicy').map((each) => readFilterPolicy(each, options, report)),
+    authServices: of('AuthService').map((each) => readAuthService(each, options, report)),
     unenforced,
   };
 }
@@ -63,6 +73,30 @@ function readListener(each: SelectedObject, options: AmbassadorOptions, report: 
   const { base, reader } = startResource('Listener', each, options, report);
   const read = readSpec(each.object.spec, 'spec', listenerShape, reader);
   return { ...base, spec: listenerSpec(read, each.object.spec, reader), invalid: reader.invalid };
+}
+
+function filterGroup({ group }: SelectedObject): FilterGroup {
+  return group === 'gateway.getambassador.io' ? 'gateway' : 'edge';
+}
+
+function readFilter(each: SelectedObject, options: AmbassadorOptions, report: Report): FilterResource {
+  const { base, reader } = startResource('Filter', each, options, report);
+  const spec = filterSpec(each.object.spec, filterGroup(each), reader);
+  return { ...base, spec, invalid: reader.invalid };
+}
+
+function readFilterPolicy(each: SelectedObject, options: AmbassadorOptions, report: Report): FilterPolicyResource {
+  const { base, reader } = startResource('FilterPolicy', each, options, report);
+  const spec = filterPolicySpec(each.object.spec, filterGroup(each), reader);
+  return { ...base, spec, invalid: reader.invalid };
+}
+
+const authServiceShape = specShape(authServiceFields, authServiceCoverage);
+
+function readAuthService(each: SelectedObject, options: AmbassadorOptions, report: Report): AuthServiceResource {
+  const { base, reader } = startResource('AuthService', each, options, report);
+  const read = readSpec(each.object.spec, 'spec', authServiceShape, reader);
+  return { ...base, spec: externalSpec(read, 'spec', reader), invalid: reader.invalid };
 }
 
 const kinds: ReadonlyMap<string, Coverage> = new Map(Object.entries(kindCoverage));

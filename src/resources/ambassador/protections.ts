@@ -9,22 +9,13 @@ import type { RefuseAction } from '../../model/route-model.ts';
 import { compareCodePoints } from '../../model/rank.ts';
 import { isRecord, record, text, type ModuleDefaults } from './module-defaults.ts';
 import { compareByName } from './resource-order.ts';
-import { globCovers, globsOverlap } from './path-glob.ts';
+import { globsOverlap } from './path-glob.ts';
 import { reportAt, type Located } from './report-at.ts';
-import type { AmbassadorOptions, UnenforcedResource } from './types.ts';
+import type { RouteScope } from './route-scope.ts';
+import type { AmbassadorOptions, AuthServiceResource, UnenforcedResource } from './types.ts';
 
-/** What a route's requests look like to a policy. Supersets of the truth are safe. */
-export type RouteScope = {
-  /** Host globs without port; a regex counts as its domains' hostnames. */
-  readonly hosts: readonly string[];
-  /** Path glob: `/foo*` for a prefix, `*` for a regex. */
-  readonly path: string;
-  readonly caseSensitive: boolean;
-  /** Authentication, and the filters that run with it, are off on this route. */
-  readonly skipsAuth: boolean;
-  /** The route has rate-limit labels, its own or the Module's. */
-  readonly hasLabels: boolean;
-};
+/** `AuthServiceResource`: one that cannot be asked. */
+type ProtectingResource = UnenforcedResource | AuthServiceResource;
 
 export interface Protections {
   /** The refusal of a route that something could cover; null when nothing does. */
@@ -44,11 +35,10 @@ type Protection = {
 };
 
 export function linkProtections(
-  resources: readonly UnenforcedResource[],
-  defaults: ModuleDefaults,
-  options: AmbassadorOptions,
-  report: Report,
+  resources: readonly ProtectingResource[],
+  context: { readonly defaults: ModuleDefaults; readonly options: AmbassadorOptions; readonly report: Report },
 ): Protections {
+  const { defaults, options, report } = context;
   const all = [
     ...resources.toSorted(compareResources).flatMap(resourceProtection),
     ...(defaults.resource === null ? [] : moduleProtections(defaults.resource, defaults.resource.spec.config)),
@@ -83,74 +73,46 @@ const notEnforced: RefuseAction = {
   message: 'A policy that protects this route cannot be enforced by this gateway yet.',
 };
 
-function compareResources(a: UnenforcedResource, b: UnenforcedResource): number {
+function compareResources(a: ProtectingResource, b: ProtectingResource): number {
   return compareCodePoints(a.kind, b.kind) || compareByName(a, b);
 }
 
-/** A Filter or a firewall alone protects nothing: only a policy puts it in front of routes. */
-function resourceProtection(resource: UnenforcedResource): readonly Protection[] {
+/** A firewall alone protects nothing: only a policy puts it in front of routes. */
+function resourceProtection(resource: ProtectingResource): readonly Protection[] {
   const covers = coverage(resource);
   return covers === null ? [] : [{ resource, path: null, kind: resource.kind, covers, count: 0 }];
 }
 
-function coverage({ kind, spec }: UnenforcedResource): Protection['covers'] | null {
+function coverage({ kind, spec }: ProtectingResource): Protection['covers'] | null {
   switch (kind) {
     case 'AuthService':
       return ({ skipsAuth }) => !skipsAuth;
-    case 'FilterPolicy':
-      return rulesCoverage(spec, (rule) => hasEntries(rule['filters']) || hasEntries(rule['filterRefs']));
     case 'WebApplicationFirewallPolicy':
-      // A rule without a firewall is a mistake, not an exemption.
-      return rulesCoverage(spec, () => true);
+      return rulesCoverage(spec);
     case 'EnvoyFilterPolicy':
       // Its rules name neither host nor path.
       return () => true;
     case 'RateLimitService':
       // It lets requests pass when it cannot be asked, unless told otherwise: then passing would be wrong.
-      return spec['failure_mode_deny'] === true ? ({ hasLabels }) => hasLabels : null;
+      return isRecord(spec) && spec['failure_mode_deny'] === true ? ({ hasLabels }) => hasLabels : null;
     default:
       return null;
   }
 }
 
-type PolicyRule = {
-  readonly host: string;
-  readonly path: string;
-  readonly precedence: number;
-  readonly active: boolean;
-};
+type PolicyRule = { readonly host: string; readonly path: string };
 
-/**
- * The first matching rule counts, so an earlier rule without filters exempts a route from a later one,
- * but only where that is certain: same policy, same precedence, and it covers all the route's requests.
- */
-function rulesCoverage(
-  spec: Readonly<Record<string, unknown>>,
-  isActive: (rule: Readonly<Record<string, unknown>>) => boolean,
-): Protection['covers'] {
-  const raw: unknown = spec['rules'] ?? [];
+/** Which firewall a rule names makes no difference: without one it is a mistake, not an exemption. */
+function rulesCoverage(spec: ProtectingResource['spec']): Protection['covers'] {
+  const raw: unknown = record(spec)['rules'] ?? [];
   // Rules that cannot be read could be about anything.
   if (!Array.isArray(raw)) return ({ skipsAuth }) => !skipsAuth;
-  const rules = raw.map((rule: unknown) => readRule(record(rule), !isRecord(rule) || isActive(rule)));
-  return (scope) =>
-    !scope.skipsAuth &&
-    scope.hosts.some((host) =>
-      rules.some((rule, at) => {
-        if (!rule.active || !couldMatch(rule, host, scope)) return false;
-        const before = rules.slice(0, at).filter(({ precedence }) => precedence === rule.precedence);
-        return !before.some((earlier) => !earlier.active && surelyMatches(earlier, host, scope));
-      }),
-    );
+  const rules = raw.map((rule: unknown) => readRule(record(rule)));
+  return (scope) => !scope.skipsAuth && scope.hosts.some((host) => rules.some((rule) => couldMatch(rule, host, scope)));
 }
 
-function readRule(rule: Readonly<Record<string, unknown>>, active: boolean): PolicyRule {
-  const precedence = rule['precedence'];
-  return {
-    host: withoutPort((text(rule['host']) ?? '*').toLowerCase()),
-    path: text(rule['path']) ?? '*',
-    precedence: typeof precedence === 'number' ? precedence : 0,
-    active,
-  };
+function readRule(rule: Readonly<Record<string, unknown>>): PolicyRule {
+  return { host: withoutPort((text(rule['host']) ?? '*').toLowerCase()), path: text(rule['path']) ?? '*' };
 }
 
 /** Policies see the port of a request and routes may not: a rule for one port counts for the name. */
@@ -161,12 +123,6 @@ function withoutPort(host: string): string {
 function couldMatch(rule: PolicyRule, host: string, { path, caseSensitive }: RouteScope): boolean {
   if (!globsOverlap(rule.host, host)) return false;
   return caseSensitive ? globsOverlap(rule.path, path) : globsOverlap(rule.path.toLowerCase(), path.toLowerCase());
-}
-
-function surelyMatches(rule: PolicyRule, host: string, { path, caseSensitive }: RouteScope): boolean {
-  if (!globCovers(rule.host, host)) return false;
-  // A path in another case would escape the exemption, so then only a rule for all paths is certain.
-  return caseSensitive ? globCovers(rule.path, path) : rule.path === '*';
 }
 
 function hasEntries(value: unknown): boolean {
@@ -219,8 +175,8 @@ function reportRefused({ resource, path, kind, count }: Protection, report: Repo
 }
 
 /** Rate limits that let requests pass while they cannot be asked: so do we, and say it. */
-function reportNotLimited(resource: UnenforcedResource, report: Report): void {
-  const denies = resource.kind === 'RateLimitService' && resource.spec['failure_mode_deny'] === true;
+function reportNotLimited(resource: ProtectingResource, report: Report): void {
+  const denies = resource.kind === 'RateLimitService' && record(resource.spec)['failure_mode_deny'] === true;
   if (denies || (resource.kind !== 'RateLimit' && resource.kind !== 'RateLimitService')) return;
   reportAt(report, resource, {
     severity: 'warning',

@@ -36,6 +36,14 @@ export function uniqueByName<Item extends Located>(resources: readonly Item[], r
   return unique;
 }
 
+/**
+ * By name; versions of several clusters count side by side (see compile/merge-clusters.ts), so that a name
+ * alone does not tell them apart.
+ */
+export function compareVersions(a: Located, b: Located): number {
+  return compareByName(a, b) || compareCodePoints(a.source.cluster ?? '', b.source.cluster ?? '') || comparePlace(a, b);
+}
+
 function comparePlace(a: Located, b: Located): number {
   return compareCodePoints(a.source.file ?? '', b.source.file ?? '') || (a.source.line ?? 0) - (b.source.line ?? 0);
 }

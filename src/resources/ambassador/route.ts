@@ -1,6 +1,5 @@
 /** One Mapping of a group → one route of the model. */
 import type { Report } from '../../diagnostics/finding.ts';
-import { stripPatternPort } from '../../model/hostname.ts';
 import { tieTerms } from '../../model/route-rank.ts';
 import type {
   DomainModel,
@@ -10,10 +9,11 @@ import type {
   PolicyUse,
   RefuseAction,
   RouteAction,
-  RouteMatch,
   RouteModelRoute,
 } from '../../model/route-model.ts';
 import { linkDestination, linkRedirectTarget, type DestinationContext } from './destination.ts';
+import type { AuthServices } from './auth-services.ts';
+import type { FilterPolicies } from './filter-policies.ts';
 import type { GroupFields } from './group-fields.ts';
 import { isBroken, type LinkedMapping, type MappingGroup } from './groups.ts';
 import { regexFactory } from './matchers.ts';
@@ -22,12 +22,15 @@ import type { Protections } from './protections.ts';
 import { redirectAction, reportInactive } from './redirect.ts';
 import { nameOf, provenanceAt, reportAt } from './report-at.ts';
 import { linkRewrite } from './rewrite.ts';
+import { scopeOf, type RouteScope } from './route-scope.ts';
 import type { ParsedService } from './service-name.ts';
 import type { HeaderAddition, MappingResource } from './types.ts';
 
 export type RouteContext = DestinationContext & {
   readonly domains: ReadonlyMap<string, DomainModel>;
   readonly protections: Protections;
+  readonly filterPolicies: FilterPolicies;
+  readonly authServices: AuthServices;
   readonly ipRules: IpRules;
 };
 
@@ -54,7 +57,8 @@ export function translateRoute(mapping: LinkedMapping, place: RoutePlace, contex
   const { group, fields } = place;
   const shared = group.members.length + group.broken.length > 1;
   const tie = { owner: 1, name: group.name, member: place.memberIndex } as const;
-  const outcome = routeOutcome(mapping, place, context);
+  const scope = scopeOf(mapping, place.domains, context);
+  const outcome = routeOutcome(mapping, { place, scope }, context);
   return {
     id: `Mapping/${nameOf(resource)}`,
     source: provenanceAt(resource, null),
@@ -63,7 +67,7 @@ export function translateRoute(mapping: LinkedMapping, place: RoutePlace, contex
     share: place.below === null ? null : { below: place.below },
     group: shared ? group.name : null,
     action: outcome.action,
-    policies: [...context.ipRules.policies, ...routePolicies(resource, fields)],
+    policies: [...context.ipRules.policies, ...routePolicies(resource, { fields, scope }, context)],
     requestHeaders: requestMutations(resource, fields, outcome.service, context),
     responseHeaders: mutations(fields.addResponseHeaders, fields.removeResponseHeaders),
     timeouts: {
@@ -83,7 +87,11 @@ type Outcome = { readonly action: RouteAction; readonly service: ParsedService |
  * The action is worked out even where the route refuses anyway, so that one run shows everything that
  * is wrong with a Mapping.
  */
-function routeOutcome(mapping: LinkedMapping, place: RoutePlace, context: RouteContext): Outcome {
+function routeOutcome(
+  mapping: LinkedMapping,
+  { place, scope }: { readonly place: RoutePlace; readonly scope: RouteScope },
+  context: RouteContext,
+): Outcome {
   const { resource, match } = mapping;
   if (isBroken(mapping)) return { action: resourceInvalid, service: null };
   const regex = regexFactory(resource, context.defaults.regexMaxSize);
@@ -93,7 +101,7 @@ function routeOutcome(mapping: LinkedMapping, place: RoutePlace, context: RouteC
     place.refuse ??
     grpcRefusal(resource, context.report) ??
     context.ipRules.refuse ??
-    context.protections.refusalFor(scopeOf(mapping, place, context));
+    context.protections.refusalFor(scope);
   if (!destination.ok) return { action: refuse ?? destination.refuse, service: null };
   const { service } = destination;
   const { clusters } = resource;
@@ -145,42 +153,21 @@ function grpcRefusal(resource: MappingResource, report: Report): RefuseAction | 
   return { kind: 'refuse', status: 501, code: 'grpc-unsupported', message };
 }
 
-function scopeOf(
-  { resource, match }: LinkedMapping,
-  place: RoutePlace,
-  context: RouteContext,
-): Parameters<Protections['refusalFor']>[0] {
-  const { spec } = resource;
-  const { path } = match.route;
-  return {
-    hosts: scopeHosts(match.route.hostname, place.domains, context.domains),
-    path: path.kind === 'regex' ? '*' : path.kind === 'exact' ? path.value : `${path.value}*`,
-    caseSensitive: path.caseSensitive,
-    skipsAuth: spec.bypass_auth === true || spec.host_redirect === true,
-    hasLabels: Object.keys(spec.labels ?? {}).length > 0 || context.defaults.hasDefaultLabels,
-  };
-}
-
-/** The narrower of domain and route hostname, domain by domain: never less than what the route serves. */
-function scopeHosts(
-  hostname: RouteMatch['hostname'],
-  domains: readonly string[],
-  known: ReadonlyMap<string, DomainModel>,
-): readonly string[] {
-  const own = typeof hostname === 'string' ? hostname : null;
-  if (own !== null && !own.includes('*')) return [stripPatternPort(own)];
-  const hosts = domains.map((id) => known.get(id)?.hostname ?? '*');
-  const narrower = own === null ? hosts : hosts.map((host) => (host.includes('*') ? own : host));
-  return [...new Set(narrower)].map(stripPatternPort);
-}
-
 function hostRewrite({ spec }: MappingResource): ForwardAction['backends'][number]['host'] {
   if (spec.host_rewrite !== undefined && spec.host_rewrite !== '') return { kind: 'literal', value: spec.host_rewrite };
   return spec.auto_host_rewrite === true ? { kind: 'upstream' } : null;
 }
 
-function routePolicies(resource: MappingResource, fields: GroupFields): readonly PolicyUse[] {
-  const policies: PolicyUse[] = fields.cors === null ? [] : [fields.cors];
+function routePolicies(
+  resource: MappingResource,
+  { fields, scope }: { readonly fields: GroupFields; readonly scope: RouteScope },
+  { filterPolicies, authServices }: RouteContext,
+): readonly PolicyUse[] {
+  const policies = [
+    fields.cors,
+    filterPolicies.policyFor(resource, scope),
+    authServices.policyFor(resource, scope),
+  ].filter((policy) => policy !== null);
   const limits = (resource.spec.rate_limits ?? []).flatMap(({ name, limits }) =>
     limits.map(({ pattern, rate, unit }) => ({ name, pattern, rate, unit })),
   );

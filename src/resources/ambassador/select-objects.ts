@@ -16,6 +16,8 @@ export type SelectedObject = {
   /** The kind's present name. */
   readonly kind: string;
   readonly legacy: boolean;
+  /** API group. */
+  readonly group: string;
 };
 
 export function selectObjects(

@@ -10,6 +10,9 @@ const consequences = {
   Host: 'Requests to this Host are refused until it is corrected.',
   Listener: 'The Listener is not used until it is corrected.',
   Module: 'The key counts as absent until it is corrected.',
+  Filter: 'Rules that name this Filter refuse what they match until it is corrected.',
+  FilterPolicy: 'What the rule could be about is refused until it is corrected.',
+  AuthService: 'The routes that it protects refuse until it is corrected.',
   unenforced: 'The resource counts as one for this installation.',
 } as const;
 

@@ -3,8 +3,10 @@ import { finding, type Report } from '../../diagnostics/finding.ts';
 import type { DomainModel, RefuseAction, RouteModelRoute } from '../../model/route-model.ts';
 import type { SettingsPatch } from '../../model/settings.ts';
 import { createHostAssociation, type Attachment, type HostAssociation, type Labels } from './association.ts';
+import { linkAuthServices } from './auth-services.ts';
 import { canaryShares, type CanaryMember } from './canary.ts';
 import { indexResolvers, indexTlsContexts } from './destination.ts';
+import { linkFilterPolicies } from './filter-policies.ts';
 import { groupFields } from './group-fields.ts';
 import { groupMappings, type LinkedMapping, type MappingGroup } from './groups.ts';
 import { defaultDomain, linkHosts } from './hosts.ts';
@@ -42,15 +44,18 @@ export function translateAmbassador(
   if (!domains.some(({ hostname }) => hostname === '*')) domains.push(defaultDomain());
 
   const association = createHostAssociation(hosts, options);
+  const authServices = linkAuthServices(resources.authServices, { options, defaults, report });
   const context: RouteContext = {
     options,
     defaults,
     report,
+    authServices,
+    filterPolicies: linkFilterPolicies(resources, { options, defaults, report }),
     resolvers: indexResolvers(resources.unenforced),
     tlsContexts: indexTlsContexts(resources.unenforced),
     domains: new Map(domains.map((domain) => [domain.id, domain])),
     ipRules: readIpRules(resources.module, report),
-    protections: linkProtections(resources.unenforced, defaults, options, report),
+    protections: linkProtections([...resources.unenforced, ...authServices.unusable], { defaults, options, report }),
   };
   const mappings = linkMappings(resources.mappings, context);
   const groups = groupMappings(mappings, association, report);

@@ -3,6 +3,9 @@
  * the input of linking and translating. Field names are the CRD's own.
  */
 import type { SourceRef } from '../../diagnostics/finding.ts';
+import type { ExternalSpec } from './external-shape.ts';
+import type { FilterPolicySpec } from './filter-policy-shape.ts';
+import type { FilterSpec } from './filter-shape.ts';
 
 /** A Kubernetes object as read from a manifest. `locate` maps a field path to a line. */
 export type KubernetesObject = {
@@ -46,6 +49,10 @@ export type MappingResource = Resource<'Mapping', MappingSpec>;
 export type HostResource = Resource<'Host', HostSpec>;
 export type ListenerResource = Resource<'Listener', ListenerSpec>;
 export type ModuleResource = Resource<'Module', ModuleSpec>;
+export type FilterResource = Resource<'Filter', FilterSpec>;
+export type FilterPolicyResource = Resource<'FilterPolicy', FilterPolicySpec>;
+/** null: it names no service. */
+export type AuthServiceResource = Resource<'AuthService', ExternalSpec | null>;
 /** A recognised kind that is not built yet; it refuses what it would protect. */
 export type UnenforcedResource = Resource<string, Readonly<Record<string, unknown>>>;
 
@@ -55,6 +62,9 @@ export type NormalizedResources = {
   readonly listeners: readonly ListenerResource[];
   /** The `ambassador` Module, merged; null when there is none. */
   readonly module: ModuleResource | null;
+  readonly filters: readonly FilterResource[];
+  readonly filterPolicies: readonly FilterPolicyResource[];
+  readonly authServices: readonly AuthServiceResource[];
   readonly unenforced: readonly UnenforcedResource[];
 };
 
@@ -118,6 +128,7 @@ export type MappingSpec = {
   readonly weight?: number;
   readonly shadow?: boolean;
   readonly bypass_auth?: boolean;
+  readonly auth_context_extensions?: Readonly<Record<string, string>>;
   readonly labels?: Readonly<Record<string, unknown>>;
   readonly allow_upgrade?: readonly string[];
   readonly rate_limits?: readonly RateLimitSpec[];
@@ -166,4 +177,6 @@ export type AmbassadorOptions = {
   readonly looseLabelSelectors: boolean;
   /** `strip` (default): a `:port` in a hostname is not part of it. `strict`: the full authority counts. */
   readonly hostPort?: 'strip' | 'strict';
+  /** A token without `exp`, or without an `iss` or `aud` that its JWT Filter names, is refused. Default false, as Ambassador. */
+  readonly strictClaims?: boolean;
 };

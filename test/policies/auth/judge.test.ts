@@ -143,3 +143,24 @@ it('keeps what each method of `all` changes, and nothing of those that said no',
   const any = await judgeAny([method('bad', 'a'), method('allow', 'b')], request);
   expect(any).toMatchObject({ passed: { edits: [{ name: 'x-b' }] } });
 });
+
+const taking = (name: string): AuthMethod => ({
+  check: ({ facts: { query } }) => {
+    const rest = (query ?? '').split('&').filter((part) => !part.startsWith(`${name}=`));
+    return { kind: 'allow', consumer: consumer(name), edits: [], query: rest.length === 0 ? null : rest.join('&') };
+  },
+});
+
+describe('a credential in the query', () => {
+  const asked = { ...request, facts: factsOf({ query: 'a=1&x=2&b=3' }) };
+
+  it('does not go on: each of several methods takes its own', async () => {
+    expect(await judgeAll([taking('a'), taking('b')], asked)).toMatchObject({ passed: { query: 'x=2' } });
+    expect(await judgeAny([taking('a'), taking('b')], asked)).toMatchObject({ passed: { query: 'x=2&b=3' } });
+  });
+
+  it('leaves the query alone when there is none', async () => {
+    const judgement = await judgeAll([method('allow')], asked);
+    expect('passed' in judgement && 'query' in judgement.passed).toBe(false);
+  });
+});

@@ -1,5 +1,22 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import {
+  apiKeyFilterCoverage,
+  authServiceCoverage,
+  externalCoverage,
+  filterCoverage,
+  filterPolicyCoverage,
+  filterRuleCoverage,
+  gatewayExternalCoverage,
+  jwtFilterCoverage,
+} from '../../../src/resources/ambassador/auth-coverage.ts';
+import {
+  authServiceFields,
+  externalFields,
+  gatewayExternalFields,
+} from '../../../src/resources/ambassador/external-shape.ts';
+import { filterPolicyFields, filterRuleFields } from '../../../src/resources/ambassador/filter-policy-shape.ts';
+import { apiKeyFields, filterFields, jwtFields } from '../../../src/resources/ambassador/filter-shape.ts';
 import { renderCoverage } from '../../../src/resources/ambassador/coverage-page.ts';
 import {
   hostCoverage,
@@ -18,6 +35,14 @@ describe('coverage', () => {
     ['Host', hostCoverage, hostFields, 2],
     ['Listener', listenerCoverage, listenerFields, 2],
     ['Module', moduleCoverage, moduleKeys, 0],
+    ['AuthService', authServiceCoverage, authServiceFields, 2],
+    ['FilterPolicy', filterPolicyCoverage, filterPolicyFields, 2],
+    ['rules of a FilterPolicy', filterRuleCoverage, filterRuleFields, 0],
+    ['Filter', filterCoverage, filterFields, 2],
+    ['Filter JWT', jwtFilterCoverage, jwtFields, 0],
+    ['Filter APIKey', apiKeyFilterCoverage, apiKeyFields, 0],
+    ['Filter External', externalCoverage, externalFields, 0],
+    ['Filter external of v1alpha1', gatewayExternalCoverage, gatewayExternalFields, 0],
   ])('of %s has a row for every field, and no other', (_, coverage, fields, common) => {
     const rows = Object.keys(coverage);
     expect(rows.filter((row) => !Object.hasOwn(fields, row))).toHaveLength(common);
@@ -25,7 +50,9 @@ describe('coverage', () => {
   });
 
   it('has a sentence wherever something is not simply carried', () => {
-    for (const table of [mappingCoverage, hostCoverage, listenerCoverage, moduleCoverage]) {
+    const auth = [authServiceCoverage, filterPolicyCoverage, filterRuleCoverage, filterCoverage, jwtFilterCoverage];
+    const methods = [apiKeyFilterCoverage, externalCoverage, gatewayExternalCoverage];
+    for (const table of [mappingCoverage, hostCoverage, listenerCoverage, moduleCoverage, ...auth, ...methods]) {
       for (const [field, { status, note }] of Object.entries(table)) {
         if (status !== 'carried') expect([field, note.endsWith('.')]).toEqual([field, true]);
       }

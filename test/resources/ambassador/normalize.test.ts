@@ -84,7 +84,7 @@ describe('which objects count', () => {
   });
 
   it('reads ids of the Edge Stack kinds', () => {
-    expect(normalize(`${filter('default')}---\n${filter('other')}`).unenforced.map(({ name }) => name)).toEqual([
+    expect(normalize(`${filter('default')}---\n${filter('other')}`).filters.map(({ name }) => name)).toEqual([
       'default',
     ]);
   });
@@ -163,28 +163,21 @@ describe('which objects count', () => {
   });
 
   it('tells Filters of the two groups apart, and reads preview names', () => {
-    const { unenforced, mappings } = normalize(
+    const { filters, mappings } = normalize(
       [
         'apiVersion: getambassador.io/v3alpha1\nkind: Filter\nmetadata: { name: f }\n',
         'apiVersion: gateway.getambassador.io/v1alpha1\nkind: Filter\nmetadata: { name: f }\n',
         'apiVersion: x.getambassador.io/v3alpha1\nkind: AmbassadorMapping\nmetadata: { name: m }\nspec: { prefix: /, service: s }\n',
       ].join('---\n'),
     );
-    expect(unenforced).toHaveLength(2);
+    expect(filters.map(({ spec }) => spec.group)).toEqual(['edge', 'gateway']);
     expect(mappings).toMatchObject([{ kind: 'Mapping', source: { kind: 'AmbassadorMapping' } }]);
   });
 });
 
 describe('kinds that are not built', () => {
   /** The translation speaks of these, knowing which routes they concern. */
-  const saidLater = [
-    'AuthService',
-    'FilterPolicy',
-    'WebApplicationFirewallPolicy',
-    'EnvoyFilterPolicy',
-    'RateLimit',
-    'RateLimitService',
-  ];
+  const saidLater = ['WebApplicationFirewallPolicy', 'EnvoyFilterPolicy', 'RateLimit', 'RateLimitService'];
 
   it.each(unenforcedKinds)('keeps %s for linking, and says what becomes of it unless the routes will', (kind) => {
     const { unenforced, findings } = normalize(manifest(kind, '{}'));

@@ -1,17 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import type { MappingSpec, UnenforcedResource } from '../../../src/resources/ambassador/types.ts';
-import { host, mapping, moduleOf, translate, unenforced } from './resources.ts';
+import type { AuthServiceResource, MappingSpec, UnenforcedResource } from '../../../src/resources/ambassador/types.ts';
+import { authService, host, mapping, moduleOf, translate, unenforced } from './resources.ts';
 
 /** Names of the Mappings that refuse because something is not enforced. */
 function refused(
   resources: readonly UnenforcedResource[],
   mappings: Readonly<Record<string, Partial<MappingSpec>>>,
-  allow: readonly string[] = [],
+  { authServices = [], allow = [] }: { authServices?: AuthServiceResource[]; allow?: readonly string[] } = {},
 ) {
   const { routes, findings } = translate(
     {
       hosts: [host('shop', { hostname: 'shop.com' }), host('any', { hostname: '*.api.com' })],
       mappings: Object.entries(mappings).map(([name, spec]) => mapping(name, { hostname: '*', ...spec })),
+      authServices,
       unenforced: resources,
     },
     { allowUnenforced: new Set(allow) },
@@ -22,8 +23,7 @@ function refused(
   return { names, findings, codes: findings.map(({ code }) => code) };
 }
 
-const policy = (rules: unknown, kind = 'FilterPolicy') => [unenforced(kind, 'p', { rules })];
-const filters = [{ name: 'jwt' }];
+const policy = (rules: unknown, kind = 'WebApplicationFirewallPolicy') => [unenforced(kind, 'p', { rules })];
 const paths = {
   admin: { prefix: '/admin/' },
   shop: { prefix: '/shop/' },
@@ -32,117 +32,67 @@ const paths = {
 };
 
 describe('AuthService', () => {
-  const auth = [unenforced('AuthService', 'auth', {})];
-  it('makes every route refuse but those that skip it', () => {
+  const grpc = [authService('auth', { proto: 'grpc' })];
+  it('that cannot be asked makes every route refuse but those that skip it', () => {
     const mappings = {
       plain: {},
       free: { bypass_auth: true },
       kept: { bypass_auth: false },
       moved: { host_redirect: true },
     };
-    const { names, findings } = refused(auth, mappings);
+    const { names, findings } = refused([], mappings, { authServices: grpc });
     expect(names).toEqual(['kept', 'plain']);
     expect(findings).toMatchObject([
+      { code: 'auth-service-unusable', severity: 'warning', path: 'spec.proto' },
       { code: 'policy-not-enforced', severity: 'warning', source: { kind: 'AuthService' } },
     ]);
-    expect(findings[0]?.message).toContain('2 routes');
+    expect(findings[1]?.message).toContain('2 routes');
   });
 
   it('is left out on request, which is said', () => {
-    expect(refused(auth, { plain: {} }, ['AuthService'])).toMatchObject({
+    expect(refused([], { plain: {} }, { authServices: grpc, allow: ['AuthService'] })).toMatchObject({
       names: [],
-      codes: ['served-without-policy'],
+      codes: ['auth-service-unusable', 'served-without-policy'],
     });
   });
 });
 
-describe('FilterPolicy', () => {
+describe('other protections', () => {
   it.each([
-    ['everything', [{ host: '*', path: '*', filters }], ['admin', 'exact', 'root', 'shop']],
-    ['a path', [{ host: '*', path: '/admin/*', filters }], ['admin', 'root']],
-    ['an exact path', [{ path: '/admin', filters }], ['exact', 'root']],
-    ['a glob in the middle', [{ path: '/*/secret', filters }], ['admin', 'root', 'shop']],
-    ['v1alpha1 references', [{ path: '/shop/*', filterRefs: filters }], ['root', 'shop']],
-    ['another host', [{ host: 'other.org', path: '*', filters }], []],
-    ['one of the hosts', [{ host: 'x.api.com', path: '/shop/*', filters }], ['root', 'shop']],
-    ['a host with port and case', [{ host: 'SHOP.com:443', path: '/shop/*', filters }], ['root', 'shop']],
-    ['a host with any port', [{ host: 'shop.com:*', path: '/shop/*', filters }], ['root', 'shop']],
-    ['no filters', [{ host: '*', path: '*', filters: [] }], []],
-    ['null filters', [{ host: '*', path: '*', filters: null }], []],
+    ['everything', [{ host: '*', path: '*' }], ['admin', 'exact', 'root', 'shop']],
+    ['a path', [{ host: 'shop.com', path: '/admin/*', wafRef: { name: 'w', namespace: 'n' } }], ['admin', 'root']],
+    ['an exact path', [{ path: '/admin' }], ['exact', 'root']],
+    ['a glob in the middle', [{ path: '/*/secret' }], ['admin', 'root', 'shop']],
+    ['another host', [{ host: 'other.org', path: '*' }], []],
+    ['one of the hosts', [{ host: 'x.api.com', path: '/shop/*' }], ['root', 'shop']],
+    ['a host with port and case', [{ host: 'SHOP.com:443', path: '/shop/*' }], ['root', 'shop']],
+    ['a host with any port', [{ host: 'shop.com:*', path: '/shop/*' }], ['root', 'shop']],
     ['no rules', [], []],
     ['unreadable rules', 'x', ['admin', 'exact', 'root', 'shop']],
     ['an unreadable rule', [7], ['admin', 'exact', 'root', 'shop']],
-    [
-      'an exemption first',
-      [
-        { path: '/shop/*', filters: [] },
-        { path: '*', filters },
-      ],
-      ['admin', 'exact', 'root'],
-    ],
-    [
-      'an exemption too late',
-      [
-        { path: '*', filters },
-        { path: '/shop/*', filters: [] },
-      ],
-      ['admin', 'exact', 'root', 'shop'],
-    ],
-    [
-      'an exemption of part',
-      [
-        { path: '/shop/open/*', filters: [] },
-        { path: '/shop/*', filters },
-      ],
-      ['root', 'shop'],
-    ],
-    ['an exemption of one host', [{ host: 'shop.com', filters: [] }, { filters }], ['admin', 'exact', 'root', 'shop']],
-    [
-      'an exemption of another precedence',
-      [
-        { path: '/shop/*', filters: [] },
-        { precedence: 1, filters },
-      ],
-      ['admin', 'exact', 'root', 'shop'],
-    ],
-  ])('%s', (_name, rules, expected) => {
+  ])('WAF policies refuse by host and path: %s', (_name, rules, expected) => {
     expect(refused(policy(rules), paths).names).toEqual(expected);
   });
 
   it('judges regex routes and routes without case conservatively', () => {
-    const rules = [{ path: '/Admin/*', filters }];
     const mappings = {
       fold: { prefix: '/admin/', case_sensitive: false },
       regex: { prefix: '/x.*', prefix_regex: true },
       other: { prefix: '/admin/' },
     };
-    expect(refused(policy(rules), mappings).names).toEqual(['fold', 'regex']);
+    expect(refused(policy([{ path: '/Admin/*' }]), mappings).names).toEqual(['fold', 'regex']);
   });
 
   it('finds the name of a hostname with port, also while ports count', () => {
     const { route } = translate(
-      {
-        mappings: [mapping('a', { hostname: 'shop.com:8443' })],
-        unenforced: policy([{ host: 'shop.com', path: '/a/*', filters }]),
-      },
+      { mappings: [mapping('a', { hostname: 'shop.com:8443' })], unenforced: policy([{ host: 'shop.com' }]) },
       { hostPort: 'strict' },
     );
     expect(route('a').action).toMatchObject({ code: 'policy-not-enforced' });
   });
 
-  it('does not reach routes that skip authentication', () => {
-    expect(refused(policy([{ filters }]), { free: { bypass_auth: true } }).names).toEqual([]);
-  });
-
-  it('a Filter alone protects nothing', () => {
-    expect(refused([unenforced('Filter', 'f', {})], { plain: {} })).toMatchObject({ names: [] });
-  });
-});
-
-describe('other protections', () => {
-  it('WAF policies refuse by host and path', () => {
-    const rules = [{ host: 'shop.com', path: '/admin/*', wafRef: { name: 'w', namespace: 'n' } }];
-    expect(refused(policy(rules, 'WebApplicationFirewallPolicy'), paths).names).toEqual(['admin', 'root']);
+  it('WAF policies do not reach routes that skip authentication', () => {
+    expect(refused(policy([{}]), { free: { bypass_auth: true } }).names).toEqual([]);
   });
 
   it('Envoy filters refuse everything, authentication or not', () => {
@@ -189,7 +139,7 @@ describe('allowUnenforced', () => {
     ['Module.bufer', 'Did you mean `Module.buffer`?'],
     ['Filter', expect.stringContaining('`AuthService`')],
   ])('says that %s names nothing that protects', (name, hint) => {
-    const { names, findings } = refused(policy([{ filters }]), paths, [name]);
+    const { names, findings } = refused(policy([{}]), paths, { allow: [name] });
     expect(names).not.toEqual([]);
     expect(findings).toContainEqual(
       expect.objectContaining({ severity: 'warning', code: 'allow-unenforced-unknown', source: null, hint }),
@@ -204,6 +154,6 @@ describe('allowUnenforced', () => {
       'WebApplicationFirewallPolicy',
       'RateLimitService',
     ];
-    expect(refused([], paths, [...all, 'Module.buffer']).findings).toEqual([]);
+    expect(refused([], paths, { allow: [...all, 'Module.buffer'] }).findings).toEqual([]);
   });
 });

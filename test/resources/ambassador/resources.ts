@@ -2,8 +2,16 @@
 import type { Finding } from '../../../src/diagnostics/finding.ts';
 import type { RouteModelRoute } from '../../../src/model/route-model.ts';
 import { translateAmbassador, type AmbassadorTranslation } from '../../../src/resources/ambassador/translate.ts';
+import type { ExternalSpec } from '../../../src/resources/ambassador/external-shape.ts';
+import { FieldReader } from '../../../src/resources/ambassador/field-reader.ts';
+import { filterPolicySpec } from '../../../src/resources/ambassador/filter-policy-shape.ts';
+import { filterSpec, type FilterGroup } from '../../../src/resources/ambassador/filter-shape.ts';
+import type { Located } from '../../../src/resources/ambassador/report-at.ts';
 import type {
   AmbassadorOptions,
+  AuthServiceResource,
+  FilterPolicyResource,
+  FilterResource,
   HostResource,
   HostSpec,
   InvalidField,
@@ -20,6 +28,8 @@ export type Extra = {
   readonly namespace?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly invalid?: readonly InvalidField[];
+  /** A version of this cluster alone. */
+  readonly cluster?: string;
 };
 
 export function mapping(name: string, spec: Partial<MappingSpec>, extra: Extra = {}): MappingResource {
@@ -60,13 +70,52 @@ export function unenforced(
   return { ...meta(kind, name, extra), spec };
 }
 
+/** `spec` as it is written; `gateway`: of `gateway.getambassador.io/v1alpha1`. */
+export function filter(
+  name: string,
+  spec: Readonly<Record<string, unknown>>,
+  extra: Extra & { readonly group?: FilterGroup } = {},
+): FilterResource {
+  const base = meta('Filter', name, extra);
+  const reader = silentReader(base);
+  return { ...base, spec: filterSpec(spec, extra.group ?? 'edge', reader), invalid: reader.invalid };
+}
+
+/** `rules` as they are written. */
+export function filterPolicy(
+  name: string,
+  rules: unknown,
+  extra: Extra & { readonly group?: FilterGroup } = {},
+): FilterPolicyResource {
+  const base = meta('FilterPolicy', name, extra);
+  const reader = silentReader(base);
+  return { ...base, spec: filterPolicySpec({ rules }, extra.group ?? 'edge', reader), invalid: reader.invalid };
+}
+
+export function authService(name: string, spec: Partial<ExternalSpec> | null, extra: Extra = {}): AuthServiceResource {
+  const defaults: ExternalSpec = { service: 'auth', isUrl: false, proto: 'http', tls: false };
+  return { ...meta('AuthService', name, extra), spec: spec === null ? null : { ...defaults, ...spec } };
+}
+
+function silentReader(base: Located): FieldReader {
+  return new FieldReader(base, { legacy: false, consequence: '', report: () => undefined });
+}
+
 function meta<Kind extends string>(kind: Kind, name: string, extra: Extra) {
   const namespace = extra.namespace ?? 'default';
   return {
     kind,
     namespace,
     name,
-    source: { kind, namespace, name, file: 'test.yaml', line: 1 },
+    source: {
+      kind,
+      namespace,
+      name,
+      file: 'test.yaml',
+      line: 1,
+      ...(extra.cluster !== undefined && { cluster: extra.cluster }),
+    },
+    ...(extra.cluster !== undefined && { clusters: [extra.cluster] }),
     locate: (path: string) => 100 + path.length,
     labels: extra.labels ?? {},
     creationTimestamp: null,
@@ -97,7 +146,17 @@ export function translate(
   options: Partial<AmbassadorOptions> = {},
 ): Translated {
   const findings: Finding[] = [];
-  const complete = { mappings: [], hosts: [], listeners: [], module: null, unenforced: [], ...resources };
+  const complete = {
+    mappings: [],
+    hosts: [],
+    listeners: [],
+    module: null,
+    filters: [],
+    filterPolicies: [],
+    authServices: [],
+    unenforced: [],
+    ...resources,
+  };
   const result = translateAmbassador(complete, { ...OPTIONS, ...options }, (found) => findings.push(found));
   return {
     ...result,

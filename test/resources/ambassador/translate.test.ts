@@ -3,7 +3,18 @@ import { describe, expect, it } from 'vitest';
 import type { Finding } from '../../../src/diagnostics/finding.ts';
 import { translateAmbassador } from '../../../src/resources/ambassador/translate.ts';
 import type { MappingResource, NormalizedResources } from '../../../src/resources/ambassador/types.ts';
-import { host, listener, mapping, moduleOf, OPTIONS, translate, unenforced } from './resources.ts';
+import {
+  authService,
+  filter,
+  filterPolicy,
+  host,
+  listener,
+  mapping,
+  moduleOf,
+  OPTIONS,
+  translate,
+  unenforced,
+} from './resources.ts';
 
 describe('translateAmbassador', () => {
   it('gives an empty gateway for empty input', () => {
@@ -76,6 +87,9 @@ describe('translateAmbassador', () => {
       mappings: shuffle(resources.mappings),
       hosts: shuffle(resources.hosts),
       listeners: shuffle(resources.listeners),
+      filters: shuffle(resources.filters),
+      filterPolicies: shuffle(resources.filterPolicies),
+      authServices: shuffle(resources.authServices),
       unenforced: shuffle(resources.unenforced),
     });
     fc.assert(
@@ -160,16 +174,16 @@ function assortment(): NormalizedResources {
     ],
     listeners: [listener('a', { l7Depth: 1 }), listener('b', { securityModel: 'SECURE' })],
     module: moduleOf({ cors: { origins: ['https://a'] }, defaults: { add_request_headers: { x: '1' } } }),
-    unenforced: [
-      unenforced('FilterPolicy', 'p', { rules: [{ host: '*', path: '/admin/*', filters: [{ name: 'f' }] }] }),
-      unenforced(
-        'FilterPolicy',
-        'p',
-        { rules: [{ host: '*', path: '/old/*', filters: [{ name: 'f' }] }] },
-        { namespace: 'x' },
-      ),
-      unenforced('RateLimitService', 'r', { failure_mode_deny: true }),
+    filters: [filter('f', { JWT: { jwksURI: 'https://keys.test/jwks' } }), filter('g', { OAuth2: {} })],
+    filterPolicies: [
+      filterPolicy('p', [{ host: '*', path: '/admin/*', filters: [{ name: 'f' }] }]),
+      filterPolicy('p', [{ host: '*', path: '/old/*', filters: [{ name: 'f' }] }], { namespace: 'x' }),
+      filterPolicy('p', [{ host: '*.shop.com', precedence: 1, filters: [{ name: 'g', namespace: 'default' }] }], {
+        namespace: 'y',
+      }),
     ],
+    authServices: [authService('auth', {}), authService('other', { service: 'other', timeoutMs: 1 })],
+    unenforced: [unenforced('RateLimitService', 'r', { failure_mode_deny: true })],
     mappings: [
       mapping('c', { ...shop, weight: 10 }),
       mapping('a', shop),

@@ -41,7 +41,7 @@ class ApiKeyMethod implements AuthMethod {
     const isIssued = config.kind === 'issued';
     this.#judge = judge;
     this.#places = { header: config.header, scheme: isIssued, query: isIssued ? (config.query ?? null) : null };
-    this.#withoutHeader = [{ name: config.header, value: null }];
+    this.#withoutHeader = [{ name: config.header, value: null, credential: true }];
     this.#forward = config.forward === true;
     this.#challenge = `ApiKey realm="${config.realm}"`;
     this.#records = keyRecordsOf(runtime);
@@ -65,8 +65,7 @@ class ApiKeyMethod implements AuthMethod {
 
   #verdict(consumer: Consumer | null, presented: OneKey, { scopes }: AuthRequest): AuthVerdict {
     if (consumer === null)
-      return denied(401, {
-        code: 'api-key-invalid',
+      return denied(401, 'api-key-invalid', {
         challenge: this.#challenge,
         detail: 'The API key is not accepted.',
       });

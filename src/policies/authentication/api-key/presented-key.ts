@@ -21,7 +21,7 @@ export type PresentedKey =
     };
 
 const NO_EDITS: readonly HeaderEdit[] = [];
-const WITHOUT_AUTHORIZATION: readonly HeaderEdit[] = [{ name: 'authorization', value: null }];
+const WITHOUT_AUTHORIZATION: readonly HeaderEdit[] = [{ name: 'authorization', value: null, credential: true }];
 
 /** Reads every place, because a key in a second one must not reach the upstream unseen. */
 export function presentedKey(

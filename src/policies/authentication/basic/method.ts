@@ -12,7 +12,7 @@ export const basicMethod: AuthMethodHandler = {
   create: (json, runtime) => new BasicMethod(decodeBasic(json), passwordChecksOf(runtime)),
 };
 
-const WITHOUT_AUTHORIZATION: readonly HeaderEdit[] = [{ name: 'authorization', value: null }];
+const WITHOUT_AUTHORIZATION: readonly HeaderEdit[] = [{ name: 'authorization', value: null, credential: true }];
 
 class BasicMethod implements AuthMethod {
   readonly #checks: PasswordChecks;
@@ -55,8 +55,7 @@ class BasicMethod implements AuthMethod {
   }
 
   #invalid(): AuthVerdict {
-    return denied(401, {
-      code: 'basic-invalid',
+    return denied(401, 'basic-invalid', {
       challenge: this.#challenge,
       detail: 'The user name and password are not accepted.',
     });

@@ -112,9 +112,9 @@ export function stripEdit(
 ): HeaderEdit | null {
   switch (place) {
     case 'authorization':
-      return { name: 'authorization', value: null };
+      return { name: 'authorization', value: null, credential: true };
     case 'header':
-      return places.header === undefined ? null : { name: places.header, value: null };
+      return places.header === undefined ? null : { name: places.header, value: null, credential: true };
     case 'cookie': {
       const others = (headers.get('cookie') ?? '').split(';').filter((pair) => nameOf(pair) !== places.cookie);
       const value = others

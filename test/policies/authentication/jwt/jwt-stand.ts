@@ -59,6 +59,7 @@ export function lowerJwt(options: unknown): { readonly config: Json | null; read
     source,
     report: (finding) => findings.push(finding),
     target: 'self-hosted',
+    trustedHops: 0,
     upstream: ({ scheme, host, port }) => {
       const origin = `${scheme}://${host}:${port}`;
       return { upstream: origin.replace('://', '/'), origin, via: { kind: 'binding' } };

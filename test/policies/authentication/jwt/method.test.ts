@@ -272,10 +272,10 @@ describe('headers', () => {
     const sub = { name: 'x-sub', value: 'user-1' };
     for (let warm = 0; warm < 2; warm += 1) {
       expect(await stripped({ authorization: `Bearer ${token}` })).toEqual([
-        { name: 'authorization', value: null },
+        { name: 'authorization', value: null, credential: true },
         sub,
       ]);
-      expect(await stripped({ 'x-token': token })).toEqual([{ name: 'x-token', value: null }, sub]);
+      expect(await stripped({ 'x-token': token })).toEqual([{ name: 'x-token', value: null, credential: true }, sub]);
       expect(await stripped({ cookie: `s=${token}` })).toEqual([{ name: 'cookie', value: null }, sub]);
       expect(await stripped({ cookie: `a=1; s=${token};b=2` })).toEqual([{ name: 'cookie', value: 'a=1; b=2' }, sub]);
     }

@@ -19,6 +19,7 @@ function lower(options: unknown, place: KeysPlace = {}, answer: LowerProblem | P
     source: { kind: 'Filter', namespace: 'default', name: 'f', file: 'a.yaml', line: 3, path: 'spec.JWT' },
     report: (finding) => findings.push(finding),
     target: 'self-hosted',
+    trustedHops: 0,
     upstream: (service) => {
       services.push(service);
       const { scheme, host, port } = service;

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compileGlob, matchesGlob } from '../../../src/policies/rate-limit/glob.ts';
+import { compileGlob, matchesGlob } from '../../src/policies/glob.ts';
 
 /** By definition: `*` takes nothing, or one more character and tries again. */
 function matchesNaively(pattern: string, text: string): boolean {

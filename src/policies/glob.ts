@@ -1,5 +1,5 @@
 /**
- * Globs of rate limits: `*` is any run of characters (none and `/` included), everything else stands
+ * Globs of rate limits and filter rules: `*` is any run of characters (none and `/` included), everything else stands
  * for itself. A compiled glob is the list of literal pieces between the stars, first and last possibly
  * empty; one piece alone means "no star: equal".
  */
