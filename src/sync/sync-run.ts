@@ -47,12 +47,17 @@ export type SyncPass = {
   readonly statuses: StatusReport;
 };
 
+/** Most often a wrong context: the last route is not taken away over it. */
+const EMPTY = 'no resource gives a route; what is live stays, and --allow-mass-delete takes that away all the same';
+
 type Published = Pick<SyncPass, 'withheld' | 'report' | 'poke'>;
 
 export class SyncRun {
   readonly #options: SyncRunOptions;
   readonly #guard = new DeletionGuard();
   #isRecalled = false;
+  /** This process had routes from the same place before: when they are gone now, somebody took them away. */
+  #hasSeenRoutes = false;
 
   constructor(options: SyncRunOptions) {
     this.#options = options;
@@ -85,6 +90,7 @@ export class SyncRun {
       : this.#guard.objection(before, result.accepted, performance.now());
     const published: Published =
       loss === null ? await this.#publish(result) : { withheld: loss, report: null, poke: null };
+    this.#hasSeenRoutes ||= result.counts.routes > 0;
     const { withheld } = published;
     const publication: Publication =
       withheld === null ? { state: 'live' } : { state: 'withheld', reason: sentence(withheld) };
@@ -92,16 +98,16 @@ export class SyncRun {
   }
 
   async #publish(result: BuildResult): Promise<Published> {
-    const { publisher, store, announce, mayAct } = this.#options;
+    const { publisher, store, announce, mayAct, allowMassDelete } = this.#options;
     if (!mayAct()) return { withheld: 'another process leads', report: null, poke: null };
     let report: PublishReport;
     try {
-      report = await publisher.publish(store, result, true);
+      report = await publisher.publish(store, result, true, allowMassDelete || this.#hasSeenRoutes);
     } catch (error) {
       this.forget();
       throw error;
     }
-    if (report.skipped === 'empty') return { withheld: 'no resource gives a route', report, poke: null };
+    if (report.skipped === 'empty') return { withheld: EMPTY, report, poke: null };
     const poke = report.skipped === null ? await announce() : null;
     const pointer = await decodePointer(await store.get(POINTER_KEY), {});
     if (pointer.version === report.version) return { withheld: null, report, poke };
