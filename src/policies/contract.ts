@@ -73,6 +73,7 @@ export interface RequestBody {
   peek(maxBytes: number): Promise<{ readonly bytes: Uint8Array; readonly isWhole: boolean }>;
 }
 
+/** Read one by one, `c.get('facts')`: Hono makes `c.var` anew, an object of all of them, each time it is asked for. */
 export type GatewayVariables = {
   facts: RequestFacts;
   route: CompiledRoute;
