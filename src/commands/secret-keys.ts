@@ -1,0 +1,76 @@
+/** Keys of Secrets for commands that publish: where the Secrets are read, and where their keys are written. */
+import { resolve } from 'node:path';
+import { SecretKeys, type KeysPlace, type SecretAnswer, type SecretReader } from '../follow/secret-keys.ts';
+import { judgeSecret } from '../keys/secret-set.ts';
+import { secretSetName, type KnownSecrets, type SecretState } from '../model/secret-states.ts';
+import type { SecretDocument } from '../resources/secret-document.ts';
+import { readPepper } from '../stores/pepper-file.ts';
+import type { StoreTarget } from '../stores/store-target.ts';
+import type { Terminal } from './command.ts';
+import { openKeys } from './open-store.ts';
+
+const PEPPER_VARIABLE = 'PORTOLAN_SECRET_KEY_PEPPER';
+
+type Surroundings = Pick<Terminal, 'cwd' | 'env'>;
+
+/** Keys of the Secrets among manifests. */
+export function keysOfDocuments(
+  secrets: () => readonly SecretDocument[],
+  target: StoreTarget,
+  terminal: Surroundings,
+  cluster: string | null = null,
+): SecretKeys {
+  const reader = documentReader(secrets, cluster);
+  return secretKeys({ reader, clusters: [cluster] }, target, terminal);
+}
+
+export function secretKeys(
+  from: { readonly reader: SecretReader; readonly clusters: readonly (string | null)[] },
+  target: StoreTarget,
+  terminal: Surroundings,
+): SecretKeys {
+  return new SecretKeys({ ...from, place: keysPlace(target, terminal), nowMs: () => Date.now() });
+}
+
+function keysPlace(target: StoreTarget, terminal: Surroundings): KeysPlace {
+  const { env, cwd } = terminal;
+  const given = env[PEPPER_VARIABLE] ?? '';
+  const open = () => openKeys(target, terminal);
+  if (target.kind === 'cloudflare') {
+    // The Worker's secret cannot be read back: whoever publishes must be told it.
+    if (given === '') return { unwritable: 'no-pepper' };
+    if ((env['PORTOLAN_KEYS_NAMESPACE_ID'] ?? '') === '') return { unwritable: 'no-namespace' };
+    return { open, pepper: async () => given };
+  }
+  const pepper = async (): Promise<string> => {
+    if (given !== '') return given;
+    if (target.kind === 'folder') return readPepper(resolve(cwd, target.path));
+    const { localStateFolder } = await import('../dev/local-store.ts');
+    return readPepper(localStateFolder(cwd));
+  };
+  return { open, pepper };
+}
+
+/** Of several Secrets of one name the first counts, as of other objects. */
+export function documentReader(secrets: () => readonly SecretDocument[], cluster: string | null): SecretReader {
+  return {
+    read: async (places) => {
+      const given = secrets();
+      return places.map((place): SecretAnswer => {
+        if (place.cluster !== cluster) return 'missing';
+        const found = given.find(({ namespace, name }) => namespace === place.namespace && name === place.name);
+        return found === undefined ? 'missing' : { data: found.data };
+      });
+    },
+  };
+}
+
+/** For commands that publish nothing: Secrets that are there are judged, others may be elsewhere. */
+export function secretsOfDocuments(secrets: readonly SecretDocument[]): KnownSecrets {
+  const states: Record<string, SecretState> = {};
+  for (const secret of secrets) {
+    const set = secretSetName({ ...secret, cluster: null });
+    states[set] ??= judgeSecret(secret).isUsable ? 'usable' : 'empty';
+  }
+  return { states, others: 'unknown' };
+}
