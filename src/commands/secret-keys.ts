@@ -59,7 +59,8 @@ export function documentReader(secrets: () => readonly SecretDocument[], cluster
       return places.map((place): SecretAnswer => {
         if (place.cluster !== cluster) return 'missing';
         const found = given.find(({ namespace, name }) => namespace === place.namespace && name === place.name);
-        return found === undefined ? 'missing' : { data: found.data };
+        if (found === undefined) return 'missing';
+        return found.data === null ? 'unread' : { data: found.data };
       });
     },
   };
@@ -68,9 +69,10 @@ export function documentReader(secrets: () => readonly SecretDocument[], cluster
 /** For commands that publish nothing: Secrets that are there are judged, others may be elsewhere. */
 export function secretsOfDocuments(secrets: readonly SecretDocument[]): KnownSecrets {
   const states: Record<string, SecretState> = {};
-  for (const secret of secrets) {
-    const set = secretSetName({ ...secret, cluster: null });
-    states[set] ??= judgeSecret(secret).isUsable ? 'usable' : 'empty';
+  for (const { namespace, name, data } of secrets) {
+    const set = secretSetName({ cluster: null, namespace, name });
+    const isUsable = data !== null && judgeSecret({ namespace, name, data }).isUsable;
+    states[set] ??= data === null ? 'unread' : isUsable ? 'usable' : 'empty';
   }
   return { states, others: 'unknown' };
 }

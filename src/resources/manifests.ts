@@ -11,7 +11,14 @@ import type { KubernetesObject } from './ambassador/types.ts';
 import type { FieldPath } from './field-path.ts';
 import { readDocument, type DocumentProblem, type ReadDocument } from './read-document.ts';
 import { isRecord } from './record.ts';
-import { isSecret, mayHoldSecret, readSecret, withoutContent, type SecretDocument } from './secret-document.ts';
+import {
+  isSecret,
+  mayHoldSecret,
+  readSecret,
+  unreadableSecret,
+  withoutContent,
+  type SecretDocument,
+} from './secret-document.ts';
 import { splitDocuments, type DocumentPart } from './split-documents.ts';
 
 export type SourceText = {
@@ -97,7 +104,9 @@ function objectsOfPart(
   const document = readDocument(part);
   const unreadable = document.problems.filter(({ code }) => code === 'yaml-invalid');
   if (unreadable.length > 0) {
-    report(problemFinding(unreadable, recoverSource(part.text, file, part.line), part));
+    const source = recoverSource(part.text, file, part.line);
+    report(problemFinding(unreadable, source, part));
+    secrets.push(...unreadableSecret(source));
     return [];
   }
   const context: PartContext = { part, document, file, report, secrets, claimed: new Set() };
@@ -106,6 +115,8 @@ function objectsOfPart(
   if (unclaimed.length > 0) {
     const source = identifySource(document.value, file, part.line) ?? recoverSource(part.text, file, part.line);
     report(problemFinding(unclaimed, source, part));
+    // What was read before the problem showed does not count.
+    secrets.splice(0, secrets.length, ...unreadableSecret(source));
     return [];
   }
   document.release();
@@ -140,6 +151,7 @@ function objectsAt(value: unknown, path: FieldPath, context: PartContext): reado
     const line = context.document.lineOf(at);
     const source = identifySource(item, context.file, line) ?? recoverSource('', context.file, line);
     context.report(problemFinding(own, source, context.part));
+    context.secrets.push(...unreadableSecret(source));
     return [];
   });
 }

@@ -2,13 +2,14 @@
  * Secrets among manifests. They are read apart from every other object: what they hold must not get into
  * an object, which is kept, compared and stored.
  */
+import type { SourceRef } from '../diagnostics/finding.ts';
 import { isRecord } from './record.ts';
 
 export type SecretDocument = {
   readonly namespace: string;
   readonly name: string;
-  /** Base64, as an API server keeps it; a value that is no text counts as empty. */
-  readonly data: Readonly<Record<string, string>>;
+  /** Base64, as an API server keeps it; a value that is no text counts as empty. null: it cannot be read. */
+  readonly data: Readonly<Record<string, string>> | null;
 };
 
 export function isSecret(value: unknown): value is Readonly<Record<string, unknown>> {
@@ -16,7 +17,9 @@ export function isSecret(value: unknown): value is Readonly<Record<string, unkno
 }
 
 /** null: it has no name. */
-export function readSecret(value: Readonly<Record<string, unknown>>): SecretDocument | null {
+export function readSecret(
+  value: Readonly<Record<string, unknown>>,
+): (SecretDocument & { readonly data: Readonly<Record<string, string>> }) | null {
   const metadata = isRecord(value['metadata']) ? value['metadata'] : {};
   const { name, namespace } = metadata;
   if (typeof name !== 'string' || name === '') return null;
@@ -29,6 +32,11 @@ export function withoutContent(value: Readonly<Record<string, unknown>>): Readon
   const metadata = isRecord(value['metadata']) ? value['metadata'] : {};
   const { name, namespace } = metadata;
   return { apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace } };
+}
+
+/** A document of which only the identity could be made out, when that is a Secret's. */
+export function unreadableSecret({ kind, namespace, name }: SourceRef): readonly SecretDocument[] {
+  return kind === 'Secret' ? [{ namespace: namespace ?? 'default', name, data: null }] : [];
 }
 
 /** Whether a text may be a Secret's, however broken: what a parser says about it could quote a value. */
