@@ -163,9 +163,7 @@ export class SecretKeys {
     const { place, nowMs } = this.#options;
     if (this.#opened !== null) return this.#opened.writer;
     if ('unwritable' in place || wanted.size === 0) return null;
-    const pepper = await importPepper(await place.pepper()).catch((error: unknown) => {
-      throw new UserError(`PORTOLAN_SECRET_KEY_PEPPER cannot be used: ${textOf(error)}`);
-    });
+    const pepper = await usablePepper(await place.pepper());
     const opened = await place.open();
     const writer = new SecretKeyWriter({ store: opened.store, pepper, nowMs });
     this.#opened = { writer, close: () => opened.close() };
@@ -202,6 +200,14 @@ function problemOfConfig(place: SecretPlace, state: SecretState): readonly Findi
   const { code, clause, hint } = problem;
   const message = `A route of the configuration accepts its keys, but ${clause}: no key of it is accepted.`;
   return [finding('warning', code, message, { hint })];
+}
+
+async function usablePepper(text: string): Promise<CryptoKey> {
+  try {
+    return await importPepper(text);
+  } catch (error) {
+    throw new UserError(`PORTOLAN_SECRET_KEY_PEPPER cannot be used: ${textOf(error)}`);
+  }
 }
 
 function textOf(error: unknown): string {
