@@ -68,7 +68,7 @@ describe('keys of Secrets beside a publish', () => {
       'routes.config.ts',
     );
     const [kept] = objects('b');
-    if (kept === undefined) return expect.fail('no object');
+    if (kept === undefined) throw new Error('no object');
     const { source: _source, locate: _locate, ...object } = kept;
     const previous = {
       'Filter/shop/b': { object: { ...object, spec: { APIKey: { keys: [{ secretName: 'b' }] } } }, staleSince: null },

@@ -3,7 +3,6 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { BuildCache } from '../../src/compile/build-program.ts';
 import { parseConfig } from '../../src/config/parse.ts';
 import { SourcePublisher } from '../../src/follow/source-publisher.ts';
-import type { SliceWatch as SliceWatchType } from '../../src/sync/slice-watch.ts';
 import { POINTER_KEY } from '../../src/program/keys.ts';
 import { joinSnapshots } from '../../src/sync/clusters-watch.ts';
 import { SliceRun } from '../../src/sync/slice-run.ts';
@@ -73,7 +72,8 @@ describe('sync of one cluster', () => {
     const pass = await run.pass(filteredRoutes(null));
     expect(pass.report?.skipped).toBe('unchanged');
     expect([await placesOf(keys, 'alice-key'), await placesOf(keys, 'fresh-key')]).toEqual([[], ['shop/keys/alice']]);
-    expect(cluster.calls).toEqual(Array(2).fill({ method: 'GET', path: '/api/v1/namespaces/shop/secrets/keys' }));
+    const call = { method: 'GET', path: '/api/v1/namespaces/shop/secrets/keys' };
+    expect(cluster.calls).toEqual([call, call]);
     const written = [...store.values.values(), ...keys.values.values()].map(({ value }) => value).join('\n');
     expect(written).not.toMatch(/alice-key|fresh-key/);
     expect(written).not.toContain(Buffer.from('fresh-key').toString('base64'));
@@ -211,19 +211,21 @@ describe('sync of several clusters', () => {
   });
 });
 
-describe('slices', () => {
-  const slice = (cluster: string, api: SecretCluster): SliceRun =>
-    new SliceRun({
-      cluster,
-      store,
-      allowMassDelete: false,
-      mayAct: () => true,
-      status: null,
-      onProblem,
-      nowMs,
-      secretKeys: secretKeysOf({ apis: new Map([[cluster, api]]), keys, nowMs }),
-    });
-  const publisher = (): { readonly watch: SliceWatchType; readonly run: SyncRun } => ({
+function slice(cluster: string, api: SecretCluster): SliceRun {
+  return new SliceRun({
+    cluster,
+    store,
+    allowMassDelete: false,
+    mayAct: () => true,
+    status: null,
+    onProblem,
+    nowMs,
+    secretKeys: secretKeysOf({ apis: new Map([[cluster, api]]), keys, nowMs }),
+  });
+}
+
+function publisher(): { readonly watch: SliceWatch; readonly run: SyncRun } {
+  return {
     watch: new SliceWatch({
       store,
       clock: time.clock(0, () => 0.5),
@@ -232,8 +234,10 @@ describe('slices', () => {
       onProblem,
     }),
     run: syncRun({ outcomes: new SliceOutcomes(store, onProblem) }),
-  });
+  };
+}
 
+describe('slices', () => {
   it('carry names and states; the one who reads the cluster writes the keys', async () => {
     const west = new SecretCluster();
     west.secrets.set('shop/keys', { alice: 'west-key' });
