@@ -1,13 +1,19 @@
 /** Keys of Secrets for commands that publish: where the Secrets are read, and where their keys are written. */
 import { resolve } from 'node:path';
-import { SecretKeys, type KeysPlace, type SecretAnswer, type SecretReader } from '../follow/secret-keys.ts';
-import { judgeSecret } from '../keys/secret-set.ts';
-import { secretSetName, type KnownSecrets, type SecretState } from '../model/secret-states.ts';
+import type { BuildInput } from '../compile/build-program.ts';
+import {
+  SecretKeys,
+  withSecrets,
+  type KeysPlace,
+  type SecretAnswer,
+  type SecretReader,
+} from '../follow/secret-keys.ts';
 import type { SecretDocument } from '../resources/secret-document.ts';
 import { readPepper } from '../stores/pepper-file.ts';
 import type { StoreTarget } from '../stores/store-target.ts';
 import type { Terminal } from './command.ts';
 import { openKeys } from './open-store.ts';
+import type { LoadedInput } from './sources.ts';
 
 const PEPPER_VARIABLE = 'PORTOLAN_SECRET_KEY_PEPPER';
 
@@ -67,12 +73,21 @@ export function documentReader(secrets: () => readonly SecretDocument[], cluster
 }
 
 /** For commands that publish nothing: Secrets that are there are judged, others may be elsewhere. */
-export function secretsOfDocuments(secrets: readonly SecretDocument[]): KnownSecrets {
-  const states: Record<string, SecretState> = {};
-  for (const { namespace, name, data } of secrets) {
-    const set = secretSetName({ cluster: null, namespace, name });
-    const isUsable = data !== null && judgeSecret({ namespace, name, data }).isUsable;
-    states[set] ??= data === null ? 'unread' : isUsable ? 'usable' : 'empty';
-  }
-  return { states, others: 'unknown' };
+export async function withDocuments({ input, secrets }: Pick<LoadedInput, 'input' | 'secrets'>): Promise<BuildInput> {
+  const given = documentReader(() => secrets, null);
+  const keys = new SecretKeys({
+    place: { open: publishesNothing, pepper: publishesNothing },
+    reader: {
+      read: async (places) => (await given.read(places)).map((answer) => (answer === 'missing' ? 'unread' : answer)),
+    },
+    clusters: [null],
+    nowMs: () => Date.now(),
+  });
+  const looked = await keys.look(input, {});
+  const states = Object.fromEntries(Object.entries(looked.secrets.states).filter(([, state]) => state !== 'unread'));
+  return withSecrets(input, { ...looked, secrets: { states, others: 'unknown' } });
+}
+
+async function publishesNothing(): Promise<never> {
+  throw new Error('nothing is published here');
 }

@@ -10,7 +10,6 @@ import { parseManifests, type ManifestCache } from '../resources/manifests.ts';
 import type { SecretDocument } from '../resources/secret-document.ts';
 import { EXIT_USAGE, type Terminal } from './command.ts';
 import type { InputOptions } from './input-options.ts';
-import { secretsOfDocuments } from './secret-keys.ts';
 import { readSourceFiles, STDIN } from './source-files.ts';
 
 export const DEFAULT_CONFIG = 'routes.config.ts';
@@ -54,7 +53,7 @@ export async function loadInput(
   if (paths.length > 0 && objects.length === 0 && findings.length === 0) report(nothingRead);
   const { config, dependencies } = await loadConfig(configFile, terminal.cwd, report);
   return {
-    input: { objects, config, initialFindings: findings, secrets: secretsOfDocuments(secrets) },
+    input: { objects, config, initialFindings: findings },
     secrets,
     watch: [...paths.filter((path) => path !== STDIN).map((path) => resolve(terminal.cwd, path)), ...dependencies],
     configUnusable: configFile !== null && config === null,

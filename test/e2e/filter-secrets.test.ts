@@ -189,6 +189,11 @@ describe('publish', { timeout: 60_000 }, () => {
     );
     expect(stdout).toContain('secret-not-given');
     expect(code).toBe(0);
+    fs.writeFileSync(path.join(served.base, 'secret.yaml'), secret({ alice: ALICE, bad: 'two\nlines' }));
+    const args = ['-f', 'routes.yaml', '-f', 'secret.yaml', '--config', 'portolan.config.mjs'];
+    const given = await run(['check', ...args, '--all'], served.base);
+    expect(given.stdout).toContain('secret-entry-unusable');
+    expect(given.stdout).not.toMatch(/secret-not-given|kind-ignored|two\nlines/);
   });
 });
 
