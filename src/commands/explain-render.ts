@@ -28,7 +28,11 @@ export function renderExplanation(
     ...(route === null ? [] : [['route', `${style('1', route.id)}${at(route.source, style)}`] as const]),
     ...policies.map((policy, index) => [index === 0 ? 'policies' : '', policyText(policy)] as const),
     ...(consumer === null ? [] : [['consumer', consumerText(consumer)] as const]),
-    ['answer', style(`1;${OUTCOME_COLORS[outcome]}`, answerText(mainShare(explained))), ...detailOf(explained)],
+    [
+      'answer',
+      style(`1;${OUTCOME_COLORS[outcome]}`, answerText(mainShare(explained))) + openText(policies, style),
+      ...detailOf(explained),
+    ],
     ...(location === null ? [] : [['location', escapeControls(location)] as const]),
     ...(upstream === null ? [] : upstreamRows(upstream, style)),
     ...sharesRow(explained),
@@ -60,6 +64,12 @@ function policyText({ name, note, decision, code }: ExplainedPolicy): string {
   const verdict =
     decision === 'deny' || decision === 'unknown' ? ` [${decision}${code === null ? '' : ` ${code}`}]` : '';
   return escapeControls(note === null ? name + verdict : `${name}${verdict}: ${note}`);
+}
+
+/** What the answer rests on and nobody could say. */
+function openText(policies: readonly ExplainedPolicy[], style: Style): string {
+  const open = policies.filter(({ decision }) => decision === 'unknown').map(({ name }) => name);
+  return open.length === 0 ? '' : ` ${style('2', `(if the request passes ${open.join(', ')})`)}`;
 }
 
 function consumerText({ id, kind, plan }: NonNullable<Explained['explanation']['consumer']>): string {

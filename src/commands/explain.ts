@@ -4,7 +4,14 @@ import { requestProblem, type ProbeRequest } from '../explain/probe-request.ts';
 import { buildFromOptions } from './build-from-options.ts';
 import { defineCommand, EXIT_OK, type OptionValues } from './command.ts';
 import { renderExplanation } from './explain-render.ts';
-import { CREDENTIAL_OPTIONS, readCredential, readKnowledge, redacted, withCredential } from './explain-credential.ts';
+import {
+  CREDENTIAL_OPTIONS,
+  openKnowledge,
+  readCredential,
+  redacted,
+  redactedJson,
+  withCredential,
+} from './explain-credential.ts';
 import { INPUT_OPTIONS } from './input-options.ts';
 import { noteErrorCount } from './noted-errors.ts';
 import { usageError } from './parse-arguments.ts';
@@ -34,17 +41,21 @@ candidates: [{url, weight}], location}; what does not exist is null. docs/explai
   async run(context) {
     const { options, positionals, json, print, printJson, terminal } = context;
     const request = toRequest(positionals, options);
-    const overrides = options.echo === true ? { unresolved: 'echo' as const } : {};
-    const { program, model, findings } = await buildFromOptions(options, terminal, overrides);
     const credential = await readCredential(options, terminal);
-    const knowledge = await readKnowledge(options, terminal);
-    const explainer = createExplainer(program, { model, startTime: new Date(), knowledge });
     const shown = withCredential(request, credential);
     const problem = requestProblem(shown);
     if (problem !== null) throw usageError('explain', problem);
-    const explained = await explainer.explain(shown);
-    if (json) printJson(JSON.parse(redacted(JSON.stringify(explained.explanation), credential)));
-    else print(redacted(renderExplanation(request, explained, { color: terminal.color.stdout }), credential));
+    const overrides = options.echo === true ? { unresolved: 'echo' as const } : {};
+    const { program, model, findings } = await buildFromOptions(options, terminal, overrides);
+    const { knowledge, close } = await openKnowledge(options, program, terminal);
+    try {
+      const explainer = createExplainer(program, { model, startTime: new Date(), knowledge });
+      const explained = await explainer.explain(shown);
+      if (json) printJson(redactedJson(explained.explanation, credential));
+      else print(redacted(renderExplanation(request, explained, { color: terminal.color.stdout }), credential));
+    } finally {
+      await close();
+    }
     noteErrorCount(findings, context);
     return EXIT_OK;
   },

@@ -1,7 +1,15 @@
 /** `--to` → an open program store. */
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { UserError } from '../diagnostics/errors.ts';
 import type { ProgramStore } from '../program/program-store.ts';
-import { openKeysTarget, openStoreTarget, type OpenTarget, type StoreTarget } from '../stores/store-target.ts';
+import {
+  openKeysTarget,
+  openKeysToRead as openStoredKeysToRead,
+  openStoreTarget,
+  type OpenTarget,
+  type StoreTarget,
+} from '../stores/store-target.ts';
 import type { Terminal } from './command.ts';
 
 /** @throws UserError when the store cannot be opened, for example without its credentials */
@@ -26,15 +34,38 @@ export function openKeys(
   target: StoreTarget,
   terminal: Pick<Terminal, 'cwd' | 'env'>,
   stateFolder?: string,
-): Promise<{ readonly store: ProgramStore; close(): Promise<void> }> {
+): Promise<OpenKeys<ProgramStore>> {
   return openKeysTarget(placeOf(target, terminal), {
     environment: terminal.env,
+    openLocal: () => openLocalKeys(terminal, stateFolder),
+  });
+}
+
+/**
+ * The same, to look keys up; nothing is made or changed.
+ *
+ * @throws UserError when they cannot be reached, or the place does not exist
+ */
+export function openKeysToRead(
+  target: StoreTarget,
+  terminal: Pick<Terminal, 'cwd' | 'env'>,
+): Promise<OpenKeys<Pick<ProgramStore, 'get'>>> {
+  return openStoredKeysToRead(placeOf(target, terminal), {
+    environment: terminal.env,
     openLocal: async () => {
-      const { KEYS_BINDING, localStateFolder, openLocalStore } = await import('../dev/local-store.ts');
-      const folder = stateFolder === undefined ? localStateFolder(terminal.cwd) : resolve(terminal.cwd, stateFolder);
-      return openLocalStore(folder, KEYS_BINDING);
+      const { localStateFolder } = await import('../dev/local-store.ts');
+      if (!existsSync(localStateFolder(terminal.cwd)))
+        throw new UserError('there is no state of a development server here, hence no key');
+      return openLocalKeys(terminal);
     },
   });
+}
+
+type OpenKeys<Store> = { readonly store: Store; close(): Promise<void> };
+
+async function openLocalKeys({ cwd }: Pick<Terminal, 'cwd'>, stateFolder?: string): Promise<OpenKeys<ProgramStore>> {
+  const { KEYS_BINDING, localStateFolder, openLocalStore } = await import('../dev/local-store.ts');
+  return openLocalStore(stateFolder === undefined ? localStateFolder(cwd) : resolve(cwd, stateFolder), KEYS_BINDING);
 }
 
 function placeOf(target: StoreTarget, { cwd }: Pick<Terminal, 'cwd'>): StoreTarget {

@@ -69,9 +69,11 @@ export async function watchUntilStopped<Pass extends LoopPass>(
     const objects = snapshot?.objects.length ?? 0;
     return { ...facts, isSynced: snapshot !== null, isLeader: mayAct(), objects, sliceAges: ages?.() ?? new Map() };
   });
+  // A pass may still be publishing when the process is told to stop: the Lease is given back after it.
+  const release = new AbortController();
+  const electing = election?.run(release.signal);
   const running = [
     watch.run(stop.signal),
-    ...(election === null ? [] : [election.run(stop.signal)]),
     runSyncLoop(
       {
         watch,
@@ -95,6 +97,8 @@ export async function watchUntilStopped<Pass extends LoopPass>(
   log('info', 'stopping');
   stop.abort();
   await Promise.all(running);
+  release.abort();
+  await electing;
   await close?.();
   await server?.close();
   log('info', 'stopped');

@@ -14,7 +14,13 @@ import { mergeSettings } from '../model/settings.ts';
 import { validateModel } from '../model/validate-model.ts';
 import type { AcceptedResources } from '../program/accepted.ts';
 import type { RouteProgram } from '../program/route-program.ts';
-import { isProtecting, isSameObject, scopeOf } from '../resources/ambassador/compare-objects.ts';
+import {
+  isOfOtherHostname,
+  isProtecting,
+  isSameObject,
+  scopeOf,
+  strictnessOf,
+} from '../resources/ambassador/compare-objects.ts';
 import { secretReferences } from '../resources/ambassador/secret-references.ts';
 import { normalizeResources } from '../resources/ambassador/normalize.ts';
 import { translateAmbassador, type AmbassadorTranslation } from '../resources/ambassador/translate.ts';
@@ -137,6 +143,8 @@ function merge(
       options: ambassador.ambassadorId,
       scopeOf: (object) => scopeOf(object, ambassador),
       allCount: isProtecting,
+      isApart: (a, b) => isOfOtherHostname(a, b, ambassador),
+      strictnessOf: (object) => strictnessOf(object, ambassador),
       isSame: (a, b) => isSameObject(a, b, ambassador),
     },
     cache.merge,

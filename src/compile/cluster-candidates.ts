@@ -19,6 +19,10 @@ export type MergeRules = {
    * what only that one covers.
    */
   readonly allCount: (object: ManifestObject) => boolean;
+  /** Whether a version that differs is about something else, so that both count. */
+  readonly isApart: (a: ManifestObject, b: ManifestObject) => boolean;
+  /** Of versions that differ the one with the highest number serves; of equal ones that of the first cluster. */
+  readonly strictnessOf: (object: ManifestObject) => number;
   /** Whether two objects of one name say the same. */
   readonly isSame: (a: ManifestObject, b: ManifestObject) => boolean;
 };

@@ -195,8 +195,12 @@ class Outcome {
   }
 
   /** `candidates` of one resource, in cluster order. */
-  judge(candidates: readonly Candidate[], { isSame, allCount }: MergeRules): void {
-    const winner = candidates.find(({ as }) => as === 'held');
+  judge(candidates: readonly Candidate[], rules: MergeRules): void {
+    const { isSame, allCount, isApart } = rules;
+    const winner = strictest(
+      candidates.filter(({ as }) => as === 'held'),
+      rules,
+    );
     const isCounted = candidates.some(({ object }) => allCount(object));
     if (winner === undefined) {
       // Nothing readable: what is kept for it stands in, as in a single cluster.
@@ -213,10 +217,10 @@ class Outcome {
       const source = { ...object.source, cluster };
       if (clusters.includes(cluster)) {
         if (as === 'kept') this.kept.push(source);
-      } else if (isCounted) this.#setApart(each);
+      } else if (isCounted || isApart(object, winner.object)) this.#setApart(each);
       else {
         this.overruled.push({ source, object: this.#cache.merged(object, [cluster]) });
-        this.conflicts.push(conflict(source, cluster, winner.cluster));
+        this.conflicts.push(conflict(source, cluster, winner.cluster, isStricter(winner, each, rules)));
       }
     }
   }
@@ -257,11 +261,24 @@ class Outcome {
   }
 }
 
-function conflict(source: SourceRef, cluster: string, winner: string): Finding {
+/** The first of equal ones. A version that lets less through must not be lost to the order of clusters. */
+function strictest(candidates: readonly Candidate[], { strictnessOf, isApart }: MergeRules): Candidate | undefined {
+  const [first] = candidates;
+  if (first === undefined || candidates.length === 1) return first;
+  const rivals = candidates.filter(({ object }) => !isApart(object, first.object));
+  return rivals.reduce((best, each) => (strictnessOf(each.object) > strictnessOf(best.object) ? each : best));
+}
+
+function isStricter(winner: Candidate, other: Candidate, { strictnessOf }: MergeRules): boolean {
+  return strictnessOf(winner.object) > strictnessOf(other.object);
+}
+
+function conflict(source: SourceRef, cluster: string, winner: string, byStrictness: boolean): Finding {
+  const why = byStrictness ? 'is stricter' : 'comes first';
   return finding(
     'warning',
     'cluster-conflict',
-    `This ${source.kind} of cluster ${cluster} differs from that of cluster ${winner}, which comes first: that one is served, this one is not.`,
+    `This ${source.kind} of cluster ${cluster} differs from that of cluster ${winner}, which ${why}: that one is served, this one is not.`,
     { source, hint: 'Make the two equal, and both clusters serve it; or rename or delete one of them.' },
   );
 }

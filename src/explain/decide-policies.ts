@@ -5,6 +5,7 @@
 import { Hono, type Context, type MiddlewareHandler } from 'hono';
 import { GatewayError } from '../diagnostics/errors.ts';
 import { createRequestBody } from '../gateway/request-body.ts';
+import { denialCode } from '../policies/authentication/denial-answer.ts';
 import type { Consumer, GatewayEnv, RequestFacts } from '../policies/contract.ts';
 import { policyHandler } from '../policies/handlers.ts';
 import { policyLowering } from '../policies/lowerings.ts';
@@ -13,7 +14,7 @@ import { createOutgoing } from '../policies/outgoing-headers.ts';
 import type { CompiledPolicy, CompiledRoute } from '../program/route-program.ts';
 import { denialAnswer, refusalAnswer, respondAnswer, type Answer } from './answer-route.ts';
 import type { ExplainedPolicy, PolicyDecision } from './explanation.ts';
-import type { OfflineRuntime } from './offline-runtime.ts';
+import type { Gap, OfflineRuntime } from './offline-runtime.ts';
 import type { SourceFinder } from './sources.ts';
 
 export type PolicyVerdict = {
@@ -35,7 +36,10 @@ type Question = {
   readonly rematch: (facts: RequestFacts) => CompiledRoute | Answer;
 };
 
-type Asking = Question & { readonly offline: OfflineRuntime; readonly c: Context<GatewayEnv> };
+type Asking = Question & {
+  readonly offline: OfflineRuntime;
+  readonly c: Context<GatewayEnv>;
+};
 
 export interface PolicyJudge {
   decide(question: Question): Promise<PolicyVerdict>;
@@ -77,9 +81,15 @@ async function decide(asking: Asking): Promise<PolicyVerdict> {
   let { route } = asking;
   let queue = [...(route.policies ?? [])];
   let mayRematch = true;
+  let isCallerKnown = true;
   for (let policy = queue.shift(); policy !== undefined; policy = queue.shift()) {
-    const { entry, answer } = await ask(policy, c.var.facts, asking, sources.policy(route, policy));
+    const { entry, answer, gap } = await ask(policy, sources.policy(route, policy), { ...asking, isCallerKnown });
     explained.push(entry);
+    if (gap !== null && mayChangeHeaders(policy.name)) {
+      isCallerKnown = false;
+      // Another way may have let the request pass, and the one that is not known comes before it.
+      c.set('consumer', null);
+    }
     passed.add(identityOf(policy));
     if (answer !== null) return { policies: explained, route, facts: c.var.facts, consumer: c.var.consumer, answer };
     if (!c.var.rematch || !mayRematch || queue.some(({ name }) => mayChangeHeaders(name))) continue;
@@ -106,55 +116,81 @@ function prepare(c: Context<GatewayEnv>, route: CompiledRoute, facts: RequestFac
   c.set('waitUntil', () => undefined);
 }
 
-type Asked = { readonly entry: ExplainedPolicy; readonly answer: Answer | null };
+type Asked = {
+  readonly entry: ExplainedPolicy;
+  readonly answer: Answer | null;
+  /** What the policy asked for and is not known, whether or not the verdict rests on it. */
+  readonly gap: Gap | null;
+};
 
 async function ask(
   policy: CompiledPolicy,
-  facts: RequestFacts,
-  { offline, c }: Asking,
   source: ExplainedPolicy['source'],
+  asking: Asking & { readonly isCallerKnown: boolean },
 ): Promise<Asked> {
   const { name, config } = policy;
+  const { offline, c, isCallerKnown } = asking;
+  const { facts, consumer } = c.var;
   const lowering = policyLowering(name);
   const handler = policyHandler(name);
   if (lowering === null || handler === null) {
     const note = 'this version does not know the policy, so the route refuses';
     const code = 'policy-not-enforced';
     const answer = refusalAnswer(503, code, 'A policy of this route cannot be enforced.');
-    return { entry: { name, source, input: null, note, decision: 'deny', code }, answer };
+    return { entry: { name, source, input: null, note, decision: 'deny', code }, answer, gap: null };
   }
-  const { input, note, decides = true } = lowering.explain(config, facts);
+  const runtime = offline.createRuntime();
+  const caller = consumer === null ? undefined : { consumer, nowMs: runtime.now() };
+  const { input, note, decides = true } = lowering.explain(config, facts, caller);
   const about = { name, source, input, note };
-  if (decides === 'later') return { entry: { ...about, decision: null, code: null }, answer: null };
+  if (decides === 'later') return { entry: { ...about, decision: null, code: null }, answer: null, gap: null };
+  // Whoever decides by the caller would judge nobody in place of somebody.
+  if (!isCallerKnown && !mayChangeHeaders(name) && decides)
+    return { entry: { ...about, decision: 'unknown', code: null }, answer: null, gap: null };
   offline.takeGap();
-  const answer = await answerOf(() => handler.create(config, offline.runtime), c);
-  const isUnknown = offline.takeGap() && answer !== null && answer.status !== null && answer.status >= 400;
-  if (isUnknown) return { entry: { ...about, decision: 'unknown', code: answer.code }, answer: null };
-  return { entry: { ...about, ...decisionOf(answer, decides), code: answer?.code ?? null }, answer };
+  const { answer, code } = await answerOf(() => handler.create(config, runtime), c);
+  const gap = offline.takeGap();
+  if (gap !== null && answer?.status != null && answer.status >= 400) {
+    const noted = [note, GAP_NOTES[gap]].filter((part) => part !== null).join('; ');
+    return { entry: { ...about, note: noted, decision: 'unknown', code: null }, answer: null, gap };
+  }
+  return { entry: { ...about, ...decisionOf(answer, decides), code }, answer, gap };
 }
+
+const GAP_NOTES: Readonly<Record<Gap, string>> = {
+  upstream: 'nobody is asked here (--jwks FILE, --online)',
+  keys: 'keys are not looked up here (--keys PLACE)',
+  secret: 'secrets are not known here',
+  limiter: 'limits are not counted here',
+};
 
 function decisionOf(answer: Answer | null, decides: boolean): { readonly decision: PolicyDecision | null } {
   if (answer === null) return { decision: decides ? 'allow' : 'skip' };
   return { decision: answer.status !== null && answer.status >= 400 ? 'deny' : 'allow' };
 }
 
-/** null: the policy lets the request pass. */
-async function answerOf(create: () => MiddlewareHandler<GatewayEnv>, c: Context<GatewayEnv>): Promise<Answer | null> {
+type Said = {
+  /** null: the policy lets the request pass. */
+  readonly answer: Answer | null;
+  /** Why it refuses, also where the answer is no problem document. */
+  readonly code: string | null;
+};
+
+async function answerOf(create: () => MiddlewareHandler<GatewayEnv>, c: Context<GatewayEnv>): Promise<Said> {
   let hasPassed = false;
   try {
     const response = await created(create)(c, () => {
       hasPassed = true;
       return Promise.resolve();
     });
-    if (hasPassed) return null;
-    const { status, headers } = response ?? c.res;
-    return respondAnswer(
-      status,
-      headers.get('location') === null ? 'a policy answers itself' : 'a policy sends the client elsewhere',
-    );
+    if (hasPassed) return { answer: null, code: null };
+    const sent = response ?? c.res;
+    const { status, headers } = sent;
+    const detail = headers.get('location') === null ? 'a policy answers itself' : 'a policy sends the client elsewhere';
+    return { answer: respondAnswer(status, detail), code: denialCode(sent) };
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error;
-    return denialAnswer(error);
+    return { answer: denialAnswer(error), code: error.code };
   }
 }
 

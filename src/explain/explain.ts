@@ -61,7 +61,7 @@ export function createExplainer(program: RouteProgram, options: ExplainOptions =
   const sources = createSourceFinder(options.model ?? null);
   const startTime = options.startTime ?? new Date(0);
   const model = options.model ?? null;
-  const judge = createPolicyJudge(createOfflineRuntime(options.knowledge ?? {}));
+  const judge = createPolicyJudge(createOfflineRuntime(options.knowledge ?? {}, program));
   return { explain: (request) => explain(request, { program, model, view, sources, startTime, judge }) };
 }
 

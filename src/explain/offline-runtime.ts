@@ -2,10 +2,14 @@
 import { GatewayError } from '../diagnostics/errors.ts';
 import { regexMatches } from '../gateway/regex.ts';
 import type { PolicyRuntime } from '../policies/contract.ts';
+import type { RouteProgram } from '../program/route-program.ts';
+import { answerKeySets } from './key-set-answers.ts';
 
 /** What the person who asks can say about the surroundings. All absent: nothing is known but the request. */
 export type ExplainKnowledge = {
-  /** Stands for the answer to every question that policies would ask an upstream. Throws: there is none. Default: nobody is asked. */
+  /** Text of a JWK set that stands for every one the program would fetch, discovery included. Default: see `ask`. */
+  readonly keySet?: string;
+  /** Stands for the answer to every other question that policies would ask an upstream. Throws: there is none. Default: nobody is asked. */
   readonly ask?: PolicyRuntime['ask'];
   readonly askPublic?: PolicyRuntime['askPublic'];
   readonly keys?: PolicyRuntime['keys'];
@@ -14,44 +18,49 @@ export type ExplainKnowledge = {
   readonly now?: () => number;
 };
 
+/** What was asked for and is not known here. */
+export type Gap = 'upstream' | 'keys' | 'secret' | 'limiter';
+
 export type OfflineRuntime = {
-  readonly runtime: PolicyRuntime;
-  /** Whether something was asked for that is not known, since the last call. */
-  takeGap(): boolean;
+  /** One of its own for every question: methods remember by it what failed, and would not ask again at once. */
+  createRuntime(): PolicyRuntime;
+  /** The first thing that was asked for and is not known, since the last call; null: everything was. */
+  takeGap(): Gap | null;
 };
 
-export function createOfflineRuntime({
-  ask,
-  askPublic,
-  keys,
-  secret,
-  now = Date.now,
-}: ExplainKnowledge): OfflineRuntime {
-  let hasGap = false;
-  const unknown = (): Promise<never> => {
-    hasGap = true;
+export function createOfflineRuntime(knowledge: ExplainKnowledge, program: RouteProgram): OfflineRuntime {
+  const { keySet, keys, secret, now = Date.now } = knowledge;
+  let gap: Gap | null = null;
+  const unknown = (what: Gap) => (): Promise<never> => {
+    gap ??= what;
     return Promise.reject(new GatewayError(503, 'not-asked', 'Nobody is asked while a request is explained.'));
   };
+  const { ask = unknown('upstream'), askPublic = unknown('upstream') } = knowledge;
+  const getKey = keys === undefined ? unknown('keys') : (name: string) => keys.get(name);
+  const keySetAt = keySet === undefined ? null : answerKeySets(program, keySet);
   return {
-    runtime: {
-      rateLimiter: { take: unknown },
+    createRuntime: () => ({
+      rateLimiter: { take: unknown('limiter') },
       failOpen: 'never',
       log: () => undefined,
       now,
-      ask: ask ?? unknown,
-      askPublic: askPublic ?? unknown,
-      keys: keys ?? { get: unknown },
+      ask: (target, path, init) => {
+        const answer = keySetAt?.(target, path) ?? null;
+        return answer === null ? ask(target, path, init) : Promise.resolve(answer);
+      },
+      askPublic,
+      keys: { get: getKey },
       secret: (name) => {
         const value = secret?.(name) ?? null;
-        hasGap ||= value === null;
+        if (value === null) gap ??= 'secret';
         return value;
       },
       shared: null,
       regex: regexMatches,
-    },
+    }),
     takeGap: () => {
-      const had = hasGap;
-      hasGap = false;
+      const had = gap;
+      gap = null;
       return had;
     },
   };

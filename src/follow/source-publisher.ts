@@ -48,8 +48,11 @@ export class SourcePublisher {
     return buildProgram(input, { ...this.#options.build, previous: this.#accepted, now });
   }
 
-  /** @param prune listing keys can be slow in a busy store, so who publishes often prunes at times only */
-  async publish(store: ProgramStore, result: BuildResult, prune: boolean): Promise<PublishReport> {
+  /**
+   * @param prune listing keys can be slow in a busy store, so who publishes often prunes at times only
+   * @param allowEmpty also a program without a route
+   */
+  async publish(store: ProgramStore, result: BuildResult, prune: boolean, allowEmpty = false): Promise<PublishReport> {
     const { signKey } = this.#options;
     const encoded = await encodeProgram(result.program, { cache: this.#encodeCache });
     const report = await publishProgram(store, encoded, {
@@ -58,6 +61,7 @@ export class SourcePublisher {
       sourcesCache: this.#sourcesCache,
       after: this.#highest,
       prune,
+      allowEmpty,
       ...(signKey !== undefined && { signKey }),
     });
     if (report.skipped !== 'empty') this.#accepted = result.accepted;

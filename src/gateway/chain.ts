@@ -1,9 +1,8 @@
 /**
- * A route made ready to serve: its policies composed by Hono, its header changes parsed. Done once
- * per loaded route, when the first request for it arrives.
+ * A route made ready to serve: its policies with their configuration read, its header changes parsed. Done
+ * once per loaded route, when the first request for it arrives.
  */
 import type { MiddlewareHandler } from 'hono';
-import { every } from 'hono/combine';
 import { GatewayError } from '../diagnostics/errors.ts';
 import type { GatewayEnv, PolicyRuntime } from '../policies/contract.ts';
 import { policyHandler } from '../policies/handlers.ts';
@@ -24,14 +23,12 @@ export type LoadedRoute = {
 
 /**
  * In two parts, because a policy of the first may change request headers, and then another route may
- * be the right one. Both parts run in order; either may be empty (null).
+ * be the right one. Both parts run in order; either may be empty.
  */
 export type PolicyChain = {
-  /** Up to the last policy that may change request headers; null: none may. */
-  readonly head: MiddlewareHandler<GatewayEnv> | null;
-  readonly tail: MiddlewareHandler<GatewayEnv> | null;
-  /** The head's policies one by one, for a request that has passed some of them on another route. */
-  readonly headSteps: readonly PolicyStep[];
+  /** Up to the last policy that may change request headers. */
+  readonly head: readonly PolicyStep[];
+  readonly tail: readonly PolicyStep[];
 };
 
 export type PolicyStep = { readonly policy: CompiledPolicy; readonly run: MiddlewareHandler<GatewayEnv> };
@@ -68,15 +65,7 @@ function prepareRoute(route: CompiledRoute, runtime: PolicyRuntime): LoadedRoute
 function prepareChain(policies: readonly CompiledPolicy[], route: CompiledRoute, runtime: PolicyRuntime): PolicyChain {
   const steps = policies.map((policy) => ({ policy, run: createPolicy(policy, route, runtime) }));
   const end = steps.findLastIndex(({ policy }) => mayChangeHeaders(policy.name)) + 1;
-  const headSteps = steps.slice(0, end);
-  return { head: compose(headSteps), tail: compose(steps.slice(end)), headSteps };
-}
-
-/** null: there is nothing to run. */
-export function compose(steps: readonly PolicyStep[]): MiddlewareHandler<GatewayEnv> | null {
-  const [first] = steps;
-  if (first === undefined) return null;
-  return steps.length === 1 ? first.run : every(...steps.map(({ run }) => run));
+  return { head: steps.slice(0, end), tail: steps.slice(end) };
 }
 
 /** A policy that cannot be run makes its route refuse: leaving it out would serve the route less protected. */

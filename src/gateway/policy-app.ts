@@ -8,16 +8,19 @@
  * they change in turn leads to no third route.
  */
 import { Hono } from 'hono';
-import type { Context, MiddlewareHandler } from 'hono';
+import type { Context } from 'hono';
 import type { GatewayEnv } from '../policies/contract.ts';
 import { createOutgoing } from '../policies/outgoing-headers.ts';
 import type { CompiledPolicy } from '../program/route-program.ts';
-import { compose, type LoadedRoute, type PolicyChain } from './chain.ts';
+import type { LoadedRoute, PolicyChain, PolicyStep } from './chain.ts';
 import type { MatchedExchange } from './exchange.ts';
 import { createRequestBody } from './request-body.ts';
 import type { WaitUntil } from './upstream/pipe.ts';
 
-/** What the catch-all needs of one request. Hono's `env` carries it; policies are typed not to see it. */
+/**
+ * What the catch-all needs of one request. Hono's `env` carries it; policies are typed not to see it. No
+ * WeakMap of requests: what is in one outlives young collections, and each request would wait for a full one.
+ */
 type PolicyRun = {
   readonly chain: PolicyChain;
   readonly matched: MatchedExchange;
@@ -35,22 +38,20 @@ export interface PolicyApp {
 
 export function createPolicyApp(): PolicyApp {
   const app = new Hono<GatewayEnv>({ getPath: () => '/' });
-  const runs = new WeakMap<Request, PolicyRun>();
   app.all('*', (c) => {
-    const run = runs.get(c.req.raw);
-    if (run === undefined) throw new Error('A request reached the policies without a route.');
+    const run: unknown = c.env;
+    if (!isPolicyRun(run)) throw new Error('A request reached the policies without a route.');
     return runPolicies(c, run);
   });
   app.onError((error) => {
     // Errors have one place to become answers, and it is not here.
     throw error;
   });
-  return {
-    run: async (raw, run) => {
-      runs.set(raw, run);
-      return app.fetch(raw);
-    },
-  };
+  return { run: async (raw, run) => app.fetch(raw, run) };
+}
+
+function isPolicyRun(env: unknown): env is PolicyRun {
+  return typeof env === 'object' && env !== null && 'chain' in env;
 }
 
 type PolicyContext = Context<GatewayEnv>;
@@ -68,21 +69,23 @@ async function runPolicies(c: PolicyContext, run: PolicyRun): Promise<Response> 
   c.set('body', matched.body);
   c.set('rematch', false);
   c.set('waitUntil', waitUntil);
-  if (chain.head === null) return pass(c, chain.tail, run.answer);
   return pass(c, chain.head, () => afterHead(c, run));
 }
 
-/** Runs a part of a chain; `then` answers when all of it let the request pass. */
+/** Runs policies one inside the other; `then` answers when all of them let the request pass. */
 async function pass(
   c: PolicyContext,
-  part: MiddlewareHandler<GatewayEnv> | null,
+  steps: readonly PolicyStep[],
   then: () => Promise<Response>,
+  at = 0,
 ): Promise<Response> {
-  if (part === null) return then();
+  const step = steps[at];
+  if (step === undefined) return then();
   let answer: Response | null = null;
-  const early = await part(c, async () => {
-    answer = await then();
-    c.res = answer;
+  const early = await step.run(c, async () => {
+    answer = await pass(c, steps, then, at + 1);
+    // Once: given a second answer, Hono would copy it and join the headers of both.
+    if (!c.finalized) c.res = answer;
   });
   if (answer !== null) return answer;
   if (early instanceof Response) return early;
@@ -92,16 +95,16 @@ async function pass(
 
 async function afterHead(c: PolicyContext, { chain, matched, rematch, answer }: PolicyRun): Promise<Response> {
   takeOver(c, matched);
-  if (!c.var.rematch) return pass(c, chain.tail, answer);
+  if (!c.get('rematch')) return pass(c, chain.tail, answer);
   const next = rematch();
   if (next instanceof Response) return next;
   if (next === matched.loaded) return pass(c, chain.tail, answer);
-  const passed = new Set(chain.headSteps.map(({ policy }) => identityOf(policy)));
+  const passed = new Set(chain.head.map(({ policy }) => identityOf(policy)));
   matched.loaded = next;
   c.set('route', next.route);
   if (next.policies === null) return answer();
-  const { headSteps, tail } = next.policies;
-  const missing = compose(headSteps.filter(({ policy }) => !passed.has(identityOf(policy))));
+  const { head, tail } = next.policies;
+  const missing = head.filter(({ policy }) => !passed.has(identityOf(policy)));
   return pass(c, missing, () => {
     takeOver(c, matched);
     return pass(c, tail, answer);
@@ -110,8 +113,8 @@ async function afterHead(c: PolicyContext, { chain, matched, rematch, answer }: 
 
 /** What authentication found out, and the query without the credential that it took out. */
 function takeOver(c: PolicyContext, { template }: MatchedExchange): void {
-  template.consumer = c.var.consumer;
-  template.facts = c.var.facts;
+  template.consumer = c.get('consumer');
+  template.facts = c.get('facts');
 }
 
 /** Two policies with one identity decide alike. */

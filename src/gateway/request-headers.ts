@@ -47,6 +47,8 @@ const FORWARDING: ReadonlySet<string> = new Set([
   'x-client-ip',
   'x-cluster-client-ip',
   'x-host',
+  'x-middleware-subrequest',
+  'x-original-uri',
   'x-original-url',
   'x-originating-ip',
   'x-real-ip',

@@ -73,6 +73,7 @@ export interface RequestBody {
   peek(maxBytes: number): Promise<{ readonly bytes: Uint8Array; readonly isWhole: boolean }>;
 }
 
+/** Read one by one, `c.get('facts')`: Hono makes `c.var` anew, an object of all of them, each time it is asked for. */
 export type GatewayVariables = {
   facts: RequestFacts;
   route: CompiledRoute;
@@ -141,6 +142,9 @@ export type PolicyExplanation = {
   readonly decides?: boolean | 'later';
 };
 
+/** A caller whom authentication found, and the time of the request. */
+export type KnownCaller = { readonly consumer: Consumer | null; readonly nowMs: number };
+
 /** Build-time half of a policy. */
 export interface PolicyLowering {
   readonly name: string;
@@ -153,8 +157,8 @@ export interface PolicyLowering {
   lower(options: unknown, context: LowerContext): Json | null;
   /** Request headers that this configuration writes, lower case; see AuthMethodLowering.injectedHeaders. Default none. */
   injectedHeaders?(config: Json): readonly string[];
-  /** For `explain`: what this policy would look at for this request, and one sentence about it. Pure, offline. */
-  explain(config: Json, facts: RequestFacts): PolicyExplanation;
+  /** For `explain`: what this policy would look at for this request, and one sentence about it. Pure, offline. `caller`: when it is known. */
+  explain(config: Json, facts: RequestFacts, caller?: KnownCaller): PolicyExplanation;
 }
 
 /** Ports that the process gives to policies; worker.ts supplies them. */

@@ -1,4 +1,4 @@
-/** The recorder behind `c.var.outgoing`; see OutgoingHeaders in contract.ts for when it is applied. */
+/** The recorder behind `c.get('outgoing')`; see OutgoingHeaders in contract.ts for when it is applied. */
 import type { OutgoingHeaders } from './contract.ts';
 
 type Operation =

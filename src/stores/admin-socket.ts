@@ -9,7 +9,8 @@ export type PokeResult =
   | { readonly outcome: 'absent' }
   | { readonly outcome: 'failed'; readonly reason: string };
 
-const TIMEOUT_MS = 500;
+/** A new upstream means new processes, which a busy machine takes seconds to start. */
+const TIMEOUT_MS = 5_000;
 
 /** POST /reload over `folder/admin.sock`. Never throws: the version is published whether or not a node listens. */
 export function pokeNode(folder: string, timeoutMs = TIMEOUT_MS): Promise<PokeResult> {

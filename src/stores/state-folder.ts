@@ -47,6 +47,17 @@ export async function openKeysFolder(folder: string): Promise<ProgramStore> {
   return new FolderStore({ folder: keys, isKey: isKeyName, fileMode: 0o600 });
 }
 
+/** The same, as it is: nothing is made, changed or tidied. Throws UserError when there is none. */
+export async function readKeysFolder(folder: string): Promise<Pick<ProgramStore, 'get'>> {
+  const keys = keysFolderOf(folder);
+  try {
+    await fs.access(keys, fs.constants.R_OK | fs.constants.X_OK);
+  } catch (error) {
+    throw new UserError(`no keys can be read in ${folder}: ${messageOf(error)}`);
+  }
+  return new FolderStore({ folder: keys, isKey: isKeyName, fileMode: 0o600 });
+}
+
 export function keysFolderOf(folder: string): string {
   return path.join(folder, 'keys');
 }

@@ -3,7 +3,7 @@ import type { ProgramStore } from '../program/program-store.ts';
 import { pokeNode, type PokeResult } from './admin-socket.ts';
 import { cloudflareFromEnvironment, type Environment } from './cloudflare-environment.ts';
 import { createCloudflareKvStore } from './cloudflare-kv.ts';
-import { openKeysFolder, openStateFolder } from './state-folder.ts';
+import { openKeysFolder, openStateFolder, readKeysFolder } from './state-folder.ts';
 
 export type StoreTarget =
   /** KV of the development server. */
@@ -47,6 +47,15 @@ export async function openKeysTarget(
       ? await openKeysFolder(target.path)
       : createCloudflareKvStore(cloudflareFromEnvironment(options.environment, 'PORTOLAN_KEYS_NAMESPACE_ID'));
   return { store, close: async () => undefined };
+}
+
+/** The same, to look keys up: a folder is left as it is. Throws UserError, also when there is no such folder. */
+export async function openKeysToRead(
+  target: StoreTarget,
+  options: OpenTargetOptions,
+): Promise<{ readonly store: Pick<ProgramStore, 'get'>; close(): Promise<void> }> {
+  if (target.kind !== 'folder') return openKeysTarget(target, options);
+  return { store: await readKeysFolder(target.path), close: async () => undefined };
 }
 
 async function tellNobody(): Promise<null> {

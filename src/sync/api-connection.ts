@@ -12,6 +12,7 @@ import { ApiError, ApiUnreachable, type ApiCall, type KubernetesApi } from './ku
 const ANSWER_MS = 60_000;
 /** A watch is silent for a minute at most: then comes a bookmark. */
 const SILENCE_MS = 180_000;
+const LONGEST_RETRY_MS = 300_000;
 /** Longer answers are no answers of an API server. Bytes. */
 const MAX_BODY = 512 * 1024 * 1024;
 
@@ -49,7 +50,7 @@ export function connectApi(config: KubeConfig): KubernetesApi {
     request: async (call, signal) => {
       const response = await open(call, signal, ANSWER_MS);
       const text = await readAll(response);
-      assertGood(response, text);
+      assertGood(response, text, call.path);
       return text === '' ? null : parse(text);
     },
     stream: async function* stream(call, signal) {
@@ -59,7 +60,7 @@ export function connectApi(config: KubeConfig): KubernetesApi {
         throw error;
       });
       if (response === null) return;
-      if ((response.statusCode ?? 0) >= 400) assertGood(response, await readAll(response));
+      if ((response.statusCode ?? 0) >= 400) assertGood(response, await readAll(response), call.path);
       yield* readLines(response, signal);
     },
   };
@@ -102,16 +103,22 @@ async function* readLines(response: http.IncomingMessage, signal: AbortSignal): 
   if (!response.complete) throw new ApiUnreachable('the watch broke off');
 }
 
-function assertGood(response: http.IncomingMessage, text: string): void {
+function assertGood(response: http.IncomingMessage, text: string, path: string): void {
   const status = response.statusCode ?? 0;
   if (status < 400) return;
   const { message, reason } = readStatus(text);
-  const seconds = Number(response.headers['retry-after'] ?? Number.NaN);
-  throw new ApiError(typeof message === 'string' ? message : `the API server answered ${status}`, {
+  const said = typeof message === 'string' ? message : `the API server answered ${status} to ${path}`;
+  throw new ApiError(status === 401 ? `${said}: the API server does not know this token or certificate` : said, {
     status,
     reason: typeof reason === 'string' ? reason : null,
-    retryAfterMs: Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : null,
+    retryAfterMs: readRetryAfterMs(response.headers['retry-after']),
   });
+}
+
+/** null: none that can be read. A longer wait would look like silence, and a timer takes 24 days at most. */
+export function readRetryAfterMs(header: string | undefined): number | null {
+  const seconds = Number(header ?? Number.NaN);
+  return Number.isFinite(seconds) && seconds >= 0 ? Math.min(seconds * 1000, LONGEST_RETRY_MS) : null;
 }
 
 /** A `Status` object, if that is what the server sent. */

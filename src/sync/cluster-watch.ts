@@ -2,7 +2,7 @@
 import type { Finding } from '../diagnostics/finding.ts';
 import type { KubernetesObject } from '../resources/ambassador/types.ts';
 import type { Clock } from './clock.ts';
-import type { KubernetesApi } from './kubernetes-api.ts';
+import { ApiError, type KubernetesApi } from './kubernetes-api.ts';
 import { readObject, type ClusterSnapshot, type OwnObject, type ReadObject } from './cluster-snapshot.ts';
 import { Reflector, type Entry } from './reflector.ts';
 import { discoverKinds, listWatch, type ServedKind } from './watched-kinds.ts';
@@ -25,6 +25,9 @@ type Watched = {
 
 /** Definitions come and go seldom; a new kind may be this late. */
 const DISCOVER_MS = 10_000;
+/** After the first failure; doubled with each. */
+const FIRST_WAIT_MS = 1_000;
+const LONGEST_WAIT_MS = 30_000;
 
 export class ClusterWatch {
   readonly #options: ClusterWatchOptions;
@@ -32,6 +35,8 @@ export class ClusterWatch {
   /** By what was read: the same text gives the same objects, which is what makes rebuilds cheap. */
   readonly #parsed = new WeakMap<Entry, ReadObject>();
   readonly #known = new Map<string, { readonly meaning: string; readonly parsed: ReadObject }>();
+  /** Kinds that the last look did not find. */
+  #missed = new Set<string>();
   #isDiscovered = false;
 
   constructor(options: ClusterWatchOptions) {
@@ -39,15 +44,23 @@ export class ClusterWatch {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, onProblem } = this.#options;
+    const { api, clock, onProblem } = this.#options;
+    let failures = 0;
     while (!signal.aborted) {
+      let waitMs = DISCOVER_MS;
       try {
-        this.#update(await discoverKinds(this.#options.api, signal));
+        this.#update(await discoverKinds(api, signal));
         this.#isDiscovered = true;
+        failures = 0;
       } catch (error) {
-        if (!signal.aborted) onProblem(error instanceof Error ? error.message : String(error));
+        if (signal.aborted) break;
+        onProblem(error instanceof Error ? error.message : String(error));
+        const askedMs = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0;
+        const longestMs = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** failures);
+        waitMs = Math.max(askedMs, longestMs * (0.5 + 0.5 * clock.random()));
+        failures = Math.min(failures + 1, 10);
       }
-      await clock.sleep(this.#isDiscovered ? DISCOVER_MS : 1_000, signal);
+      await clock.sleep(waitMs, signal);
     }
     const watched = [...this.#watched.values()];
     for (const { stop } of watched) stop.abort();
@@ -79,12 +92,17 @@ export class ClusterWatch {
 
   #update(kinds: readonly ServedKind[]): void {
     const wanted = new Map(kinds.map((served) => [`${served.group}/${served.version}/${served.plural}`, served]));
-    for (const [name, { stop }] of this.#watched) {
-      if (wanted.has(name)) continue;
+    const missed = new Set([...this.#watched.keys()].filter((name) => !wanted.has(name)));
+    for (const [name, { stop, served }] of this.#watched) {
+      if (!missed.has(name)) continue;
+      // One answer that lacks a kind must not take its routes away, unless another version stands in for it.
+      const isReplaced = kinds.some(({ group, kind }) => group === served.group && kind === served.kind);
+      if (!isReplaced && !this.#missed.has(name)) continue;
       stop.abort();
       this.#watched.delete(name);
       this.#options.onChange();
     }
+    this.#missed = missed;
     for (const [name, served] of wanted) if (!this.#watched.has(name)) this.#watched.set(name, this.#start(served));
   }
 

@@ -36,8 +36,9 @@ const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 30_000;
 /** An event that was lost without a trace is made good by then at the latest. */
 const RELIST_MS = 10 * 60_000;
-/** A list that lost this much is asked for again before it is believed. */
+/** A list that lost more than so many, or so large a share, is asked for again before it is believed. */
 const DOUBTFUL_LOSS = 20;
+const DOUBTFUL_SHARE = 1 / 3;
 const DOUBT_MS = 1_000;
 
 export class Reflector {
@@ -99,7 +100,7 @@ export class Reflector {
     const { source, clock } = this.#options;
     let list = await source.list(signal);
     let entries = entriesOf(list.items);
-    if (this.#isSynced && this.#entries.size - entries.size > DOUBTFUL_LOSS) {
+    if (isDoubtful(this.#entries, entries)) {
       await clock.sleep(DOUBT_MS, signal);
       list = await source.list(signal);
       entries = entriesOf(list.items);
@@ -164,6 +165,12 @@ function entriesOf(items: readonly unknown[]): Map<string, Entry> {
     if (key !== null) entries.set(key, toEntry(item));
   }
   return entries;
+}
+
+/** A server that has just started, or lags behind, may say that there is nothing. */
+function isDoubtful(before: ReadonlyMap<string, Entry>, now: ReadonlyMap<string, Entry>): boolean {
+  const lost = [...before.keys()].filter((key) => !now.has(key)).length;
+  return lost > DOUBTFUL_LOSS || (lost > 0 && lost >= before.size * DOUBTFUL_SHARE);
 }
 
 /** Everything but `status` and what the server keeps for itself. */

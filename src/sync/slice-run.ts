@@ -81,15 +81,17 @@ export class SliceRun {
 
   /** Throws when the store cannot be asked. */
   async pass(snapshot: ClusterSnapshot): Promise<SlicePass> {
-    const { cluster, nowMs, mayAct, allowMassDelete, secretKeys } = this.#options;
+    const { cluster, mayAct, allowMassDelete, secretKeys } = this.#options;
     this.#stored ??= await this.#read();
-    const before = this.#stored;
     const named = { objects: snapshot.objects, config: null };
-    const looked = (await secretKeys?.look(named, before?.resources ?? {})) ?? NOTHING_LOOKED_AT;
+    const looked = (await secretKeys?.look(named, this.#stored?.resources ?? {})) ?? NOTHING_LOOKED_AT;
     const findings = [...snapshot.findings, ...looked.findings];
     const secrets = secretsInSlice(looked, cluster);
     const content = { ...sliceContent({ objects: snapshot.objects, findings }, this.#plain), secrets };
     const { slice, values } = await encodeSlice(cluster, content, this.#cache);
+    const isFresh = this.#isFresh(slice.content);
+    if (!isFresh && mayAct()) await this.#lookForOther();
+    const before = this.#stored;
     const common = { resources: slice.resources, content };
     const withheld = mayAct()
       ? allowMassDelete
@@ -103,7 +105,6 @@ export class SliceRun {
     }
     await secretKeys?.add(looked);
     const isSame = before?.slice.content === slice.content;
-    const isFresh = isSame && nowMs() - Date.parse(before.slice.time) < RENEW_MS;
     const missing = isFresh ? [] : await this.#missing(values, before);
     if (!isFresh) await this.#write(slice, missing, content);
     const written = isFresh ? [] : [...missing.map(({ key }) => key), sliceKey(cluster)];
@@ -114,18 +115,37 @@ export class SliceRun {
     return { ...common, withheld: null, report: { skipped: isSame ? 'unchanged' : null, written }, outcome, statuses };
   }
 
-  async #read(): Promise<Stored | null> {
+  #isFresh(content: string): boolean {
+    const slice = this.#stored?.slice;
+    return slice?.content === content && this.#options.nowMs() - Date.parse(slice.time) < RENEW_MS;
+  }
+
+  async #read(than: Stored | null = null): Promise<Stored | null> {
     const { cluster, store, signKey } = this.#options;
     const text = await store.get(sliceKey(cluster));
     if (text === null) return null;
     try {
       const slice = await decodeSlice(text, cluster, signKey === undefined ? [] : [signKey]);
-      return { slice, resources: await loadBuckets(store, slice.buckets) };
+      // A store may show for a while what was there before.
+      const isOther = than === null || (slice.content !== than.slice.content && slice.time > than.slice.time);
+      return isOther ? { slice, resources: await loadBuckets(store, slice.buckets) } : null;
     } catch (error) {
       // Damaged, or not signed by us: it is written anew, whole.
       if (error instanceof ProgramRejected) return null;
       throw error;
     }
+  }
+
+  /** Two clusters of one name would replace each other's resources again and again: what the other wrote is what may be lost. */
+  async #lookForOther(): Promise<void> {
+    const { cluster, onProblem } = this.#options;
+    if (this.#stored === null || this.#stored === undefined) return;
+    const other = await this.#read(this.#stored);
+    if (other === null) return;
+    this.#stored = other;
+    onProblem(
+      `another process writes ${sliceKey(cluster)} as well: give each cluster a name of its own, and the processes of one cluster a Lease`,
+    );
   }
 
   /** With a change the values that the slice does not name yet; to renew it, those that the store has lost. */

@@ -56,6 +56,7 @@ export class SliceWatch {
   readonly #problems = new Map<string, string>();
   readonly #silent = new Set<string>();
   #isRead = false;
+  #isEmptySaid = false;
 
   constructor(options: SliceWatchOptions) {
     this.#options = options;
@@ -87,6 +88,7 @@ export class SliceWatch {
       this.#warnOfSilence(cluster);
     }
     this.#isRead = true;
+    this.#warnOfNone();
     return changed;
   }
 
@@ -169,6 +171,15 @@ export class SliceWatch {
     if (this.#problems.get(cluster) === problem) return;
     this.#problems.set(cluster, problem);
     this.#options.onProblem(`${problem}; what cluster ${cluster} held last stays`);
+  }
+
+  #warnOfNone(): void {
+    const isEmpty = this.#known.size === 0;
+    if (isEmpty && !this.#isEmptySaid)
+      this.#options.onProblem(
+        'the store holds no slice, so nothing is published; `portolan sync --slice CLUSTER` writes one',
+      );
+    this.#isEmptySaid = isEmpty;
   }
 
   #warnOfSilence(cluster: string): void {

@@ -50,12 +50,17 @@ export type SyncPass = {
   readonly statuses: StatusReport;
 };
 
+/** Most often a wrong context: the last route is not taken away over it. */
+const EMPTY = 'no resource gives a route; what is live stays, and --allow-mass-delete takes that away all the same';
+
 type Published = Pick<SyncPass, 'withheld' | 'report' | 'poke'>;
 
 export class SyncRun {
   readonly #options: SyncRunOptions;
   readonly #guard = new DeletionGuard();
   #isRecalled = false;
+  /** This process had routes from the same place before: when they are gone now, somebody took them away. */
+  #hasSeenRoutes = false;
 
   constructor(options: SyncRunOptions) {
     this.#options = options;
@@ -91,6 +96,7 @@ export class SyncRun {
       : this.#guard.objection(before, result.accepted, performance.now());
     const published: Published =
       loss === null ? await this.#publish(result, looked) : { withheld: loss, report: null, poke: null };
+    this.#hasSeenRoutes ||= result.counts.routes > 0;
     const { withheld } = published;
     // A key that left its Secret stops, whatever else is held back.
     if (looked !== null && this.#options.mayAct())
@@ -101,17 +107,17 @@ export class SyncRun {
   }
 
   async #publish(result: BuildResult, looked: LookedAt | null): Promise<Published> {
-    const { publisher, store, announce, mayAct, secretKeys } = this.#options;
+    const { publisher, store, announce, mayAct, allowMassDelete, secretKeys } = this.#options;
     if (!mayAct()) return { withheld: 'another process leads', report: null, poke: null };
     if (looked !== null) await secretKeys?.add(looked);
     let report: PublishReport;
     try {
-      report = await publisher.publish(store, result, true);
+      report = await publisher.publish(store, result, true, allowMassDelete || this.#hasSeenRoutes);
     } catch (error) {
       this.forget();
       throw error;
     }
-    if (report.skipped === 'empty') return { withheld: 'no resource gives a route', report, poke: null };
+    if (report.skipped === 'empty') return { withheld: EMPTY, report, poke: null };
     const poke = report.skipped === null ? await announce() : null;
     const pointer = await decodePointer(await store.get(POINTER_KEY), {});
     if (pointer.version === report.version) return { withheld: null, report, poke };

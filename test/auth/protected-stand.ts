@@ -18,6 +18,7 @@ import { publishProgram } from '../../src/program/publish.ts';
 import { parseManifests } from '../../src/resources/manifests.ts';
 import { openStateFolder } from '../../src/stores/state-folder.ts';
 import { startWorkerd } from '../bench/workerd-process.ts';
+import { bundleClockedWorker } from './bundle-clocked-worker.ts';
 
 export type Arrived = {
   readonly method: string;
@@ -49,6 +50,10 @@ export type StandInput = {
   readonly allowErrors?: boolean;
   /** Keep what arrives; false for tests of many thousand requests, which count only. Default true. */
   readonly records?: boolean;
+  /** The Worker's clock can be moved, see bundle-clocked-worker.ts. Default false. */
+  readonly movesClock?: boolean;
+  /** The Worker's own network reaches private addresses too, so that what it must not ask could be asked. Default false. */
+  readonly opensNetwork?: boolean;
 };
 
 export async function startProtectedStand(input: StandInput): Promise<ProtectedStand> {
@@ -78,10 +83,11 @@ export async function startProtectedStand(input: StandInput): Promise<ProtectedS
     sources: built.accepted,
   });
   const workerd = await startWorkerd({
-    code: (await bundleWorker({ minify: true })).code,
+    code: input.movesClock === true ? await bundleClockedWorker() : (await bundleWorker({ minify: true })).code,
     folder,
     kvFolder: path.join(folder, 'kv'),
     keysFolder,
+    opensNetwork: input.opensNetwork === true,
     objects: { RATE_LIMITS: 'RateLimitObject' },
     backends: Object.fromEntries(built.program.upstreams.map(({ id, origin }) => [bindingName(id), addressOf(origin)])),
     text: Object.fromEntries(Object.entries(input.secrets ?? {}).map(([name, value]) => [`SECRET_${name}`, value])),

@@ -8,7 +8,13 @@ import { generateLoad, type Answer, type LoadResult } from './load-generator.ts'
 import { cpuMs } from './process-usage.ts';
 import { median, ratioRange } from './report.ts';
 
-export type Target = { readonly host: string; readonly path: string; readonly client?: string };
+export type Target = {
+  readonly host: string;
+  readonly path: string;
+  readonly client?: string;
+  /** Header lines beside those that every request has. */
+  readonly lines?: readonly string[];
+};
 
 export type Scenario = {
   readonly name: string;
@@ -19,6 +25,8 @@ export type Scenario = {
   readonly countersPid?: number;
   /** What requests ask for, in turn. */
   readonly targets: readonly Target[];
+  /** No target is asked for twice, warm-up included; there must be enough of them. */
+  readonly once?: true;
   /** Header that every answer must have, in lower case: proof that the policies ran. */
   readonly header?: string;
   readonly connections: number;
@@ -66,44 +74,66 @@ const WARM_UP_PARTS = 4;
 
 /** Throws when an answer is not what the backend gave. */
 export async function measureRounds(scenarios: readonly Scenario[], options: RoundsOptions): Promise<RoundResults> {
+  const loads = scenarios.map((scenario) => new Load(scenario));
   // In parts: processes that share a socket share the connections anew each time.
   for (let part = 0; part < WARM_UP_PARTS; part += 1) {
-    for (const scenario of scenarios) await runLoad(scenario, Math.ceil(options.warmUpRequests / WARM_UP_PARTS));
+    for (const load of loads) await load.run(Math.ceil(options.warmUpRequests / WARM_UP_PARTS));
   }
   const results = new Map<string, Measured[]>(scenarios.map(({ name }) => [name, []]));
   for (let count = 0; count < options.rounds; count += 1) {
     // There and back, so that nobody always comes after the same neighbour.
-    const order = count % 2 === 0 ? scenarios : scenarios.toReversed();
-    for (const scenario of order) results.get(scenario.name)?.push(await runLoad(scenario, options.requests));
+    const order = count % 2 === 0 ? loads : loads.toReversed();
+    for (const load of order) results.get(load.scenario.name)?.push(await load.run(options.requests));
   }
   return new RoundResults(results);
 }
 
-async function runLoad(scenario: Scenario, requests: number): Promise<Measured> {
-  const { name, port, pids, countersPid, targets, header, connections } = scenario;
-  const heads = targets.map(requestHead);
-  const cpuBefore = sumOf(pids.map(cpuMs));
-  const countersCpu = (): number => (countersPid === undefined ? 0 : cpuMs(countersPid));
-  const countersBefore = countersCpu();
-  const ownBefore = process.cpuUsage();
-  const result = await generateLoad({
-    port,
-    connections,
-    requests,
-    request: (index) => heads[index % heads.length] ?? '',
-    isRight: (answer) => isRight(answer, header),
-  });
-  if (result.lost > 0 || result.wrong > 0) {
-    const { statuses, lost, wrong } = result;
-    throw new Error(`${name}: ${JSON.stringify({ statuses, lost, wrong })}; all must be as the backend answered.`);
+/** Of one scenario, over all rounds. */
+class Load {
+  readonly scenario: Scenario;
+  readonly #heads: readonly string[];
+  #sent = 0;
+
+  constructor(scenario: Scenario) {
+    this.scenario = scenario;
+    this.#heads = scenario.targets.map(requestHead);
   }
-  const { user, system } = process.cpuUsage(ownBefore);
-  return {
-    ...result,
-    cpuUs: ((sumOf(pids.map(cpuMs)) - cpuBefore) / requests) * 1000,
-    countersCpuUs: ((countersCpu() - countersBefore) / requests) * 1000,
-    clientShare: (user + system) / 1e6 / result.seconds,
-  };
+
+  async run(requests: number): Promise<Measured> {
+    const { name, port, pids, countersPid, header, connections } = this.scenario;
+    const cpuBefore = sumOf(pids.map(cpuMs));
+    const countersCpu = (): number => (countersPid === undefined ? 0 : cpuMs(countersPid));
+    const countersBefore = countersCpu();
+    const ownBefore = process.cpuUsage();
+    const result = await generateLoad({
+      port,
+      connections,
+      requests,
+      request: this.#next(requests),
+      isRight: (answer) => isRight(answer, header),
+    });
+    if (result.lost > 0 || result.wrong > 0) {
+      const { statuses, lost, wrong } = result;
+      throw new Error(`${name}: ${JSON.stringify({ statuses, lost, wrong })}; all must be as the backend answered.`);
+    }
+    const { user, system } = process.cpuUsage(ownBefore);
+    return {
+      ...result,
+      cpuUs: ((sumOf(pids.map(cpuMs)) - cpuBefore) / requests) * 1000,
+      countersCpuUs: ((countersCpu() - countersBefore) / requests) * 1000,
+      clientShare: (user + system) / 1e6 / result.seconds,
+    };
+  }
+
+  #next(requests: number): (index: number) => string {
+    const heads = this.#heads;
+    const first = this.scenario.once === true ? this.#sent : 0;
+    this.#sent += requests;
+    if (first + requests > heads.length && this.scenario.once === true) {
+      throw new Error(`${this.scenario.name}: ${heads.length} targets are too few for ${this.#sent} requests.`);
+    }
+    return (index) => heads[(first + index) % heads.length] ?? '';
+  }
 }
 
 function isRight({ status, head, body }: Answer, header: string | undefined): boolean {
@@ -126,7 +156,7 @@ export function targetsAmong(count: number, used: number): readonly Target[] {
 }
 
 /** What a browser's script sends, near enough. */
-function requestHead({ host, path, client }: Target): string {
+function requestHead({ host, path, client, lines = [] }: Target): string {
   const headers = [
     `host: ${host}`,
     'user-agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36',
@@ -137,6 +167,7 @@ function requestHead({ host, path, client }: Target): string {
     'referer: https://app.example.com/orders',
     'cookie: session=0123456789abcdef0123456789abcdef',
     ...(client === undefined ? [] : [`cf-connecting-ip: ${client}`]),
+    ...lines,
   ];
   return `GET ${path} HTTP/1.1\r\n${headers.join('\r\n')}\r\n\r\n`;
 }

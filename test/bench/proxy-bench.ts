@@ -5,8 +5,8 @@
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { build } from 'esbuild';
 import { startBackend } from './backend.ts';
+import { bundleBaseline } from './bundle-baseline.ts';
 import type { GenerateOptions } from './generate-mappings.ts';
 import { portolanOptions } from './generated-state.ts';
 import { measureRounds, targetsAmong, type RoundResults, type Scenario, type Target } from './load-rounds.ts';
@@ -51,7 +51,7 @@ type Start = (options: WorkerdOptions) => Promise<WorkerdProcess>;
 async function startScenarios(folder: string, backend: string, start: Start): Promise<readonly Compared[]> {
   const passThrough = await start(passThroughOptions(path.join(folder, 'pass-through'), backend));
   const handwritten = await start({
-    code: await bundleHandwritten(),
+    code: await bundleBaseline('handwritten-worker.ts'),
     folder: path.join(folder, 'handwritten'),
     backends: { BACKEND: backend },
     objects: { LIMITS: 'Counter' },
@@ -81,22 +81,6 @@ async function startScenarios(folder: string, backend: string, start: Start): Pr
 
 function compared(name: string, process: WorkerdProcess, targets: readonly Target[], byHand: string): Compared {
   return { name, port: process.port, pids: process.pids, targets, connections: CONNECTIONS, byHand };
-}
-
-async function bundleHandwritten(): Promise<string> {
-  const result = await build({
-    entryPoints: [path.join(import.meta.dirname, 'handwritten-worker.ts')],
-    bundle: true,
-    write: false,
-    format: 'esm',
-    platform: 'neutral',
-    mainFields: ['module', 'main'],
-    conditions: ['workerd', 'worker', 'browser'],
-    external: ['cloudflare:*'],
-    target: 'es2024',
-    minify: true,
-  });
-  return result.outputFiles[0]?.text ?? '';
 }
 
 function section(scenarios: readonly Compared[], results: RoundResults): Section {

@@ -29,6 +29,8 @@ export type WorkerdOptions = {
   readonly backends: Readonly<Record<string, string>>;
   readonly text?: Readonly<Record<string, string>>;
   readonly v8Flags?: readonly string[];
+  /** Plain fetch and `PUBLIC_NETWORK` reach every address, private ones too. Default false: plain fetch reaches public ones. */
+  readonly opensNetwork?: boolean;
   /** More than one share one listening socket, as the edge processes of `serve` do. Default 1. */
   readonly processes?: number;
 };
@@ -105,6 +107,7 @@ export function workerdBinary(): string {
 
 function renderConfig(options: WorkerdOptions, port: number, controlPort: number): string {
   const { folder, kvFolder, keysFolder, kvAddress, objects = {}, backends, text = {}, v8Flags = [] } = options;
+  const { opensNetwork = false } = options;
   const bindings = [
     ...(kvFolder === undefined && kvAddress === undefined ? [] : ['(name = "ROUTES", kvNamespace = "kv")']),
     ...(keysFolder === undefined ? [] : ['(name = "KEYS", kvNamespace = "keys")']),
@@ -113,9 +116,11 @@ function renderConfig(options: WorkerdOptions, port: number, controlPort: number
     ),
     ...Object.keys(backends).map((name) => `(name = "${name}", service = "${name}")`),
     ...Object.entries(text).map(([name, value]) => `(name = "${name}", text = ${JSON.stringify(value)})`),
+    ...(opensNetwork ? ['(name = "PUBLIC_NETWORK", service = "internet")'] : []),
   ];
   const services = [
     '(name = "main", worker = .main)',
+    ...(opensNetwork ? ['(name = "internet", network = (allow = ["public", "private"]))'] : []),
     `(name = "objects", disk = (path = ${JSON.stringify(path.join(folder, 'objects'))}, writable = true))`,
     ...(kvFolder === undefined ? [] : [`(name = "kv", disk = (path = ${JSON.stringify(kvFolder)}, writable = true))`]),
     ...(keysFolder === undefined ? [] : [`(name = "keys", disk = (path = ${JSON.stringify(keysFolder)}))`]),

@@ -198,6 +198,14 @@ function filtersOf(held: Held): object {
   );
 }
 
+function module(config: string): string {
+  return `---\napiVersion: getambassador.io/v3alpha1\nkind: Module\nmetadata: { name: ambassador, namespace: shop }\nspec: { config: ${config} }\n`;
+}
+
+function host(insecure: string, more = '', hostname = 'a.test'): string {
+  return `---\napiVersion: getambassador.io/v3alpha1\nkind: Host\nmetadata: { name: h, namespace: shop }\nspec: { hostname: ${hostname}, requestPolicy: { insecure: { action: ${insecure} } }${more} }\n`;
+}
+
 describe('what protects routes', () => {
   const ab = mapping('a') + mapping('b');
   const REFUSES = 'policy-not-enforced';
@@ -210,6 +218,58 @@ describe('what protects routes', () => {
     const same = build({ west: ab + policy('/a/*'), east: ab + policy('/a/*') });
     expect(places(same)).toEqual({ 'Mapping/shop/a': REFUSES, 'Mapping/shop/b': [WEST, EAST] });
     expect(states(same).filter((text) => text.includes(':p '))).toEqual(['-:p accepted west+east']);
+  });
+
+  it('takes the keys of differing Modules together', () => {
+    const denied = (west: string, east: string): unknown =>
+      routes(build({ west: ab + module(west), east: ab + module(east) })).map(({ policies }) =>
+        policies?.map(({ config }) => config),
+      );
+    const policies = [{ deny: { peer: ['10.0.0.0/8'] } }];
+    expect(denied('{ use_remote_address: true }', '{ ip_deny: [{ peer: 10.0.0.0/8 }] }')).toEqual([policies, policies]);
+    expect(denied('{ ip_deny: [{ peer: 10.0.0.0/8 }] }', '{ use_remote_address: true }')).toEqual([policies, policies]);
+    const both = build({
+      west: ab + module('{ ip_deny: [{ peer: 10.0.0.0/8 }] }'),
+      east: ab + module('{ ip_deny: [{ peer: 11.0.0.0/8 }] }'),
+    });
+    expect(said(both)).toEqual(['error module-duplicate east:ambassador']);
+    expect(both.findings.find(({ code }) => code === 'module-duplicate')).toMatchObject({
+      message: 'The Module that another cluster has also sets `ip_deny`, and its values count.',
+      hint: 'Make the Modules of all clusters equal.',
+    });
+  });
+
+  it.each([
+    ['Route', 'Reject', 'reject', 'west'],
+    ['Reject', 'Route', 'reject', 'east'],
+    ['Redirect', 'Route', 'redirect', 'east'],
+    ['Route', 'Redirect', 'redirect', 'west'],
+  ])('serves the stricter of two Hosts: %s in the first cluster, %s in the second', (west, east, action, loser) => {
+    const result = build({ west: ab + host(west), east: ab + host(east) });
+    expect(result.program.domains.find(({ hostname }) => hostname === 'a.test')?.insecureAction).toBe(action);
+    expect(said(result)).toEqual([`warning cluster-conflict ${loser}:h`]);
+    expect(result.findings.find(({ code }) => code === 'cluster-conflict')?.message).toContain('which is stricter');
+    // Where neither is, the first cluster's serves.
+    const equal = build({ west: ab + host(west), east: ab + host(west, ', previewUrl: { enabled: false }') });
+    expect(said(equal)).toContain('warning cluster-conflict east:h');
+  });
+
+  it('takes Hosts of one name with differing hostnames for two', () => {
+    const held = { west: ab + host('Redirect'), east: ab + host('Reject', '', 'b.test') };
+    const result = build(held);
+    expect(result.program.domains.map(({ hostname, insecureAction }) => [hostname, insecureAction])).toEqual(
+      expect.arrayContaining([
+        ['a.test', 'redirect'],
+        ['b.test', 'reject'],
+      ]),
+    );
+    expect(said(result)).toEqual([]);
+    expect(states(result).filter((text) => text.includes(':h '))).toEqual(['-:h accepted west', 'east:h accepted ']);
+    const again = build({ west: held.west, east: ab }, { previous: result.accepted });
+    expect(again.program.domains.map(({ hostname }) => hostname)).not.toContain('b.test');
+    const cache = new BuildCache();
+    for (const next of [held, { ...held, east: ab + host('Reject') }, { west: held.east, east: held.west }, held])
+      expect(build(next, { cache }).program).toEqual(build(next).program);
   });
 
   it('holds for Filters and their policies, each policy with the Filter of its cluster', () => {

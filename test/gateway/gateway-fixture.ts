@@ -82,6 +82,8 @@ export function gatewayFixture(options: FixtureOptions): Fixture {
               fetcher: {
                 fetch: async (input, init) => {
                   const request = new Request(input, init);
+                  // Node follows the given signal weakly: a collection in between would lose the abort.
+                  if (init?.signal != null) Object.defineProperty(request, 'signal', { value: init.signal });
                   upstream.push(request);
                   return (await options.answer?.(request)) ?? new Response('from upstream');
                 },

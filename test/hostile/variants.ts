@@ -175,7 +175,7 @@ function intent(parts: Partial<Intent>): Intent {
 }
 
 /** Mulberry32: numbers in [0, 1), the same for the same seed. */
-function randomFrom(seed: number): () => number {
+export function randomFrom(seed: number): () => number {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;

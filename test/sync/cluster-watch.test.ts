@@ -1,7 +1,7 @@
 /** Kinds that come and go, and what is made of their objects, over an API server of a few lines. */
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ClusterWatch } from '../../src/sync/cluster-watch.ts';
-import { ApiError, type ApiCall, type KubernetesApi } from '../../src/sync/kubernetes-api.ts';
+import { ApiError, ApiUnreachable, type ApiCall, type KubernetesApi } from '../../src/sync/kubernetes-api.ts';
 import { settle, VirtualTime } from './virtual-time.ts';
 
 const GROUP = 'getambassador.io';
@@ -39,7 +39,10 @@ function mapping(name: string, spec: unknown = { hostname: '*', prefix: `/${name
   return { metadata: { name, namespace: 'n', uid: name, generation: 1, resourceVersion: '1' }, spec };
 }
 
-const stop = new AbortController();
+let stop = new AbortController();
+beforeEach(() => {
+  stop = new AbortController();
+});
 afterEach(() => stop.abort());
 
 describe('ClusterWatch', () => {
@@ -78,7 +81,19 @@ describe('ClusterWatch', () => {
     // The same objects again: rebuilding costs what has changed.
     expect(watch.snapshot()?.objects[17]).toBe(found?.objects[17]);
 
+    // One answer without the kind is not believed.
+    const kinds = [...server.kinds];
     server.kinds.clear();
+    await time.advance(11_000);
+    await settle();
+    expect(watch.snapshot()?.objects).toHaveLength(4_999);
+    for (const [name, kind] of kinds) server.kinds.set(name, kind);
+    await time.advance(11_000);
+    await settle();
+    server.kinds.clear();
+    await time.advance(11_000);
+    await settle();
+    expect(watch.snapshot()?.objects).toHaveLength(4_999);
     await time.advance(11_000);
     await settle();
     expect(watch.snapshot()?.objects).toEqual([]);
@@ -86,5 +101,33 @@ describe('ClusterWatch', () => {
     await settle();
     await running;
     expect(problems).toEqual([]);
+  });
+
+  it('asks a server that cannot be reached less and less often, and as late as it asks for', async () => {
+    const time = new VirtualTime();
+    const asked: number[] = [];
+    let failure: Error = new ApiUnreachable('down');
+    const api: KubernetesApi = {
+      request: async () => {
+        if (asked.at(-1) !== time.nowMs) asked.push(time.nowMs);
+        throw failure;
+      },
+      stream: () => expect.fail('not used'),
+    };
+    const problems: string[] = [];
+    const onProblem = (message: string): unknown => problems.push(message);
+    const clock = time.clock(0, () => 0.5);
+    const running = new ClusterWatch({ api, clock, onChange: () => undefined, onProblem }).run(stop.signal);
+    await settle();
+    await time.run(120_000);
+    expect(asked.length).toBeGreaterThan(5);
+    expect(asked.length).toBeLessThan(12);
+    expect(problems).toHaveLength(asked.length);
+    failure = new ApiError('later', { status: 429, reason: null, retryAfterMs: 60_000 });
+    asked.length = 0;
+    await time.run(150_000);
+    expect([2, 3]).toContain(asked.length);
+    stop.abort();
+    await running;
   });
 });

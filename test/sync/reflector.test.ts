@@ -137,4 +137,47 @@ describe('Reflector', () => {
     const runs = await Promise.all(Array.from({ length: 30 }, (_, seed) => runSchedule(seed + 1, between)));
     expect(runs.filter(({ isRight }) => !isRight).length).toBeGreaterThan(5);
   });
+
+  it.each([
+    [3, 0, 2],
+    [3, 2, 2],
+    [4, 3, 1],
+    [30, 9, 2],
+    [300, 279, 2],
+    [300, 280, 1],
+  ])('of %i a list holds %i more: that is asked for %i times', async (before, after, times) => {
+    const time = new VirtualTime();
+    const stop = new AbortController();
+    const all = Array.from({ length: before }, (_, index) => ({
+      metadata: { name: `o-${index}`, resourceVersion: '1' },
+    }));
+    const lists: (typeof all)[] = [all, all.slice(0, after)];
+    let lost = false;
+    let asked = 0;
+    const reflector = new Reflector({
+      clock: time.clock(0, () => 0.5),
+      onChange: () => undefined,
+      onProblem: () => undefined,
+      source: {
+        list: async () => {
+          asked += 1;
+          return { items: lists.shift() ?? all, resourceVersion: '1' };
+        },
+        watch: async function* watch() {
+          if (!lost) {
+            lost = true;
+            yield {};
+          }
+          await new Promise<void>((resolve) => stop.signal.addEventListener('abort', () => resolve()));
+        },
+      },
+    });
+    const running = reflector.run(stop.signal);
+    await settle();
+    await time.run(10_000);
+    expect(asked).toBe(1 + times);
+    expect(reflector.entries.size).toBe(times === 1 ? after : before);
+    stop.abort();
+    await running;
+  });
 });

@@ -80,7 +80,7 @@ class Publisher {
   readonly watch: SliceWatch;
   readonly run: SyncRun;
 
-  constructor() {
+  constructor(allowMassDelete = false) {
     const clock = time.clock(0, () => 0.5);
     this.watch = new SliceWatch({ store, clock, pollMs: 1_000, onChange: () => undefined, onProblem });
     this.run = new SyncRun({
@@ -90,7 +90,7 @@ class Publisher {
       store,
       announce: async () => null,
       loadConfig: async () => ({ config: CONFIG, findings: [] }),
-      allowMassDelete: false,
+      allowMassDelete,
       mayAct: () => true,
       status: null,
       outcomes: new SliceOutcomes(store, onProblem),
@@ -401,5 +401,58 @@ describe('any history', () => {
       }),
       { numRuns: 150 },
     );
+  });
+});
+
+function thirty(name: string): Content {
+  return Object.fromEntries(
+    Array.from({ length: 30 }, (_, at) => [`${name}-${at}`, `prefix: /${name}${at}/, service: web`]),
+  );
+}
+
+describe('two clusters of one name', () => {
+  it('do not replace each other without a word', async () => {
+    const [one, two] = [slice('east'), slice('east')];
+    expect((await one.pass(snapshot('east', thirty('a')))).withheld).toBeNull();
+    await time.advance(1_000);
+    await two.pass(snapshot('east', { ...thirty('a'), ...thirty('b') }));
+    expect(problems).toEqual([]);
+    await time.advance(1_000);
+    const pass = await one.pass(snapshot('east', thirty('c')));
+    expect(problems).toEqual([expect.stringContaining('another process writes slice-east')]);
+    expect(pass.withheld).toContain('60 resources of 60 would be gone');
+    await time.advance(RENEW_MS);
+    expect((await two.pass(snapshot('east', { ...thirty('a'), ...thirty('b') }))).withheld).toBeNull();
+    expect(sliceOf('east').resources).toBe(60);
+  });
+});
+
+describe('nothing at all', () => {
+  it('is said once, and publishes nothing', async () => {
+    const { watch } = new Publisher();
+    await watch.poll();
+    await watch.poll();
+    expect(watch.snapshot()).toBeNull();
+    expect(problems).toEqual([expect.stringContaining('the store holds no slice')]);
+  });
+
+  it('takes the last route away when it was seen to go', async () => {
+    await slice('east').pass(snapshot('east', { a: 'prefix: /a/, service: web' }));
+    const publisher = new Publisher();
+    expect(served(await publisher.pass())).not.toEqual({});
+    await slice('east').pass(snapshot('east', {}));
+    const pass = await publisher.pass();
+    expect([pass.withheld, pass.report?.skipped, served(pass)]).toEqual([null, null, {}]);
+  });
+
+  it('takes it away at the start only when allowed', async () => {
+    await slice('east').pass(snapshot('east', { a: 'prefix: /a/, service: web' }));
+    const live = (await new Publisher().pass()).report?.version;
+    await slice('east').pass(snapshot('east', {}));
+    const withheld = await new Publisher().pass();
+    expect(withheld.withheld).toContain('--allow-mass-delete');
+    expect(withheld.report?.version).toBe(live);
+    const allowed = await new Publisher(true).pass();
+    expect([allowed.withheld, allowed.report?.skipped, served(allowed)]).toEqual([null, null, {}]);
   });
 });

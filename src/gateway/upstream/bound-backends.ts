@@ -11,12 +11,19 @@ const RELAY_BINDING = 'UPSTREAM_RELAY';
  * the public network. A name that the environment lacks, or that is no fetcher, is null.
  */
 export function boundBackends(env: Readonly<Record<string, unknown>>): Backends {
+  // Names of bindings are hashes. Only those that are bound are kept, and an environment does not grow.
+  const bound = new Map<string, { readonly fetcher: UpstreamFetcher }>();
   const publicNetwork: UpstreamFetcher = { fetch: (input, init) => fetch(input, init) };
   return {
     fetcher: (upstreamId, via) => {
       if (via.kind === 'fetch') return { fetcher: publicNetwork };
-      const bound = env[via.kind === 'vpc' ? via.binding : bindingName(upstreamId)];
-      if (isFetcher(bound)) return { fetcher: bound };
+      const known = bound.get(upstreamId);
+      if (known !== undefined) return known;
+      const fetcher = env[via.kind === 'vpc' ? via.binding : bindingName(upstreamId)];
+      if (isFetcher(fetcher)) {
+        bound.set(upstreamId, { fetcher });
+        return { fetcher };
+      }
       const relay = env[RELAY_BINDING];
       return isFetcher(relay) ? { fetcher: relay, relayId: upstreamId } : null;
     },

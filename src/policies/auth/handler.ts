@@ -20,11 +20,18 @@ export const authHandler: PolicyHandler = {
     });
     const judge = require === 'any' ? judgeAny : judgeAll;
     return async (c, next) => {
-      const { facts, body, waitUntil, route, outgoing } = c.var;
-      const judgement = await judge(methods, { facts, body, waitUntil, routeId: route.id, scopes: [] });
+      const facts = c.get('facts');
+      const judgement = await judge(methods, {
+        facts,
+        body: c.get('body'),
+        waitUntil: c.get('waitUntil'),
+        routeId: c.get('route').id,
+        scopes: [],
+      });
       const settled = settle(judgement, { count: methods.length, optional });
       if ('refusal' in settled) {
         const { refusal } = settled;
+        const outgoing = c.get('outgoing');
         outgoing.expose('WWW-Authenticate');
         outgoing.expose('Retry-After');
         if (refusal instanceof Response) return refusal;

@@ -2,11 +2,20 @@
 import { GatewayError } from '../../diagnostics/errors.ts';
 import type { AuthVerdict } from './method.ts';
 
+const codes = new WeakMap<Response, string>();
+
+/** Why this answer was given, when a method wrote it itself; null: it is no such answer. */
+export function denialCode(answer: Response): string | null {
+  return codes.get(answer) ?? null;
+}
+
 /** With the challenge that a 401 must have (RFC 9110 §11.6.1); a Response has its own. */
 export function denialAnswer({
   answer,
   challenge,
-}: Pick<Extract<AuthVerdict, { kind: 'deny' }>, 'answer' | 'challenge'>): GatewayError | Response {
+  code: why,
+}: Pick<Extract<AuthVerdict, { kind: 'deny' }>, 'answer' | 'challenge' | 'code'>): GatewayError | Response {
+  if (answer instanceof Response) codes.set(answer, why);
   if (answer instanceof Response || challenge === null) return answer;
   const { status, code, message, options } = answer;
   if (options.headers?.['www-authenticate'] !== undefined) return answer;

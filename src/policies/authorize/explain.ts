@@ -2,15 +2,12 @@
 import { RE2JS } from 're2js';
 import type { Json } from '../../model/route-model.ts';
 import type { CompiledRegex } from '../../program/route-program.ts';
-import type { Consumer, PolicyExplanation, RequestFacts } from '../contract.ts';
+import type { KnownCaller, PolicyExplanation, RequestFacts } from '../contract.ts';
 import type { CompiledAuthorize, CompiledRule } from './compiled.ts';
 import { REQUEST_BUDGET } from './cost.ts';
 import { judge, prepareAuthorize, type Decision, type PreparedAuthorize } from './decide.ts';
 import type { Verdict } from './expressions.ts';
 import { FactsView } from './facts-view.ts';
-
-/** What a caller who was judged and a time that was given add to the request. */
-export type KnownCaller = { readonly consumer: Consumer | null; readonly nowMs: number };
 
 /** `known` null: neither is known. */
 export function explainAuthorize(

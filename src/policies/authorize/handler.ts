@@ -15,8 +15,8 @@ export const authorizeHandler: PolicyHandler = {
     const { enforced, trial, dryRun } = prepareAuthorize(decodeAuthorize(json), runtime.regex);
     const logError = createErrorLog(runtime);
     return (c, next) => {
-      const { facts, consumer } = c.var;
-      const view = new FactsView(facts, consumer, runtime.now());
+      const consumer = c.get('consumer');
+      const view = new FactsView(c.get('facts'), consumer, runtime.now());
       const decision: Decision = dryRun ? { kind: 'allow', rule: null } : judge(enforced, view, consumer);
       // A budget of its own: what is only tried must not make what decides fail.
       if (trial !== null) logTrial(judge(trial, view, consumer), decision, c, runtime);
@@ -34,7 +34,7 @@ function refusal(decision: Exclude<Decision, { kind: 'allow' }>, c: GatewayConte
   const { reason, scope } = decision;
   const extensions = reason === null ? {} : { reason };
   if (scope === null) return new GatewayError(403, 'access-denied', 'This request is not allowed.', { extensions });
-  c.var.outgoing.expose('WWW-Authenticate');
+  c.get('outgoing').expose('WWW-Authenticate');
   // RFC 6750 §3.1: the scopes that would have been enough.
   const challenge = `Bearer error="insufficient_scope", scope="${scope.join(' ')}"`;
   const options = { headers: { 'www-authenticate': challenge }, extensions };
@@ -51,8 +51,8 @@ function logTrial(trial: Decision, actual: Decision, c: GatewayContext, { log }:
   const would = trial.kind === 'allow' ? 'allow' : 'deny';
   if (would === (actual.kind === 'allow' ? 'allow' : 'deny')) return;
   log('authorize-dry-run', {
-    requestId: c.var.facts.requestId,
-    route: c.var.route.id,
+    requestId: c.get('facts').requestId,
+    route: c.get('route').id,
     would,
     rule: trial.rule,
     code: codeOf(trial),
@@ -77,7 +77,7 @@ function createErrorLog({ log, now }: PolicyRuntime) {
       suppressed += 1;
       return;
     }
-    log('authorize-error', { requestId: c.var.facts.requestId, route: c.var.route.id, rule, error, suppressed });
+    log('authorize-error', { requestId: c.get('facts').requestId, route: c.get('route').id, rule, error, suppressed });
     lastMs = nowMs;
     suppressed = 0;
   };

@@ -1,7 +1,7 @@
 /** Authored `authorize` options → checked source texts in the order in which they are asked. */
 import type { Json } from '../../model/route-model.ts';
 import type { CompiledRegex } from '../../program/route-program.ts';
-import type { LowerContext, PolicyExplanation, PolicyLowering, RequestFacts } from '../contract.ts';
+import type { KnownCaller, LowerContext, PolicyExplanation, PolicyLowering, RequestFacts } from '../contract.ts';
 import { parseOptions, reportOption } from '../parse-options.ts';
 import { checkExpression, type ExpressionProblem } from './check-expression.ts';
 import type { CompiledAuthorize, CompiledRule } from './compiled.ts';
@@ -31,8 +31,8 @@ export const authorizeLowering: PolicyLowering = {
     reviewRules(parsed, context);
     return compilePolicy(parsed, complete, patterns) satisfies Json;
   },
-  explain(json, facts: RequestFacts): PolicyExplanation {
-    return explainAuthorize(decodeAuthorize(json), facts);
+  explain(json, facts: RequestFacts, caller?: KnownCaller): PolicyExplanation {
+    return explainAuthorize(decodeAuthorize(json), facts, caller ?? null);
   },
 };
 

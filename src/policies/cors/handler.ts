@@ -23,8 +23,8 @@ export const corsHandler: PolicyHandler = {
   create(json: Json) {
     const config = decodeCors(json);
     return async (c, next) => {
-      const outgoing = c.var.outgoing;
-      const decision = decideCors(config, c.var.facts);
+      const outgoing = c.get('outgoing');
+      const decision = decideCors(config, c.get('facts'));
       // Also without Origin and for foreign ones: a cache must not hand their answer to an origin let in.
       outgoing.append('vary', 'Origin');
       if (decision.kind === 'preflight') {

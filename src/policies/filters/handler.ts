@@ -21,7 +21,7 @@ export function createFiltersHandler(methodOf: (name: string) => AuthMethodHandl
       const config = decodeFilters(json);
       const rules = prepareRules(config, methodOf, runtime);
       return async (c, next) => {
-        const rule = selectRule(config, c.var.facts);
+        const rule = selectRule(config, c.get('facts'));
         const ready = rule === null ? undefined : rules.get(rule);
         if (ready !== undefined) {
           const answer = await enforce(ready, c, runtime);
@@ -84,10 +84,15 @@ async function enforce(
   if (rule.refuse !== undefined) {
     throw new GatewayError(503, 'policy-not-enforced', 'A policy of this route cannot be enforced by this gateway.');
   }
-  const { facts, body, waitUntil, route, outgoing } = c.var;
-  if (c.var.rematch && passed.get(facts)?.has(identity) === true) return null;
-  const outcome = await runChain(chain, { facts, body, waitUntil, routeId: route.id }, runtime.regex);
+  const facts = c.get('facts');
+  if (c.get('rematch') && passed.get(facts)?.has(identity) === true) return null;
+  const outcome = await runChain(
+    chain,
+    { facts, body: c.get('body'), waitUntil: c.get('waitUntil'), routeId: c.get('route').id },
+    runtime.regex,
+  );
   if (outcome.kind === 'refuse') {
+    const outgoing = c.get('outgoing');
     outgoing.expose('WWW-Authenticate');
     outgoing.expose('Retry-After');
     if (outcome.answer instanceof Response) return outcome.answer;

@@ -10,7 +10,7 @@ export const geoHandler: PolicyHandler = {
   create(json: Json) {
     const prepared = prepareGeo(decodeGeo(json));
     return (c, next) => {
-      if (decideGeo(prepared, placeOf(prepared, c.var.facts)) === 'allowed') return next();
+      if (decideGeo(prepared, placeOf(prepared, c.get('facts'))) === 'allowed') return next();
       throw new GatewayError(403, 'geo-denied', 'Requests from this place are not allowed.');
     };
   },

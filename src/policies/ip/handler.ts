@@ -10,7 +10,7 @@ export const ipHandler: PolicyHandler = {
   create(json: Json) {
     const prepared = prepareIp(decodeIp(json));
     return (c, next) => {
-      if (decideIp(prepared, c.var.facts) === 'allowed') return next();
+      if (decideIp(prepared, c.get('facts')) === 'allowed') return next();
       throw new GatewayError(403, 'ip-denied', 'Requests from this address are not allowed.');
     };
   },

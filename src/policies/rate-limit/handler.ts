@@ -17,12 +17,12 @@ export const rateLimitHandler: PolicyHandler = {
   create(json: Json, runtime: PolicyRuntime) {
     const config = decodeRateLimit(json);
     return async (c, next) => {
-      const limits = selectLimits(config, c.var.facts.path);
+      const limits = selectLimits(config, c.get('facts').path);
       if (limits.length === 0) return next();
       const decisions = await askLimiter(limits, c, runtime);
       if (decisions !== null) {
-        writeHeaders(limits, decisions, c.var.outgoing);
-        refuseUnlessAllowed(limits, decisions, c.var.outgoing);
+        writeHeaders(limits, decisions, c.get('outgoing'));
+        refuseUnlessAllowed(limits, decisions, c.get('outgoing'));
       }
       return next();
     };
@@ -35,11 +35,11 @@ async function askLimiter(
   c: GatewayContext,
   runtime: PolicyRuntime,
 ): Promise<readonly RateLimitDecision[] | null> {
-  const { facts, route } = c.var;
+  const facts = c.get('facts');
   try {
     return await runtime.rateLimiter.take(limits.map((limit) => toCheck(limit, facts)));
   } catch (error) {
-    logOutage(runtime, { requestId: facts.requestId, route: route.id, error: String(error) });
+    logOutage(runtime, { requestId: facts.requestId, route: c.get('route').id, error: String(error) });
     if (runtime.failOpen === 'never') {
       throw new GatewayError(503, 'rate-limit-unavailable', 'The rate limit could not be checked.', { cause: error });
     }

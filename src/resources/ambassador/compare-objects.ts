@@ -2,7 +2,7 @@
 import { classifyKind, mayProtect } from '../resource-kinds.ts';
 import { matchesId } from './ambassador-id.ts';
 import { normalizeResources } from './normalize.ts';
-import type { AmbassadorOptions, KubernetesObject } from './types.ts';
+import type { AmbassadorOptions, HostResource, KubernetesObject } from './types.ts';
 
 /** What a resource competes in by its name; null: no resource of this installation. */
 export function scopeOf(object: KubernetesObject, { ambassadorId }: AmbassadorOptions): string | null {
@@ -11,11 +11,34 @@ export function scopeOf(object: KubernetesObject, { ambassadorId }: AmbassadorOp
   return matchesId(object, ambassadorId) === 'theirs' ? null : `${found.group}/${found.kind}`;
 }
 
-/** Whether it may protect routes. */
+/** Whether it may protect routes. So may the Module, whose keys (`ip_deny` …) count whichever of several has them. */
 export function isProtecting({ apiVersion, kind }: Pick<KubernetesObject, 'apiVersion' | 'kind'>): boolean {
   const found = classifyKind(apiVersion, kind);
-  return found.known === 'resource' && mayProtect(found.role);
+  return found.known === 'resource' && (mayProtect(found.role) || found.kind === 'Module');
 }
+
+/** How little a version of a Host lets through, for versions that differ: the higher, the less. Others have 0. */
+export function strictnessOf(object: KubernetesObject, options: AmbassadorOptions): number {
+  const host = soundHost(object, options);
+  if (host === null) return 0;
+  return host.spec.requiresClientCertificate ? 4 : INSECURE_STRICTNESS[host.spec.insecureAction];
+}
+
+/** Two Hosts of one name and different hostnames: without its Host a hostname would be served over any transport. */
+export function isOfOtherHostname(a: KubernetesObject, b: KubernetesObject, options: AmbassadorOptions): boolean {
+  const [one, other] = [soundHost(a, options), soundHost(b, options)];
+  return one !== null && other !== null && one.spec.hostname.toLowerCase() !== other.spec.hostname.toLowerCase();
+}
+
+/** null: no Host, or one with something wrong in it. */
+function soundHost(object: KubernetesObject, options: AmbassadorOptions): HostResource | null {
+  const found = classifyKind(object.apiVersion, object.kind);
+  if (found.known !== 'resource' || found.kind !== 'Host') return null;
+  const [host] = normalizeResources([object], options, () => undefined).hosts;
+  return host === undefined || host.invalid.length > 0 ? null : host;
+}
+
+const INSECURE_STRICTNESS = { Route: 1, Redirect: 2, Reject: 3 } as const;
 
 /** Whether two objects of one name mean the same; Mappings in whatever version each is written. */
 export function isSameObject(a: KubernetesObject, b: KubernetesObject, options: AmbassadorOptions): boolean {

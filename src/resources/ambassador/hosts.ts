@@ -89,8 +89,9 @@ function hostDomain(
   listeners: readonly ListenerResource[],
   report: Report,
 ): DomainModel {
+  const { cluster } = resource.source;
   return {
-    id: `Host/${nameOf(resource)}`,
+    id: `Host/${nameOf(resource)}${cluster === undefined ? '' : `@${cluster}`}`,
     hostname,
     source: provenanceAt(resource, null),
     security: domainSecurity(resource, listeners, report),

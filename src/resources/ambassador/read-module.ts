@@ -100,14 +100,17 @@ function reportSecond(
 ): void {
   const path = overridden[0] === undefined ? null : `spec.config.${overridden[0]}`;
   const { file, line } = sourceAt(first, null);
+  const isOtherCluster = module.source.cluster !== undefined;
+  const which = isOtherCluster ? 'that another cluster has' : `in namespace \`${first.namespace}\``;
+  const place = file === null ? '' : ` (${file}:${line ?? ''})`;
   reportAt(report, module, {
     severity: overridden.length > 0 ? 'error' : 'warning',
     code: 'module-duplicate',
     message:
       overridden.length > 0
-        ? `The Module in namespace \`${first.namespace}\` (${file ?? ''}:${line ?? ''}) also sets ${overridden.map((key) => `\`${key}\``).join(', ')}, and its values count.`
-        : `The Module in namespace \`${first.namespace}\` counts as well; the keys of both are taken together.`,
+        ? `The Module ${which}${place} also sets ${overridden.map((key) => `\`${key}\``).join(', ')}, and its values count.`
+        : `The Module ${which} counts as well; the keys of both are taken together.`,
     path,
-    hint: 'Keep one `ambassador` Module.',
+    hint: isOtherCluster ? 'Make the Modules of all clusters equal.' : 'Keep one `ambassador` Module.',
   });
 }

@@ -21,7 +21,9 @@ export function uniqueByName<Item extends Located>(resources: readonly Item[], r
   const unique: Item[] = [];
   for (const resource of resources.toSorted((a, b) => compareByName(a, b) || comparePlace(a, b))) {
     const first = unique.at(-1);
-    if (first === undefined || compareByName(first, resource) !== 0) {
+    // Of several clusters with one name: they are kept apart.
+    const isOther = first?.source.cluster !== resource.source.cluster;
+    if (first === undefined || isOther || compareByName(first, resource) !== 0) {
       unique.push(resource);
       continue;
     }

@@ -172,7 +172,8 @@ describe('ranges', () => {
         const last = first + (1n << shift) - 1n;
         const set = createAddressSet([text]);
         const at = (address: bigint) => set.find(family === 4 ? quad(address) : groupsOf(address).join(':'));
-        expect([at(first), at(last)]).toEqual(['inside', 'inside']);
+        // The mapped edge of an IPv6 range is an IPv4 address, which is another family's.
+        for (const edge of [first, last]) if (family === 4 || !isMapped(edge)) expect(at(edge)).toBe('inside');
         if (first > 0n && !isMapped(first - 1n)) expect(at(first - 1n)).toBe('outside');
         if (last + 1n < 1n << BigInt(width) && !isMapped(last + 1n)) expect(at(last + 1n)).toBe('outside');
       }),

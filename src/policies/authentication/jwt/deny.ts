@@ -102,7 +102,7 @@ function templated(
   const data = errorData(denial, facts.requestId, problem);
   const body = textOf(errorResponse.body, data);
   if (body === null) return null;
-  const headers = new Headers({ 'cache-control': 'no-store' });
+  const headers = new Headers({ 'cache-control': 'no-store', 'x-request-id': facts.requestId });
   for (const { name, value } of errorResponse.headers) {
     const text = textOf(value, data);
     const safe = text === null ? null : safeHeaderValue(text);

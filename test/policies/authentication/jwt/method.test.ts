@@ -165,6 +165,7 @@ describe('answers', () => {
       'cache-control': 'no-store',
       'content-type': 'text/x-401',
       'www-authenticate': 'Bearer realm="ns.filter", error="invalid_token", error_description="The token is not valid"',
+      'x-request-id': 'req-1',
     });
     const missing = await answer({});
     expect(await missing.text()).toBe(

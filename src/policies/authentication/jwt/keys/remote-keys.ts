@@ -78,7 +78,7 @@ export class RemoteKeys {
   refreshed(unknownKid: string, maxStaleMs: number, waitUntil: WaitUntil): KeySet | Promise<KeySet> {
     const held = this.#held;
     const now = this.#ports.now();
-    if (held === null) return this.#awaited(maxStaleMs, waitUntil);
+    if (held === null || now >= held.fetchedAtMs + maxStaleMs) return this.#awaited(maxStaleMs, waitUntil);
     if (has(held.set, unknownKid) || this.#absent.isKnown(unknownKid, now)) return held.set;
     if (this.#flightNow(now) !== null) return this.#awaited(maxStaleMs, waitUntil);
     if (!this.#schedule.mayAskForKid(now, held.fetchedAtMs)) return held.set;
