@@ -25,7 +25,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'explain/': ['compile/', 'gateway/', 'policies/', 'program/', 'diagnostics/', 'model/'],
   'objects/': ['policies/', 'diagnostics/'],
   'stores/': ['keys/', 'program/', 'diagnostics/'],
-  'follow/': ['program/', 'diagnostics/'],
+  'follow/': ['keys/', 'model/', 'program/', 'diagnostics/'],
   'tls/': ['program/', 'diagnostics/'],
   'dev/': ['follow/', 'compile/', 'program/', 'stores/', 'tls/', 'diagnostics/', 'model/'],
   'sync/': ['follow/', 'compile/', 'config/', 'program/', 'stores/', 'resources/', 'diagnostics/'],

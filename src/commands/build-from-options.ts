@@ -2,6 +2,7 @@
 import { buildProgram, type BuildOptions, type BuildResult } from '../compile/build-program.ts';
 import type { Terminal } from './command.ts';
 import type { InputOptions } from './input-options.ts';
+import { withDocuments } from './secret-keys.ts';
 import { loadInput } from './sources.ts';
 
 /** What the options say about the build; `dev` adds its own. Absent options leave the word to routes.config.ts. */
@@ -29,6 +30,6 @@ export async function buildFromOptions(
   terminal: Pick<Terminal, 'cwd' | 'stdin'>,
   overrides: Partial<BuildOptions> = {},
 ): Promise<BuildResult> {
-  const { input } = await loadInput(options, terminal);
+  const input = await withDocuments(await loadInput(options, terminal));
   return buildProgram(input, { ...buildOptions(options), now: new Date().toISOString(), ...overrides });
 }

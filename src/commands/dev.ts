@@ -10,6 +10,7 @@ import { renderPublished, renderReady, publishedJson, readyJson } from './dev-ou
 import { INPUT_OPTIONS, type InputOptions } from './input-options.ts';
 import { parsePort } from './parse-arguments.ts';
 import { readSecrets } from './read-secrets.ts';
+import { documentReader } from './secret-keys.ts';
 import { loadInput, reasonOfNoManifest, type LoadedInput } from './sources.ts';
 
 const DEFAULT_PORT = '8787';
@@ -57,7 +58,7 @@ With --json: one JSON object a line, {event: "ready" | "published" | "failed" | 
         // Whoever starts may have no manifest yet; later there are routes to lose.
         const reason = server === undefined ? null : reasonOfNoManifest(options, loaded.input);
         if (reason !== null) throw new SourcesUnusable(reason, loaded.watch);
-        return loaded;
+        return { ...loaded, secretReader: documentReader(() => loaded.secrets, null) };
       },
       // The first build is part of what "ready" prints.
       onEvent: (event) => {

@@ -3,7 +3,7 @@ import type { Json } from '../model/route-model.ts';
 import { isMetadata, isName, type RecordObject } from '../keys/record-fields.ts';
 import { usageError } from './parse-arguments.ts';
 
-export const KEYS_ACTIONS = ['create', 'list', 'show', 'rotate', 'revoke'] as const;
+export const KEYS_ACTIONS = ['create', 'list', 'show', 'rotate', 'revoke', 'import'] as const;
 export type KeysAction = (typeof KEYS_ACTIONS)[number];
 
 /** Besides --to, --state and --json, which every action takes. */
@@ -13,6 +13,7 @@ const ACTION_OPTIONS: Readonly<Record<KeysAction, readonly string[]>> = {
   show: ['basic'],
   rotate: ['overlap'],
   revoke: ['basic'],
+  import: ['htpasswd'],
 };
 const EVERYWHERE: readonly string[] = ['to', 'state', 'json'];
 

@@ -7,6 +7,7 @@ import { createKey, findKey, listKeys, pruneKeys, revokeKey, rotateKey, type Sto
 import { findUser, listUsers, putUser, revokeUser } from '../keys/manage-users.ts';
 import { defineCommand, EXIT_OK, type CommandContext } from './command.ts';
 import { parseDuration, parseKeysAction, parseMetadata, parseName, type KeysAction } from './keys-options.ts';
+import { importHtpasswd } from './keys-import.ts';
 import { createdJson, keyJson, renderKey, renderKeys, renderUsers, userJson } from './keys-output.ts';
 import { openKeys } from './open-store.ts';
 import { usageError } from './parse-arguments.ts';
@@ -23,6 +24,11 @@ const KEYS_OPTIONS = {
   overlap: { type: 'string', value: 'TIME', help: 'how long the old key stays good; default 24h' },
   basic: { type: 'string', value: 'USER', help: 'a user with a password in place of a key' },
   password: { type: 'string', value: '-', help: 'read from standard input; also without the option' },
+  htpasswd: {
+    type: 'string',
+    value: 'FILE',
+    help: 'with import: an htpasswd file or a Secret with one; - reads stdin',
+  },
   state: { type: 'string', value: 'DIR', help: 'with --to local: state of the development server' },
 } as const;
 
@@ -37,14 +43,18 @@ type Run = {
   readonly nowMs: number;
 };
 
+/** Resolves to the exit code, when it is not 0. */
+type Prepared = (run: Run) => Promise<number | void>;
+
 export const keysCommand = defineCommand({
   name: 'keys',
   summary: 'Make, list, rotate and revoke API keys and users.',
-  usage: 'create|list|show ID|rotate ID|revoke ID --to local|dir:PATH|cloudflare [options]',
+  usage: 'create|list|show ID|rotate ID|revoke ID|import --to local|dir:PATH|cloudflare [options]',
   details: `
 create prints the key, rotate the new one: the only time it is seen. What is stored is its hash. cloudflare
 reads CLOUDFLARE_ACCOUNT_ID, PORTOLAN_KEYS_NAMESPACE_ID and CLOUDFLARE_API_TOKEN. With --basic USER, create,
 show and revoke are about a user; the password comes from standard input, never from the command line.
+import takes the users of an htpasswd text over: {SHA} with a warning, bcrypt and others are refused by name.
 list deletes records whose expiry is 30 days past. How soon a revoked key stops: docs/policies/api-key.md.
 JSON of create and rotate: {id, key, consumer, plan, env, createdAt, expiresAt}.`,
   options: KEYS_OPTIONS,
@@ -58,8 +68,8 @@ JSON of create and rotate: {id, key, consumer, plan, env, createdAt, expiresAt}.
     const prepared = prepare(action, context);
     const opened = await openKeys(target, terminal, options.state);
     try {
-      await prepared({ context, store: opened.store, id: positionals[1], nowMs: Date.now() });
-      return EXIT_OK;
+      const code = await prepared({ context, store: opened.store, id: positionals[1], nowMs: Date.now() });
+      return typeof code === 'number' ? code : EXIT_OK;
     } finally {
       await opened.close();
     }
@@ -67,17 +77,22 @@ JSON of create and rotate: {id, key, consumer, plan, env, createdAt, expiresAt}.
 });
 
 /** Everything that can be wrong with the command line is said before a store is opened. */
-function prepare(action: KeysAction, { options, positionals }: Context): (run: Run) => Promise<void> {
+function prepare(action: KeysAction, { options, positionals }: Context): Prepared {
   const [, id] = positionals;
   const isAboutUser = options.basic !== undefined;
   // Never quotes the value: somebody meant it as a secret.
   if (options.password !== undefined && options.password !== '-')
     throw usageError('keys', '--password takes only `-`: a command line shows in process lists.');
-  const takesId = action !== 'create' && action !== 'list' && !isAboutUser;
+  const takesId = (action === 'show' || action === 'rotate' || action === 'revoke') && !isAboutUser;
   if (!takesId && id !== undefined) throw usageError('keys', `Unexpected argument "${id}".`);
   if (takesId && id === undefined) throw usageError('keys', `\`keys ${action}\` needs the ID of a key.`);
   if (id !== undefined && !isKeyId(id))
     throw usageError('keys', `"${id}" is no ID of a key; \`keys list\` shows them.`);
+  if (action === 'import') {
+    const { htpasswd } = options;
+    if (htpasswd === undefined) throw usageError('keys', '`keys import` needs --htpasswd FILE.');
+    return ({ store, context, nowMs }) => importHtpasswd(htpasswd, store, context, nowMs);
+  }
   if (isAboutUser) return prepareUser(action, options.basic);
   if (options.password !== undefined) throw usageError('keys', '--password goes with --basic USER.');
   if (action === 'create') return prepareCreate(options);

@@ -2,6 +2,7 @@
 import { buildProgram } from '../compile/build-program.ts';
 import { countFindings } from '../diagnostics/finding.ts';
 import { reasonNotToPublish } from '../follow/reason-not-to-publish.ts';
+import { withSecrets } from '../follow/secret-keys.ts';
 import { encodeProgram } from '../program/encode.ts';
 import { loadSources, publishProgram } from '../program/publish.ts';
 import type { StoreTarget } from '../stores/store-target.ts';
@@ -13,6 +14,7 @@ import { openStore } from './open-store.ts';
 import { usageError } from './parse-arguments.ts';
 import { tellOutcome } from './publish-outcome.ts';
 import { parsePublishTarget } from './publish-targets.ts';
+import { keysOfDocuments } from './secret-keys.ts';
 import { readSignKey } from './sign-key.ts';
 import { loadInput, reasonOfNoManifest } from './sources.ts';
 
@@ -40,14 +42,16 @@ status, code, message, source}], resources, routes, findings, counts}.`,
     const target = parsePublishTarget(options.to);
     const chosen = withTarget(options, target);
     const signKey = readSignKey(terminal.env['PORTOLAN_SIGN_KEY']);
-    const { input } = await loadInput(chosen, terminal);
+    const { input, secrets } = await loadInput(chosen, terminal);
+    const keys = keysOfDocuments(() => secrets, target, terminal);
     const opened = await openStore(target, terminal);
     const { store } = opened;
     try {
       const now = new Date().toISOString();
       const previous = await loadSources(store, signKey === null ? {} : { verifyKey: signKey });
       const unresolved = target.kind === 'local' ? 'echo' : 'refuse';
-      const result = buildProgram(input, { ...buildOptions(chosen), unresolved, previous, now });
+      const looked = await keys.look(input, previous);
+      const result = buildProgram(withSecrets(input, looked), { ...buildOptions(chosen), unresolved, previous, now });
       const allowEmpty = options['allow-empty'] === true;
       const isRefusedByStrict =
         options.strict === true && exitCodeFor(countFindings(result.findings), true) !== EXIT_OK;
@@ -56,15 +60,18 @@ status, code, message, source}], resources, routes, findings, counts}.`,
         : (reasonNotToPublish(result, previous) ??
           (allowEmpty ? null : reasonOfNoManifest(chosen, input, '; --allow-empty publishes the configuration alone')));
       if (reason !== null) return tellOutcome(context, target, result, { reason, report: null, poke: null });
+      await keys.add(looked);
       const report = await publishProgram(store, await encodeProgram(result.program), {
         now,
         sources: result.accepted,
         allowEmpty,
         ...(signKey !== null && { signKey }),
       });
+      await keys.takeBack(looked, report.skipped === 'empty' ? null : result.accepted);
       const poke = report.skipped === null ? await opened.announce() : null;
       return tellOutcome(context, target, result, { reason: report.skipped === 'empty' ? EMPTY : null, report, poke });
     } finally {
+      await keys.close();
       await opened.close();
     }
   },

@@ -5,6 +5,7 @@ import { UserError } from '../diagnostics/errors.ts';
 import { countFindings, type Finding } from '../diagnostics/finding.ts';
 import { followSources, type SourceFollower } from '../follow/follow-sources.ts';
 import { reasonNotToPublish } from '../follow/reason-not-to-publish.ts';
+import { withSecrets } from '../follow/secret-keys.ts';
 import { SourcePublisher } from '../follow/source-publisher.ts';
 import type { ProgramStore, PublishReport } from '../program/publish.ts';
 import { ManifestCache } from '../resources/manifests.ts';
@@ -12,6 +13,7 @@ import type { ServeLog } from '../serve/serve-log.ts';
 import { buildOptions } from './build-from-options.ts';
 import type { Terminal } from './command.ts';
 import type { InputOptions } from './input-options.ts';
+import { keysOfDocuments } from './secret-keys.ts';
 import { readSignKey } from './sign-key.ts';
 import { loadInput, reasonOfNoManifest, type LoadedInput } from './sources.ts';
 
@@ -28,9 +30,12 @@ export type ServedSourcesOptions = {
   /** Of the first build, to be read by a person. */
   readonly onFirstFindings: (findings: readonly Finding[]) => void;
   readonly log: ServeLog;
+  /** Where keys of Secrets go. */
+  readonly stateFolder: string;
 };
 
-export function servedSources({ options, terminal, onFirstFindings, log }: ServedSourcesOptions): ServedSources {
+export function servedSources(given: ServedSourcesOptions): ServedSources {
+  const { options, terminal, onFirstFindings, log, stateFolder } = given;
   const signKey = readSignKey(terminal.env['PORTOLAN_SIGN_KEY']);
   const publisher = new SourcePublisher({
     build: { ...buildOptions(options), cache: new BuildCache() },
@@ -38,17 +43,23 @@ export function servedSources({ options, terminal, onFirstFindings, log }: Serve
   });
   const manifests = new ManifestCache();
   const load = (): Promise<LoadedInput> => loadInput(options, terminal, manifests);
+  let secrets: LoadedInput['secrets'] = [];
+  const keys = keysOfDocuments(() => secrets, { kind: 'folder', path: stateFolder }, terminal);
   let watch: readonly string[] = [];
   let onFindings = onFirstFindings;
 
-  async function publish(store: ProgramStore, { input }: LoadedInput): Promise<void> {
-    const result = publisher.build(input);
+  async function publish(store: ProgramStore, { input, ...loaded }: LoadedInput): Promise<void> {
+    ({ secrets } = loaded);
+    const looked = await keys.look(input, publisher.accepted);
+    const result = publisher.build(withSecrets(input, looked));
     const reason = reasonNotToPublish(result, publisher.accepted) ?? reasonOfNoManifest(options, input);
     if (reason !== null) {
       onFindings(result.findings);
       throw new UserError(`nothing was published: ${reason}`);
     }
+    await keys.add(looked);
     const report = await publisher.publish(store, result, true);
+    await keys.takeBack(looked, report.skipped === 'empty' ? null : result.accepted);
     log(report.skipped === 'empty' ? 'warning' : 'info', 'published', publishedFields(result, report));
     onFindings(result.findings);
   }

@@ -86,7 +86,13 @@ async function supervise(context: Context, settings: Settings, inherited: Inheri
   const sources =
     options.file === undefined && options.config === undefined
       ? null
-      : servedSources({ options, terminal, log, onFirstFindings: (findings) => noteFindings(findings, context) });
+      : servedSources({
+          options,
+          terminal,
+          log,
+          stateFolder: settings.stateFolder,
+          onFirstFindings: (findings) => noteFindings(findings, context),
+        });
   const began = performance.now();
   const workerCode = await loadWorkerCode();
   const supervisor = await Supervisor.start({

@@ -7,6 +7,7 @@ import type { PortolanConfig } from '../config/portolan-config.ts';
 import { UserError } from '../diagnostics/errors.ts';
 import { finding, type Finding } from '../diagnostics/finding.ts';
 import { parseManifests, type ManifestCache } from '../resources/manifests.ts';
+import type { SecretDocument } from '../resources/secret-document.ts';
 import { EXIT_USAGE, type Terminal } from './command.ts';
 import type { InputOptions } from './input-options.ts';
 import { readSourceFiles, STDIN } from './source-files.ts';
@@ -19,6 +20,8 @@ export type LoadedInput = {
   readonly watch: readonly string[];
   /** There is a configuration but none of it can be read: what is built without it must not replace what serves. */
   readonly configUnusable: boolean;
+  /** Secrets among the manifests. */
+  readonly secrets: readonly SecretDocument[];
 };
 
 /**
@@ -43,11 +46,15 @@ export async function loadInput(
   }
   const findings: Finding[] = [];
   const report = (finding: Finding): void => void findings.push(finding);
-  const objects = parseManifests(await readSourceFiles(paths, terminal, report), report, cache);
+  const secrets: SecretDocument[] = [];
+  const objects = parseManifests(await readSourceFiles(paths, terminal, report), report, cache, (secret) => {
+    secrets.push(secret);
+  });
   if (paths.length > 0 && objects.length === 0 && findings.length === 0) report(nothingRead);
   const { config, dependencies } = await loadConfig(configFile, terminal.cwd, report);
   return {
     input: { objects, config, initialFindings: findings },
+    secrets,
     watch: [...paths.filter((path) => path !== STDIN).map((path) => resolve(terminal.cwd, path)), ...dependencies],
     configUnusable: configFile !== null && config === null,
   };

@@ -2,6 +2,7 @@
 import { BuildCache } from '../compile/build-program.ts';
 import { UserError } from '../diagnostics/errors.ts';
 import { countFindings } from '../diagnostics/finding.ts';
+import type { SecretKeys } from '../follow/secret-keys.ts';
 import { SourcePublisher } from '../follow/source-publisher.ts';
 import type { OpenTarget, StoreTarget } from '../stores/store-target.ts';
 import type { ClusterSnapshot } from '../sync/cluster-snapshot.ts';
@@ -12,7 +13,8 @@ import { EXIT_OK } from './command.ts';
 import { openStore } from './open-store.ts';
 import { tellOutcome } from './publish-outcome.ts';
 import { readSignKey } from './sign-key.ts';
-import { loadInput, readConfig } from './sources.ts';
+import { keysOfDocuments, secretKeys } from './secret-keys.ts';
+import { loadInput, readConfig, type LoadedInput } from './sources.ts';
 import { chooseClusters, connectClusters, type ConnectedCluster } from './sync-clusters.ts';
 import { statusPorts, watchUntilStopped, type Watched, type WatchTools } from './sync-watch.ts';
 import type { SyncContext } from './sync.ts';
@@ -40,7 +42,10 @@ export function publishIntervalMs(target: StoreTarget): number {
   return target.kind === 'cloudflare' ? 1_000 : 0;
 }
 
-export type RunParts = Pick<SyncRunOptions, 'mayAct' | 'status' | 'clusterStatus' | 'outcomes' | 'onProblem'>;
+export type RunParts = Pick<
+  SyncRunOptions,
+  'mayAct' | 'status' | 'clusterStatus' | 'outcomes' | 'onProblem' | 'secretKeys'
+>;
 
 export async function createRun(
   { options, terminal }: SyncContext,
@@ -89,16 +94,28 @@ export async function snapshotOf(clusters: readonly ConnectedCluster[]): Promise
   return joinSnapshots(snapshots);
 }
 
+/** Keys of the Secrets of these clusters. */
+export async function keysOfClusters(
+  clusters: readonly ConnectedCluster[],
+  target: StoreTarget,
+  { terminal, onProblem }: Pick<SyncContext, 'terminal'> & { readonly onProblem: (message: string) => void },
+): Promise<SecretKeys> {
+  const { ApiSecretReader } = await import('../sync/api-secrets.ts');
+  const apis = new Map(clusters.map(({ cluster, api }) => [cluster, api]));
+  const reader = new ApiSecretReader(apis, onProblem);
+  return secretKeys({ reader, clusters: clusters.map(({ cluster }) => cluster) }, target, terminal);
+}
+
 export async function snapshotOfFiles(
   { options, terminal }: Pick<SyncContext, 'options' | 'terminal'>,
   cluster: string | null = null,
-): Promise<ClusterSnapshot> {
+): Promise<{ readonly snapshot: ClusterSnapshot; readonly secrets: LoadedInput['secrets'] }> {
   const { inCluster } = await import('../sync/cluster-snapshot.ts');
-  const { input } = await loadInput({ ...options, config: 'none' }, terminal);
+  const { input, secrets } = await loadInput({ ...options, config: 'none' }, terminal);
   const read = { objects: input.objects, findings: input.initialFindings ?? [] };
   if (read.objects.length === 0 && countFindings(read.findings).error === 0)
     throw new UserError('nothing was published: what -f names holds no Kubernetes object');
-  return { ...(cluster === null ? read : inCluster(read, cluster)), own: [] };
+  return { snapshot: { ...(cluster === null ? read : inCluster(read, cluster)), own: [] }, secrets };
 }
 
 async function runOnce(
@@ -109,9 +126,19 @@ async function runOnce(
 ): Promise<number> {
   const onProblem = (message: string): void => context.note(message);
   const statuses = await statusesOf(context, clusters, onProblem);
-  const run = await createRun(context, target, opened, { mayAct: () => true, ...statuses, onProblem });
-  const pass = await run.pass(clusters.length === 0 ? await snapshotOfFiles(context) : await snapshotOf(clusters));
-  return tellOutcome(context, target, pass.result, { reason: pass.withheld, report: pass.report, poke: pass.poke });
+  const files = clusters.length === 0 ? await snapshotOfFiles(context) : null;
+  const keys =
+    files === null
+      ? await keysOfClusters(clusters, target, { ...context, onProblem })
+      : keysOfDocuments(() => files.secrets, target, context.terminal);
+  const parts = { mayAct: () => true, ...statuses, secretKeys: keys, onProblem };
+  try {
+    const run = await createRun(context, target, opened, parts);
+    const pass = await run.pass(files?.snapshot ?? (await snapshotOf(clusters)));
+    return tellOutcome(context, target, pass.result, { reason: pass.withheld, report: pass.report, poke: pass.poke });
+  } finally {
+    await keys.close();
+  }
 }
 
 async function watchClusters(
@@ -126,12 +153,14 @@ async function watchClusters(
     clusters.map(async (each) => [each.cluster, await clusterWatch(each, tools)] as const),
   );
   const statuses = await statusesOf(context, clusters, onProblem);
+  const keys = await keysOfClusters(clusters, target, { ...context, onProblem });
   const [first] = watches;
   const isNamed = first === undefined || first[0] !== null;
   const named = new Map(watches.flatMap(([cluster, watch]) => (cluster === null ? [] : [[cluster, watch] as const])));
   return {
     watch: isNamed ? new ClustersWatch(named, clock, () => changes.touch()) : first[1],
-    run: await createRun(context, target, opened, { mayAct, ...statuses, onProblem }),
+    run: await createRun(context, target, opened, { mayAct, ...statuses, secretKeys: keys, onProblem }),
+    close: () => keys.close(),
     onPass: logPass(tools),
   };
 }

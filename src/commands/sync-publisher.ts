@@ -56,7 +56,12 @@ async function publishOnce(context: SyncContext, target: StoreTarget, opened: Op
   if (snapshot === null)
     throw new UserError('nothing was published: the store holds no slice. `portolan sync --slice CLUSTER` writes one');
   const outcomes = new SliceOutcomes(opened.store, onProblem);
-  const run = await createRun(context, target, opened, { mayAct: () => true, status: null, outcomes, onProblem });
+  const run = await createRun(context, target, opened, {
+    mayAct: () => true,
+    status: null,
+    outcomes,
+    onProblem,
+  });
   const pass = await run.pass(snapshot);
   return tellOutcome(context, target, pass.result, { reason: pass.withheld, report: pass.report, poke: pass.poke });
 }

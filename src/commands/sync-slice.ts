@@ -1,6 +1,7 @@
 /** `portolan sync --slice`: one cluster's part of a program that another process publishes. */
 import { countFindings } from '../diagnostics/finding.ts';
 import { plural } from '../diagnostics/render.ts';
+import type { SecretKeys } from '../follow/secret-keys.ts';
 import type { OpenTarget, StoreTarget } from '../stores/store-target.ts';
 import type { ClusterSnapshot } from '../sync/cluster-snapshot.ts';
 import type { StatusPorts } from '../sync/object-statuses.ts';
@@ -11,7 +12,8 @@ import { formatPublishTarget } from './publish-targets.ts';
 import { openStore } from './open-store.ts';
 import { readSignKey } from './sign-key.ts';
 import { chooseClusters, connectClusters, type ConnectedCluster } from './sync-clusters.ts';
-import { clusterWatch, publishIntervalMs, snapshotOf, snapshotOfFiles } from './sync-direct.ts';
+import { clusterWatch, keysOfClusters, publishIntervalMs, snapshotOf, snapshotOfFiles } from './sync-direct.ts';
+import { keysOfDocuments } from './secret-keys.ts';
 import { pollMs } from './sync-publisher.ts';
 import { statusPorts, watchUntilStopped, type Watched, type WatchTools } from './sync-watch.ts';
 import type { SyncContext } from './sync.ts';
@@ -38,6 +40,7 @@ export async function syncSlice(context: SyncContext, target: StoreTarget, clust
 type SliceParts = {
   readonly cluster: string;
   readonly status: StatusPorts | null;
+  readonly secretKeys: SecretKeys;
   readonly mayAct: () => boolean;
   readonly onProblem: (message: string) => void;
 };
@@ -66,9 +69,18 @@ async function writeOnce(
 ): Promise<number> {
   const onProblem = (message: string): void => context.note(message);
   const status = await statusOf(context, connected, onProblem);
-  const run = await createSliceRun(context, opened, { cluster, status, mayAct: () => true, onProblem });
-  const snapshot = connected === null ? await snapshotOfFiles(context, cluster) : await snapshotOf([connected]);
-  return tellSlice(context, target, snapshot, await run.pass(snapshot));
+  const files = connected === null ? await snapshotOfFiles(context, cluster) : null;
+  const secretKeys =
+    connected === null
+      ? keysOfDocuments(() => files?.secrets ?? [], target, context.terminal, cluster)
+      : await keysOfClusters([connected], target, { ...context, onProblem });
+  try {
+    const run = await createSliceRun(context, opened, { cluster, status, secretKeys, mayAct: () => true, onProblem });
+    const snapshot = files?.snapshot ?? (await snapshotOf(connected === null ? [] : [connected]));
+    return tellSlice(context, target, snapshot, await run.pass(snapshot));
+  } finally {
+    await secretKeys.close();
+  }
 }
 
 async function watchSlice(
@@ -80,6 +92,7 @@ async function watchSlice(
   const { cluster, connected, tools } = given;
   const { clock, changes, signal, log, mayAct, onProblem } = tools;
   const status = await statusOf(context, connected, onProblem);
+  const secretKeys = await keysOfClusters([connected], target, { ...context, onProblem });
   let isAsking = false;
   const askAgain = async (): Promise<void> => {
     if (isAsking) return;
@@ -90,7 +103,8 @@ async function watchSlice(
   };
   return {
     watch: await clusterWatch(connected, tools),
-    run: await createSliceRun(context, opened, { cluster, status, mayAct, onProblem }),
+    run: await createSliceRun(context, opened, { cluster, status, secretKeys, mayAct, onProblem }),
+    close: () => secretKeys.close(),
     onPass: (pass, tookMs) => {
       if (isSliceNews(pass)) log(pass.withheld === null ? 'info' : 'warning', 'slice', slicePassFields(pass, tookMs));
       // What the publisher makes of it is not known yet.

@@ -27,6 +27,8 @@ export type Watched<Pass extends LoopPass> = {
   readonly onPass: (pass: Pass, tookMs: number) => void;
   /** Seconds since each slice was written. */
   readonly ages?: () => ReadonlyMap<string, number | null>;
+  /** Called when everything has stopped. */
+  readonly close?: () => Promise<void>;
 };
 
 export type WatchParts<Pass extends LoopPass> = {
@@ -61,7 +63,7 @@ export async function watchUntilStopped<Pass extends LoopPass>(
   });
   const mayAct = (): boolean => election === null || election.isLeader;
   const tools = { clock: systemClock, changes, log, mayAct, onProblem, signal: stop.signal };
-  const { watch, run, onPass, ages } = await parts.create(tools);
+  const { watch, run, onPass, ages, close } = await parts.create(tools);
   const server = await startHealth(options.health, () => {
     const snapshot = watch.snapshot();
     const objects = snapshot?.objects.length ?? 0;
@@ -97,6 +99,7 @@ export async function watchUntilStopped<Pass extends LoopPass>(
   await Promise.all(running);
   release.abort();
   await electing;
+  await close?.();
   await server?.close();
   log('info', 'stopped');
 }

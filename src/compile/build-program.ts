@@ -3,11 +3,13 @@
  * development server and the tests alike. The same input in any order gives an equal program.
  */
 import type { PortolanConfig } from '../config/portolan-config.ts';
+import { secretSetsIn } from '../config/secret-sets.ts';
 import { translateConfig } from '../config/translate.ts';
 import { sortFindings } from '../diagnostics/render.ts';
 import { finding, resourceKey, type Finding, type SourceRef } from '../diagnostics/finding.ts';
 import { compareCodePoints } from '../model/rank.ts';
 import type { RouteModel } from '../model/route-model.ts';
+import { NOTHING_KNOWN, secretPlaceOf, type KnownSecrets, type SecretPlace } from '../model/secret-states.ts';
 import { mergeSettings } from '../model/settings.ts';
 import { validateModel } from '../model/validate-model.ts';
 import type { AcceptedResources } from '../program/accepted.ts';
@@ -19,6 +21,7 @@ import {
   scopeOf,
   strictnessOf,
 } from '../resources/ambassador/compare-objects.ts';
+import { secretReferences } from '../resources/ambassador/secret-references.ts';
 import { normalizeResources } from '../resources/ambassador/normalize.ts';
 import { translateAmbassador, type AmbassadorTranslation } from '../resources/ambassador/translate.ts';
 import type { AmbassadorOptions, KubernetesObject, NormalizedResources } from '../resources/ambassador/types.ts';
@@ -41,6 +44,8 @@ export type BuildInput = {
   readonly initialFindings?: readonly Finding[];
   /** Clusters whose content is not known now: what they held last stays. Default none. */
   readonly silentClusters?: readonly string[];
+  /** Of the Secrets that APIKey Filters name. Default nothing is known; who publishes must know. */
+  readonly secrets?: KnownSecrets;
 };
 
 export type BuildOptions = UpstreamOptions & {
@@ -83,6 +88,8 @@ export function buildProgram(input: BuildInput, options: BuildOptions): BuildRes
   const cache = options.cache ?? new BuildCache();
   const ambassador = ambassadorOptions(input.config, options.ambassador);
   const merged = merge(input, { ambassador, options, cache });
+  const { silentClusters = [], secrets: given = NOTHING_KNOWN } = input;
+  const secrets = { ...given, silentClusters };
   const result = buildWithLastGood(
     {
       objects: merged.objects,
@@ -92,7 +99,8 @@ export function buildProgram(input: BuildInput, options: BuildOptions): BuildRes
       plain: cache.plain,
       order: cache.order,
     },
-    (objects, staleSince) => runOnce(objects, staleSince, { config: input.config, ambassador, options, cache }),
+    (objects, staleSince) =>
+      runOnce(objects, staleSince, { config: input.config, secrets, ambassador, options, cache }),
   );
   return {
     model: result.model,
@@ -107,10 +115,26 @@ export function buildProgram(input: BuildInput, options: BuildOptions): BuildRes
   };
 }
 
+/** The Secrets that decide about requests: of Filters, those that may stand in for them, and the configuration. */
+export function referencedSecrets(
+  { objects, config }: Pick<BuildInput, 'objects' | 'config'>,
+  previous: AcceptedResources,
+): { readonly byFilters: readonly SecretPlace[]; readonly byConfig: readonly SecretPlace[] } {
+  const kept = Object.values(previous).map(({ object }) => object);
+  const sets =
+    config === null
+      ? []
+      : config.routes.flatMap(({ outcome }) => (outcome.kind === 'serve' ? secretSetsIn(outcome.policies) : []));
+  return {
+    byFilters: [...secretReferences(objects), ...secretReferences(kept)],
+    byConfig: sets.flatMap((set) => secretPlaceOf(set) ?? []),
+  };
+}
+
 /** One resource of several clusters is one object from here on. */
 function merge(
   { objects, initialFindings = [], silentClusters = [], config }: BuildInput,
-  { ambassador, options, cache }: Omit<RunContext, 'config'>,
+  { ambassador, options, cache }: Omit<RunContext, 'config' | 'secrets'>,
 ): Merged<KubernetesObject> {
   const order = (config?.clusters ?? []).map(({ name }) => name);
   const merged = mergeClusters(
@@ -142,6 +166,7 @@ function unknownCluster(name: string): Finding {
 
 type RunContext = {
   readonly config: PortolanConfig | null;
+  readonly secrets: KnownSecrets;
   readonly ambassador: AmbassadorOptions;
   readonly options: BuildOptions;
   readonly cache: BuildCache;
@@ -150,7 +175,7 @@ type RunContext = {
 function runOnce(
   objects: readonly KubernetesObject[],
   staleSince: ReadonlyMap<string, string>,
-  { config, ambassador, options, cache }: RunContext,
+  { config, secrets, ambassador, options, cache }: RunContext,
 ): BuildRun {
   const findings: Finding[] = [];
   const report = (finding: Finding): void => void findings.push(finding);
@@ -167,8 +192,8 @@ function runOnce(
   const translation = staleSince.size === 0 ? cache.written : cache.withStandIns;
   const translated = translation.translate(
     resources,
-    optionsText,
-    (some, reportSome) => translateAmbassador(some, ambassador, reportSome),
+    optionsText + secretsText(secrets),
+    (some, reportSome) => translateAmbassador(some, { ...ambassador, secrets }, reportSome),
     report,
   );
   const authored = config === null ? null : translateConfig(config, translated.domains, report);
@@ -181,6 +206,11 @@ function runOnce(
   validateModel(model, report);
   const program = compileModel(model, options, report, cache.compile);
   return { model, program, findings, resources: allSources(resources) };
+}
+
+function secretsText({ states, others, silentClusters = [] }: KnownSecrets): string {
+  const sorted = Object.entries(states).toSorted(([a], [b]) => compareCodePoints(a, b));
+  return JSON.stringify([sorted, others, silentClusters.toSorted(compareCodePoints)]);
 }
 
 const DEFAULTS: AmbassadorOptions = {

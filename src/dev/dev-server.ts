@@ -10,6 +10,7 @@ import { UserError } from '../diagnostics/errors.ts';
 import { renderFindings } from '../diagnostics/render.ts';
 import { reasonNotToPublish } from '../follow/reason-not-to-publish.ts';
 import { followSources, type SourceFollower } from '../follow/follow-sources.ts';
+import { SecretKeys, withSecrets, type SecretReader } from '../follow/secret-keys.ts';
 import { SourcePublisher } from '../follow/source-publisher.ts';
 import type { ProgramStore, PublishReport } from '../program/publish.ts';
 import type { CompiledUpstream } from '../program/route-program.ts';
@@ -24,11 +25,16 @@ import {
   type GatewayRuntimeOptions,
 } from './gateway-runtime.ts';
 import { listeningPort } from './listening-port.ts';
-import { kvStore, openLocalStore } from './local-store.ts';
+import { KEYS_BINDING, kvStore, openLocalStore } from './local-store.ts';
 import { startRelay, type RelayServer } from './relay-server.ts';
 
 /** What one reading of the sources gives. */
-export type LoadedSources = { readonly input: BuildInput; readonly watch: readonly string[] };
+export type LoadedSources = {
+  readonly input: BuildInput;
+  readonly watch: readonly string[];
+  /** Reads the Secrets that lie among them. */
+  readonly secretReader: SecretReader;
+};
 
 export type DevOptions = {
   readonly port: number;
@@ -82,6 +88,8 @@ class DevRun {
   readonly #echoes = new EchoPool();
   readonly #backends = new Map<string, URL>();
   readonly #publisher: SourcePublisher;
+  readonly #secretKeys: SecretKeys;
+  #secretReader: SecretReader | undefined;
   #upstreams: ReadonlyMap<string, CompiledUpstream> = new Map();
   #tls: TlsReading['materials'] = new Map();
   #relay: RelayServer | undefined;
@@ -89,8 +97,17 @@ class DevRun {
   #follower: SourceFollower | undefined;
 
   constructor(options: DevOptions) {
-    const { build, echo } = options;
+    const { build, echo, secrets, stateFolder } = options;
     this.#options = options;
+    this.#secretKeys = new SecretKeys({
+      place: {
+        open: () => this.#openKeys(),
+        pepper: async () => secrets['KEY_PEPPER'] ?? (await readPepper(stateFolder)),
+      },
+      reader: { read: async (places) => (await this.#secretReader?.read(places)) ?? [] },
+      clusters: [null],
+      nowMs: () => Date.now(),
+    });
     this.#publisher = new SourcePublisher({ build: { ...build, unresolved: echo ? 'echo' : build.unresolved } });
   }
 
@@ -101,8 +118,10 @@ class DevRun {
     let first: BuildResult;
     try {
       await this.#publisher.recall(local.store);
-      first = await this.#publish(local.store, sources.input);
+      first = await this.#publish(local.store, sources);
     } finally {
+      // The gateway opens the same files.
+      await this.#secretKeys.close();
       await local.close();
     }
     const direct = first.program.upstreams.slice(0, MAX_DIRECT_BINDINGS);
@@ -120,7 +139,7 @@ class DevRun {
     this.#follower = followSources({
       watch: sources.watch,
       load: this.#options.load,
-      onLoaded: async ({ input }) => void (await this.#publish(store, input)),
+      onLoaded: async (loaded) => void (await this.#publish(store, loaded)),
       onFailed: (message) => onEvent({ type: 'failed', message }),
     });
     return {
@@ -138,12 +157,21 @@ class DevRun {
     await this.#echoes.close();
   }
 
-  async #publish(store: ProgramStore, input: BuildInput): Promise<BuildResult> {
+  async #openKeys(): Promise<{ readonly store: ProgramStore; close(): Promise<void> }> {
+    if (this.#runtime === undefined) return openLocalStore(this.#options.stateFolder, KEYS_BINDING);
+    return { store: await kvStore(this.#runtime.miniflare, KEYS_BINDING), close: async () => undefined };
+  }
+
+  async #publish(store: ProgramStore, { input, secretReader }: LoadedSources): Promise<BuildResult> {
     const started = performance.now();
-    const result = this.#publisher.build(input);
+    this.#secretReader = secretReader;
+    const looked = await this.#secretKeys.look(input, this.#publisher.accepted);
+    const result = this.#publisher.build(withSecrets(input, looked));
     if (this.#runtime !== undefined) this.#assertHarmless(result);
     // Pruned at start only: listing keys through a busy runtime would make every change slower to go live.
+    await this.#secretKeys.add(looked);
     const report = await this.#publisher.publish(store, result, this.#runtime === undefined);
+    await this.#secretKeys.takeBack(looked, report.skipped === 'empty' ? null : result.accepted);
     await this.#readTls(result.program.upstreams);
     this.#upstreams = new Map(result.program.upstreams.map((upstream) => [upstream.id, upstream]));
     // A backend must listen before a request can be routed to it; the program is not loaded before reload().

@@ -2,7 +2,8 @@
 export interface KeyStore {
   /** null when there is no such value. Throws when the store cannot be asked. */
   get(name: string): Promise<string | null>;
-  list(prefix: string): Promise<readonly { readonly key: string }[]>;
+  /** `writtenAt`: ISO time; absent or null: the store does not know it. */
+  list(prefix: string): Promise<readonly { readonly key: string; readonly writtenAt?: string | null }[]>;
   /** Durable once it resolves. */
   putMany(values: readonly { readonly key: string; readonly value: string }[]): Promise<void>;
   /** Absent names are no error. */

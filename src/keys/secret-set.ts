@@ -4,11 +4,12 @@
  * that contain it; the values themselves go nowhere else.
  */
 import type { Json } from '../model/route-model.ts';
+import { secretSetName } from '../model/secret-states.ts';
 import { fromBase64 } from './bytes.ts';
 import { secretKeyName } from './key-names.ts';
 import { isObject, parseRecord } from './record-fields.ts';
 
-/** Where a key was found: `set` is `namespace/name` of the Secret, `entry` the name in its data. */
+/** Where a key was found: `set` names the Secret (secretSetName()), `entry` the name in its data. */
 export type SecretKeyPlace = { readonly set: string; readonly entry: string };
 
 /** `places` empty: no Secret contains the key any more. */
@@ -16,6 +17,8 @@ export type SecretKeyRecord = { readonly v: 1; readonly places: readonly SecretK
 
 /** The parts of a Kubernetes Secret that count; `data` holds base64. */
 export type SecretObject = {
+  /** Absent or null: of the one and unnamed. */
+  readonly cluster?: string | null;
   readonly namespace: string;
   readonly name: string;
   readonly data: Readonly<Record<string, string>>;
@@ -40,9 +43,10 @@ export function recordsOfSecret(secret: SecretObject, pepper: CryptoKey): Promis
 export async function recordsOfSecrets(secrets: readonly SecretObject[], pepper: CryptoKey): Promise<SecretRecords> {
   const places = new Map<string, SecretKeyPlace[]>();
   const problems: SecretKeyProblem[] = [];
-  for (const { namespace, name, data } of secrets) {
-    for (const [entry, encoded] of Object.entries(data)) {
-      const place = { set: `${namespace}/${name}`, entry };
+  for (const secret of secrets) {
+    const set = setOf(secret);
+    for (const [entry, encoded] of Object.entries(secret.data)) {
+      const place = { set, entry };
       const found = keyOf(encoded);
       if ('reason' in found) {
         problems.push({ ...place, reason: found.reason });
@@ -54,6 +58,23 @@ export async function recordsOfSecrets(secrets: readonly SecretObject[], pepper:
   }
   const records = [...places].map(([keyName, list]) => [keyName, { v: 1, places: list.toSorted(byPlace) }] as const);
   return { records: new Map(records), problems };
+}
+
+/** What can be said of a Secret without a pepper: whether anything in it is a key, and what is none. */
+export function judgeSecret(secret: SecretObject): {
+  readonly isUsable: boolean;
+  readonly problems: readonly SecretKeyProblem[];
+} {
+  const set = setOf(secret);
+  const entries = Object.entries(secret.data).map(([entry, encoded]) => ({ entry, found: keyOf(encoded) }));
+  return {
+    isUsable: entries.some(({ found }) => 'key' in found),
+    problems: entries.flatMap(({ entry, found }) => ('reason' in found ? [{ set, entry, reason: found.reason }] : [])),
+  };
+}
+
+function setOf({ cluster = null, namespace, name }: SecretObject): string {
+  return secretSetName({ cluster, namespace, name });
 }
 
 /** Strict: a value that no request header can carry would be a key that never works. */
@@ -84,7 +105,8 @@ export function decodeSecretKeyRecord(text: string): SecretKeyRecord | null {
   return decoded.length === places.length ? { v: 1, places: decoded } : null;
 }
 
-function byPlace(a: SecretKeyPlace, b: SecretKeyPlace): number {
+/** Order of places in a record. */
+export function byPlace(a: SecretKeyPlace, b: SecretKeyPlace): number {
   const [left, right] = [`${a.set}/${a.entry}`, `${b.set}/${b.entry}`];
   return left < right ? -1 : left > right ? 1 : 0;
 }

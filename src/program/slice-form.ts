@@ -1,4 +1,5 @@
 /** What one cluster says to the publisher of several, and what it is told: `slice-<cluster>`, `outcome-<cluster>`. */
+import { SECRET_STATES, type SecretState } from '../model/secret-states.ts';
 import { array, integer, matching, nullable, object, oneOf, optional, record, string, type Check } from './shape.ts';
 import { STORED_FORMAT } from './stored-form.ts';
 
@@ -16,6 +17,8 @@ export type StoredSlice = {
   readonly buckets: readonly string[];
   /** Errors and warnings of reading: an object that cannot be read is broken, not deleted. */
   readonly findings: readonly StoredFinding[];
+  /** By `namespace/name`: of what use the Secrets are that Filters name. Nothing of what they hold. Absent: none is named. */
+  readonly secrets?: { readonly [name: string]: SecretState };
   /** As of the pointer, `typ` `portolan-slice`. */
   readonly signature?: string;
 };
@@ -71,6 +74,7 @@ export const sliceShape: Check<StoredSlice> = object<StoredSlice>({
   resources: integer(0),
   buckets: array(hash),
   findings: array(findingShape),
+  secrets: optional(record(oneOf(...SECRET_STATES))),
   signature: optional(matching(/^[\w-]+\.\.[\w-]+$/, 'detached signature')),
 });
 

@@ -22,7 +22,12 @@ const TYPE = 'portolan-slice';
 /** Workers KV takes 25 MiB; resources lie elsewhere, so only findings can fill a slice. */
 const MAX_BYTES = 20 * 1024 * 1024;
 
-export type SliceContent = { readonly resources: AcceptedResources; readonly findings: readonly StoredFinding[] };
+export type SliceContent = {
+  readonly resources: AcceptedResources;
+  readonly findings: readonly StoredFinding[];
+  /** See StoredSlice. Default none. */
+  readonly secrets?: NonNullable<StoredSlice['secrets']>;
+};
 
 export type EncodedSlice = {
   /** Unsigned and without its time: equal content, equal slice. */
@@ -36,9 +41,11 @@ export async function encodeSlice(cluster: string, content: SliceContent, cache?
     .map((one) => ({ one, text: canonicalJson(one) }))
     .toSorted((a, b) => (a.text < b.text ? -1 : a.text > b.text ? 1 : 0))
     .map(({ one }) => one);
-  const hash = await sha256(canonicalJson({ buckets, findings }));
+  const { secrets = {} } = content;
+  const said = { buckets, findings, ...(Object.keys(secrets).length > 0 && { secrets }) };
+  const hash = await sha256(canonicalJson(said));
   return {
-    slice: { format: STORED_FORMAT, kind: 'slice', cluster, content: hash, resources, buckets, findings },
+    slice: { format: STORED_FORMAT, kind: 'slice', cluster, content: hash, resources, ...said },
     values,
   };
 }

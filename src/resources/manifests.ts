@@ -11,6 +11,14 @@ import type { KubernetesObject } from './ambassador/types.ts';
 import type { FieldPath } from './field-path.ts';
 import { readDocument, type DocumentProblem, type ReadDocument } from './read-document.ts';
 import { isRecord } from './record.ts';
+import {
+  isSecret,
+  mayHoldSecret,
+  readSecret,
+  unreadableSecret,
+  withoutContent,
+  type SecretDocument,
+} from './secret-document.ts';
 import { splitDocuments, type DocumentPart } from './split-documents.ts';
 
 export type SourceText = {
@@ -45,16 +53,23 @@ export class ManifestCache {
   }
 }
 
-type PartResult = { readonly objects: readonly KubernetesObject[]; readonly findings: readonly Finding[] };
+type PartResult = {
+  readonly objects: readonly KubernetesObject[];
+  readonly findings: readonly Finding[];
+  readonly secrets: readonly SecretDocument[];
+};
 
 /**
  * YAML of several documents, JSON, and any `*List` with items as kubectl prints it. With a `cache`, reading
  * again costs only what has changed; the result is the same.
+ *
+ * @param onSecret gets what Secrets hold; their objects hold nothing
  */
 export function parseManifests(
   texts: readonly SourceText[],
   report: Report,
   cache: ManifestCache = new ManifestCache(),
+  onSecret: (secret: SecretDocument) => void = () => undefined,
 ): KubernetesObject[] {
   const objects: KubernetesObject[] = [];
   for (const { file, text } of texts) {
@@ -62,6 +77,7 @@ export function parseManifests(
       const result = cache.get(`${part.line} ${file}\n${part.text}`, () => readPart(part, file));
       for (const object of result.objects) objects.push(object);
       for (const found of result.findings) report(found);
+      for (const secret of result.secrets) onSecret(secret);
     }
   }
   cache.endRun();
@@ -72,26 +88,35 @@ function readPart(part: DocumentPart, file: string): PartResult {
   const findings: Finding[] = [];
   const report = (found: Finding): void => void findings.push(found);
   const objects: KubernetesObject[] = [];
-  for (const object of objectsOfPart(part, file, report)) {
+  const secrets: SecretDocument[] = [];
+  for (const object of objectsOfPart(part, file, { report, secrets })) {
     objects.push(object);
     objects.push(...objectsOfAnnotation(object, report));
   }
-  return { objects, findings };
+  return { objects, findings, secrets };
 }
 
-function objectsOfPart(part: DocumentPart, file: string, report: Report): readonly KubernetesObject[] {
+function objectsOfPart(
+  part: DocumentPart,
+  file: string,
+  { report, secrets }: Pick<PartContext, 'report' | 'secrets'>,
+): readonly KubernetesObject[] {
   const document = readDocument(part);
   const unreadable = document.problems.filter(({ code }) => code === 'yaml-invalid');
   if (unreadable.length > 0) {
-    report(problemFinding(unreadable, recoverSource(part.text, file, part.line), part));
+    const source = recoverSource(part.text, file, part.line);
+    report(problemFinding(unreadable, source, part));
+    secrets.push(...unreadableSecret(source));
     return [];
   }
-  const context: PartContext = { part, document, file, report, claimed: new Set() };
+  const context: PartContext = { part, document, file, report, secrets, claimed: new Set() };
   const objects = objectsAt(document.value, [], context);
   const unclaimed = document.problems.filter((problem) => !context.claimed.has(problem));
   if (unclaimed.length > 0) {
     const source = identifySource(document.value, file, part.line) ?? recoverSource(part.text, file, part.line);
     report(problemFinding(unclaimed, source, part));
+    // What was read before the problem showed does not count.
+    secrets.splice(0, secrets.length, ...unreadableSecret(source));
     return [];
   }
   document.release();
@@ -103,6 +128,7 @@ type PartContext = {
   readonly document: ReadDocument;
   readonly file: string;
   readonly report: Report;
+  readonly secrets: SecretDocument[];
   /** Problems that lie inside one item of a list, and cost that item only. */
   readonly claimed: Set<DocumentProblem>;
 };
@@ -111,8 +137,11 @@ function objectsAt(value: unknown, path: FieldPath, context: PartContext): reado
   if (value === null || value === undefined) return [];
   const items = path.length === 0 ? listItems(value) : null;
   if (items === null) {
-    const { document, file, report } = context;
-    const object = toObject(value, { document, path, file, report });
+    const { document, file, report, secrets } = context;
+    const isOne = isSecret(value);
+    const secret = isOne ? readSecret(value) : null;
+    if (secret !== null) secrets.push(secret);
+    const object = toObject(isOne ? withoutContent(value) : value, { document, path, file, report });
     return object === null ? [] : [object];
   }
   return items.flatMap((item, index) => {
@@ -122,6 +151,7 @@ function objectsAt(value: unknown, path: FieldPath, context: PartContext): reado
     const line = context.document.lineOf(at);
     const source = identifySource(item, context.file, line) ?? recoverSource('', context.file, line);
     context.report(problemFinding(own, source, context.part));
+    context.secrets.push(...unreadableSecret(source));
     return [];
   });
 }
@@ -152,6 +182,12 @@ function problemFinding(problems: readonly DocumentProblem[], source: SourceRef,
   const line = first?.line ?? part.line;
   const whose = source.kind === 'File' ? 'This document' : `${source.kind} ${source.name}`;
   const mistake = /^\s*[{[]/.test(part.text) ? 'is neither valid JSON nor YAML' : 'is not valid YAML';
+  if (mayHoldSecret(part.text)) {
+    // Not in the parser's words: they may quote the text.
+    const what = code === 'yaml-invalid' ? mistake : 'has a member twice';
+    const message = `${whose} ${what}${more}. Nothing of this document is used; the others are.`;
+    return finding('error', code, message, { source: { ...source, line }, hint: 'Correct the text at this line.' });
+  }
   const message =
     code === 'yaml-invalid'
       ? `${whose} ${mistake}: ${first?.message ?? ''}${more}. Nothing of this document is used; the others are.`

@@ -4,6 +4,7 @@ import type { KubernetesObject } from '../resources/ambassador/types.ts';
 import { carriesResources } from '../resources/annotation-objects.ts';
 import { toLiveObjects } from '../resources/live-object.ts';
 import { isRecord } from '../resources/record.ts';
+import type { KnownSecrets } from '../follow/secret-keys.ts';
 import type { KubernetesApi } from './kubernetes-api.ts';
 import type { RawObject } from './reflector.ts';
 import type { ReadSlice } from './slice-watch.ts';
@@ -16,6 +17,8 @@ export type ClusterSnapshot = {
   readonly own: readonly OwnObject[];
   /** Clusters of which nothing is known now: what they held last stays. Absent: none. */
   readonly silent?: readonly string[];
+  /** Of Secrets that APIKey Filters name, where they are not read here. Default nothing. */
+  readonly secrets?: KnownSecrets['states'];
   /** Where the objects come from slices. */
   readonly slices?: readonly ReadSlice[];
 };

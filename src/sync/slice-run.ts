@@ -3,6 +3,7 @@
  * status of its objects. Never touches the pointer. One pass at a time; only the leader acts.
  */
 import type { JWK } from 'jose';
+import { NOTHING_LOOKED_AT, type LookedAt, type SecretKeys } from '../follow/secret-keys.ts';
 import { PlainForm } from '../compile/last-accepted.ts';
 import type { AcceptedResources } from '../program/accepted.ts';
 import { EncodeCache } from '../program/encode-cache.ts';
@@ -32,6 +33,8 @@ export type SliceRunOptions = {
   readonly store: ProgramStore;
   /** Signs the slice; a publisher that has the key takes no other. */
   readonly signKey?: JWK;
+  /** Reads the Secrets of the cluster and writes their keys: the publisher never sees them. Absent: none is read. */
+  readonly secretKeys?: SecretKeys;
   readonly allowMassDelete: boolean;
   /** Asked before everything that writes. */
   readonly mayAct: () => boolean;
@@ -73,13 +76,18 @@ export class SliceRun {
   /** Another process may have written meanwhile: the slice is read again before the next pass. */
   forget(): void {
     this.#stored = undefined;
+    this.#options.secretKeys?.forget();
   }
 
   /** Throws when the store cannot be asked. */
   async pass(snapshot: ClusterSnapshot): Promise<SlicePass> {
-    const { cluster, mayAct, allowMassDelete } = this.#options;
+    const { cluster, mayAct, allowMassDelete, secretKeys } = this.#options;
     this.#stored ??= await this.#read();
-    const content = sliceContent(snapshot, this.#plain);
+    const named = { objects: snapshot.objects, config: null };
+    const looked = (await secretKeys?.look(named, this.#stored?.resources ?? {})) ?? NOTHING_LOOKED_AT;
+    const findings = [...snapshot.findings, ...looked.findings];
+    const secrets = secretsInSlice(looked, cluster);
+    const content = { ...sliceContent({ objects: snapshot.objects, findings }, this.#plain), secrets };
     const { slice, values } = await encodeSlice(cluster, content, this.#cache);
     const isFresh = this.#isFresh(slice.content);
     if (!isFresh && mayAct()) await this.#lookForOther();
@@ -90,13 +98,19 @@ export class SliceRun {
         ? null
         : this.#guard.objection(before?.resources ?? {}, withUnreadable(content, before), performance.now())
       : 'another process leads';
-    if (withheld !== null)
+    if (withheld !== null) {
+      // A key that left its Secret stops, whatever else is held back.
+      if (mayAct()) await secretKeys?.takeBack(looked, null);
       return { ...common, withheld, report: null, outcome: null, statuses: { written: 0, failed: 0 } };
+    }
+    await secretKeys?.add(looked);
     const isSame = before?.slice.content === slice.content;
     const missing = isFresh ? [] : await this.#missing(values, before);
     if (!isFresh) await this.#write(slice, missing, content);
     const written = isFresh ? [] : [...missing.map(({ key }) => key), sliceKey(cluster)];
     const outcome = await this.#outcome(slice.content);
+    const isLive = outcome !== null && outcome.withheld === null;
+    await secretKeys?.takeBack(looked, isLive ? content.resources : null);
     const statuses = outcome === null ? { written: 0, failed: 0 } : await this.#tell(snapshot, content, outcome);
     return { ...common, withheld: null, report: { skipped: isSame ? 'unchanged' : null, written }, outcome, statuses };
   }
@@ -184,6 +198,13 @@ export class SliceRun {
     };
     return tellObjects(status, own, { judge, publication }, tools);
   }
+}
+
+/** Without the name of the cluster: a slice speaks of its own alone. */
+function secretsInSlice({ secrets }: LookedAt, cluster: string): NonNullable<SliceContent['secrets']> {
+  const prefix = `${cluster}/`;
+  const own = Object.entries(secrets.states).filter(([set]) => set.startsWith(prefix) && set.split('/').length === 3);
+  return Object.fromEntries(own.map(([set, state]) => [set.slice(prefix.length), state]));
 }
 
 /** An object that cannot be read is broken, not gone. */

@@ -100,6 +100,11 @@ export class SliceWatch {
       objects: read.flatMap(({ known }) => known.objects),
       findings: read.flatMap(({ cluster, known }) => known.slice.findings.map((one) => loadFinding(one, cluster))),
       own: [],
+      secrets: Object.fromEntries(
+        read.flatMap(({ cluster, known }) =>
+          Object.entries(known.slice.secrets ?? {}).map(([name, state]) => [`${cluster}/${name}`, state]),
+        ),
+      ),
       silent: [...this.#known].flatMap(([cluster, known]) => (known === null ? [cluster] : [])),
       slices: read.map(({ cluster, known }) => ({
         cluster,

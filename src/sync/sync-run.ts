@@ -6,6 +6,7 @@ import type { BuildInput, BuildResult } from '../compile/build-program.ts';
 import type { Finding } from '../diagnostics/finding.ts';
 import { UserError } from '../diagnostics/errors.ts';
 import type { PortolanConfig } from '../config/portolan-config.ts';
+import { withSecrets, type LookedAt, type SecretKeys } from '../follow/secret-keys.ts';
 import type { SourcePublisher } from '../follow/source-publisher.ts';
 import type { ProgramStore, PublishReport } from '../program/publish.ts';
 import { decodePointer } from '../program/decode.ts';
@@ -25,6 +26,8 @@ export type SyncRunOptions = {
   /** Tells a node that serves the store. */
   readonly announce: () => Promise<PokeResult | null>;
   readonly loadConfig: () => Promise<{ readonly config: PortolanConfig | null; readonly findings: readonly Finding[] }>;
+  /** Reads the Secrets of the clusters and writes their keys. Absent: who writes slices does. */
+  readonly secretKeys?: SecretKeys;
   readonly allowMassDelete: boolean;
   /** Asked before everything that writes. */
   readonly mayAct: () => boolean;
@@ -66,6 +69,7 @@ export class SyncRun {
   /** Another process may have published meanwhile: what is live is read again before the next pass. */
   forget(): void {
     this.#isRecalled = false;
+    this.#options.secretKeys?.forget();
     this.#options.outcomes?.forget();
   }
 
@@ -84,22 +88,28 @@ export class SyncRun {
       silentClusters: snapshot.silent ?? [],
     };
     const before = publisher.accepted;
-    const result = publisher.build(input);
+    const looked = (await this.#options.secretKeys?.look(input, before)) ?? null;
+    const secrets = { states: snapshot.secrets ?? {}, others: 'missing' as const };
+    const result = publisher.build(looked === null ? { ...input, secrets } : withSecrets(input, looked));
     const loss = this.#options.allowMassDelete
       ? null
       : this.#guard.objection(before, result.accepted, performance.now());
     const published: Published =
-      loss === null ? await this.#publish(result) : { withheld: loss, report: null, poke: null };
+      loss === null ? await this.#publish(result, looked) : { withheld: loss, report: null, poke: null };
     this.#hasSeenRoutes ||= result.counts.routes > 0;
     const { withheld } = published;
+    // A key that left its Secret stops, whatever else is held back.
+    if (looked !== null && this.#options.mayAct())
+      await this.#options.secretKeys?.takeBack(looked, withheld === null ? result.accepted : null);
     const publication: Publication =
       withheld === null ? { state: 'live' } : { state: 'withheld', reason: sentence(withheld) };
     return { result, ...published, statuses: await this.#tell(snapshot, result, publication) };
   }
 
-  async #publish(result: BuildResult): Promise<Published> {
-    const { publisher, store, announce, mayAct, allowMassDelete } = this.#options;
+  async #publish(result: BuildResult, looked: LookedAt | null): Promise<Published> {
+    const { publisher, store, announce, mayAct, allowMassDelete, secretKeys } = this.#options;
     if (!mayAct()) return { withheld: 'another process leads', report: null, poke: null };
+    if (looked !== null) await secretKeys?.add(looked);
     let report: PublishReport;
     try {
       report = await publisher.publish(store, result, true, allowMassDelete || this.#hasSeenRoutes);

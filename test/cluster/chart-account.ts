@@ -10,13 +10,13 @@ export const DEFINITIONS = path.join(ROOT, 'deploy', 'crds');
 const NAMESPACE = 'gateway';
 const VALUES = '--set=cloudflare.accountId=a,cloudflare.kvNamespaceId=b,cloudflare.tokenSecret.name=c';
 
-/** Creates the account in the namespace `gateway`; returns a kubeconfig of it. The pods themselves need nodes. */
-export function grantChartAccount(cluster: Cluster): string {
+/** Creates the account in the namespace `gateway`, with further values of the chart; returns a kubeconfig of it. The pods themselves need nodes. */
+export function grantChartAccount(cluster: Cluster, ...values: string[]): string {
   cluster.kubectl(['create', 'namespace', NAMESPACE]);
-  const { stdout } = cluster.helm(['template', 'routes', CHART, `--namespace=${NAMESPACE}`, VALUES]);
+  const { stdout } = cluster.helm(['template', 'routes', CHART, `--namespace=${NAMESPACE}`, VALUES, ...values]);
   const granted = stdout.split(/^---$/m).filter((text) => /^kind: (\w*Role\w*|ServiceAccount)$/m.test(text));
   if (granted.length < 3) throw new Error(`the chart grants too little: ${stdout}`);
-  cluster.kubectl(['apply', '-n', NAMESPACE, '-f', '-'], granted.join('\n---\n'));
+  cluster.kubectl(['apply', '-f', '-'], granted.join('\n---\n'));
   const token = cluster.kubectl(['create', 'token', 'routes-portolan', '-n', NAMESPACE]).trim();
   return cluster.writeKubeconfig('sync.kubeconfig', token);
 }

@@ -59,6 +59,16 @@ function definitionsOf(values: readonly string[]): readonly string[] {
 const variants: readonly (readonly [string, readonly string[], readonly string[]])[] = [
   ['a Deployment', CLOUDFLARE, ['Deployment', 'PodDisruptionBudget', 'NetworkPolicy']],
   ['a CronJob', [...CLOUDFLARE, 'mode=cronjob'], ['CronJob', 'NetworkPolicy']],
+  [
+    'Secrets of Filters',
+    [
+      ...CLOUDFLARE,
+      'cloudflare.keysNamespaceId=k',
+      'keyPepperSecret.name=pepper',
+      'filterSecrets=[{"namespace":"default","names":["a","b.c"]},{"namespace":"gateway","names":["d"]}]',
+    ],
+    ['Deployment', 'Role', 'RoleBinding'],
+  ],
   ['the slice of a cluster', [...CLOUDFLARE, 'slice=east'], ['Deployment', 'ClusterRole']],
   ['a publisher of slices', [...CLOUDFLARE, 'publisher=true', 'config=export default {};'], ['Deployment', 'Role']],
   [
@@ -111,12 +121,24 @@ it('says what is missing', () => {
   expect(run(['template', 'routes', CHART], [...CLOUDFLARE, 'slice=a/b']).stderr).toMatch(/slice/);
   const both = run(['template', 'routes', CHART], [...CLOUDFLARE, 'slice=a', 'publisher=true']);
   expect(both.stderr).toContain('set slice or publisher');
+  const secrets = 'filterSecrets=[{"namespace":"shop","names":["a"]}]';
+  const inKeys = [...CLOUDFLARE, secrets, 'cloudflare.keysNamespaceId=k'];
+  expect(run(['template', 'routes', CHART], [...CLOUDFLARE, secrets]).stderr).toContain('keysNamespaceId is needed');
+  expect(run(['template', 'routes', CHART], inKeys).stderr).toContain('keyPepperSecret.name is needed');
+  const twice = 'filterSecrets=[{"namespace":"shop","names":["a"]},{"namespace":"shop","names":["b"]}]';
+  const withPepper = [...inKeys, 'keyPepperSecret.name=pepper'];
+  expect(run(['template', 'routes', CHART], [...withPepper, twice]).stderr).toContain('namespace shop twice');
+  expect(
+    run(['template', 'routes', CHART], [...CLOUDFLARE, 'filterSecrets=[{"namespace":"shop","names":[]}]']).stderr,
+  ).toMatch(/filterSecrets/);
 });
 
 it('lets a publisher read nothing of the cluster, and starts each as what it is', () => {
   const publisher = template([...CLOUDFLARE, 'publisher=true']);
   expect(manifests(publisher).map(({ kind }) => kind)).not.toContain('ClusterRole');
   expect(publisher).toContain('- --publisher\n');
+  const withSecrets = template([...CLOUDFLARE, 'publisher=true', 'filterSecrets=[{"namespace":"shop","names":["a"]}]']);
+  expect(withSecrets).not.toContain('resources: [secrets]');
   expect(template([...CLOUDFLARE, 'slice=east'])).toContain('- --slice\n            - "east"\n');
   expect(template(CLOUDFLARE)).not.toMatch(/--slice|--publisher/);
 });

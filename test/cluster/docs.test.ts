@@ -65,7 +65,7 @@ type Step = { readonly name?: string; readonly run?: string };
 type Workflow = { readonly jobs: { readonly publish: { readonly steps: readonly Step[] } } };
 
 function workflowStep(name: string): string {
-  const [text = ''] = blocks('sync.md', 'yaml');
+  const text = blocks('sync.md', 'yaml').find((block) => /^jobs:/m.test(block)) ?? '';
   const workflow: Workflow = parse(text);
   const run = workflow.jobs.publish.steps.find((step) => step.name === name)?.run;
   if (run === undefined) throw new Error(`the workflow has no step ${name}`);

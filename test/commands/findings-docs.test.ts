@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { ROOT } from './terminal-fixture.ts';
 
 /** Folders whose code reports findings. */
-const FOLDERS = ['keys', 'resources', 'config', 'compile', 'policies', 'model', 'commands'];
+const FOLDERS = ['keys', 'resources', 'config', 'compile', 'policies', 'model', 'commands', 'follow'];
 const SEVERITIES = new Set(['error', 'warning', 'info']);
 const KEBAB = '([a-z]+(?:-[a-z0-9]+)+)';
 

@@ -1,9 +1,11 @@
 /** One Filter → the method that does what it says, or why none can. */
 import type { Report } from '../../diagnostics/finding.ts';
 import type { Json } from '../../model/route-model.ts';
+import type { KnownSecrets } from '../../model/secret-states.ts';
 import { externalOptions, externalTarget, type ExternalContext } from './external-options.ts';
 import type { ExternalSpec } from './external-shape.ts';
 import type { ApiKeyFields, FilterType, JwtAlgorithm, JwtErrorFields, JwtFields } from './filter-shape.ts';
+import { secretsOfFilter } from './filter-secrets.ts';
 import { nameOf, provenanceAt, reportAt } from './report-at.ts';
 import type { FilterResource } from './types.ts';
 
@@ -20,40 +22,47 @@ export type FilterContext = {
   readonly place: ExternalContext;
   /** Parity switch: claims that would be checked must be there. */
   readonly strictClaims: boolean;
+  readonly secrets: KnownSecrets;
 };
 
 /** What is doubtful about the Filter itself is said here, once, however many rules name it. */
 export function linkFilter(resource: FilterResource, context: FilterContext, report: Report): LinkedFilter {
   const method = filterMethod(resource, context, report);
   const { type } = resource.spec;
-  if (typeof method !== 'string') {
+  if (typeof method !== 'string' && 'method' in method) {
     const at = 'at' in resource.spec ? resource.spec.at : 'spec';
     return { resource, type, option: { ...method, source: provenanceAt(resource, at) }, unusable: null };
   }
-  if (resource.invalid.length === 0) {
+  const reason = typeof method === 'string' ? method : method.unusable;
+  // Of Secrets it is said already, in more words.
+  if (resource.invalid.length === 0 && typeof method === 'string') {
     reportAt(report, resource, {
       severity: 'warning',
       code: 'policy-not-enforced',
-      message: `This Filter cannot be enforced: ${method}. Rules that name it refuse what they match.`,
+      message: `This Filter cannot be enforced: ${reason}. Rules that name it refuse what they match.`,
       path: 'at' in resource.spec ? resource.spec.at : 'spec',
       hint: null,
     });
   }
-  const unusable = `Filter ${nameOf(resource)} cannot be enforced: ${method}`;
+  const unusable = `Filter ${nameOf(resource)} cannot be enforced: ${reason}`;
   return { resource, type, option: { unusable }, unusable };
 }
 
 type Method = { readonly method: string; readonly options: { readonly [name: string]: Json } };
 
-/** A string is the reason, as a clause. */
-function filterMethod(resource: FilterResource, context: FilterContext, report: Report): Method | string {
+/** A string is the reason, as a clause; `unusable` is one that is reported. */
+function filterMethod(
+  resource: FilterResource,
+  context: FilterContext,
+  report: Report,
+): Method | string | { readonly unusable: string } {
   if (resource.invalid.length > 0) return 'it is not valid';
   const { spec } = resource;
   switch (spec.type) {
     case 'JWT':
       return jwtMethod(withClaims(spec.jwt, context), spec.at, resource, report);
     case 'APIKey':
-      return apiKeyMethod(spec.apiKey, resource);
+      return apiKeyMethod(spec.apiKey, resource, { known: context.secrets, at: spec.at, report });
     case 'External':
       return spec.external === null ? 'it is not valid' : externalMethod(spec.external, context.place);
     case 'OAuth2':
@@ -72,12 +81,20 @@ function externalMethod(spec: ExternalSpec, context: ExternalContext): Method | 
   return { method: 'external', options: externalOptions(spec, target, { ...context, addLinkerdHeaders: false }) };
 }
 
-function apiKeyMethod({ httpHeader, keys = [] }: ApiKeyFields, { namespace, name }: FilterResource): Method {
+function apiKeyMethod(
+  fields: ApiKeyFields,
+  resource: FilterResource,
+  context: Parameters<typeof secretsOfFilter>[2],
+): Method | { readonly unusable: string } {
+  const { httpHeader } = fields;
+  const { namespace, name } = resource;
+  const secrets = secretsOfFilter(fields, resource, context);
+  if ('unusable' in secrets) return secrets;
   return {
     method: 'api-key',
     options: {
       kind: 'secret-set',
-      sets: [...new Set(keys.map(({ secretName }) => `${namespace}/${secretName}`))],
+      sets: secrets.sets,
       ...(httpHeader !== undefined && { header: httpHeader }),
       // The upstream sees the key, as with AES.
       forward: true,

@@ -4,6 +4,7 @@
  */
 import type { Report } from '../../diagnostics/finding.ts';
 import type { Json, PolicyUse } from '../../model/route-model.ts';
+import { NOTHING_KNOWN } from '../../model/secret-states.ts';
 import { linkFilter } from './filter-options.ts';
 import { filterKey, linkRules, type FilterIndex, type LinkedRule, type NamedFilter } from './filter-rules.ts';
 import type { ModuleDefaults } from './module-defaults.ts';
@@ -43,13 +44,13 @@ function indexFilters(
   resources: readonly FilterResource[],
   { options, defaults, report }: Parameters<typeof linkFilterPolicies>[1],
 ): FilterIndex {
-  const { ambassadorNamespace, strictClaims = false } = options;
+  const { ambassadorNamespace, strictClaims = false, secrets = NOTHING_KNOWN } = options;
   const { useAmbassadorNamespace } = defaults;
   const index = new Map<string, NamedFilter[]>();
   for (const resource of resources.toSorted(compareVersions)) {
     const { namespace, clusters, spec } = resource;
     const place = { namespace, clusters, ambassadorNamespace, useAmbassadorNamespace, addLinkerdHeaders: false };
-    const filter = linkFilter(resource, { place, strictClaims }, report);
+    const filter = linkFilter(resource, { place, strictClaims, secrets }, report);
     const key = filterKey(spec.group, nameOf(resource));
     const versions = index.get(key) ?? [];
     const id = versions.length === 0 ? key : `${key} of ${clusters?.join(', ') ?? `version ${versions.length + 1}`}`;

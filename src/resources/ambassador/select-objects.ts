@@ -8,6 +8,7 @@ import { plural } from '../../diagnostics/render.ts';
 import { carriedVersions, classifyKind, nearestApiVersion, splitApiVersion, type KindRole } from '../resource-kinds.ts';
 import { carriesResources } from '../annotation-objects.ts';
 import { matchesId } from './ambassador-id.ts';
+import { secretReferences } from './secret-references.ts';
 import type { AmbassadorOptions, KubernetesObject } from './types.ts';
 
 export type SelectedObject = {
@@ -27,12 +28,14 @@ export function selectObjects(
 ): readonly SelectedObject[] {
   const counts = new KindCounts();
   const ingressClasses = ambassadorIngressClasses(objects);
+  const secrets = new Set(secretReferences(objects).map(({ namespace, name }) => `${namespace}/${name}`));
   const selected: SelectedObject[] = [];
   const seen = new Map<string, KubernetesObject>();
   for (const object of objects) {
     const found = classifyKind(object.apiVersion, object.kind);
     switch (found.known) {
       case 'foreign':
+        if (isSecretOf(object, secrets)) break;
         if (isAmbassadorIngress(object, ingressClasses)) counts.add('ingress', object);
         // What its annotation holds are objects of their own in this list.
         else if (!carriesResources(object) && !reportNearGroup(object, report)) counts.add('foreign', object);
@@ -163,6 +166,11 @@ class KindCounts {
       }
     }
   }
+}
+
+/** One that a Filter names is read apart from the objects. */
+function isSecretOf({ kind, metadata }: KubernetesObject, named: ReadonlySet<string>): boolean {
+  return kind === 'Secret' && named.has(`${metadata.namespace ?? 'default'}/${metadata.name}`);
 }
 
 function ambassadorIngressClasses(objects: readonly KubernetesObject[]): ReadonlySet<string> {

@@ -3,6 +3,7 @@
  * the input of linking and translating. Field names are the CRD's own.
  */
 import type { SourceRef } from '../../diagnostics/finding.ts';
+import type { KnownSecrets } from '../../model/secret-states.ts';
 import type { ExternalSpec } from './external-shape.ts';
 import type { FilterPolicySpec } from './filter-policy-shape.ts';
 import type { FilterSpec } from './filter-shape.ts';
@@ -179,4 +180,6 @@ export type AmbassadorOptions = {
   readonly hostPort?: 'strip' | 'strict';
   /** A token without `exp`, or without an `iss` or `aud` that its JWT Filter names, is refused. Default false, as Ambassador. */
   readonly strictClaims?: boolean;
+  /** What is known of the Secrets that APIKey Filters name. Default nothing: such a Filter counts as usable. */
+  readonly secrets?: KnownSecrets;
 };

@@ -85,6 +85,11 @@ spec:
           value: {{ required "cloudflare.accountId is needed to publish to Cloudflare" .Values.cloudflare.accountId | quote }}
         - name: PORTOLAN_KV_NAMESPACE_ID
           value: {{ required "cloudflare.kvNamespaceId is needed to publish to Cloudflare" .Values.cloudflare.kvNamespaceId | quote }}
+        {{- if and .Values.filterSecrets (not .Values.publisher) }}
+        - name: PORTOLAN_KEYS_NAMESPACE_ID
+          value: {{ required "cloudflare.keysNamespaceId is needed with filterSecrets: keys of Secrets are written there" .Values.cloudflare.keysNamespaceId | quote }}
+        {{- $_ := required "keyPepperSecret.name is needed with filterSecrets to publish to Cloudflare: the Worker has the same as SECRET_KEY_PEPPER" .Values.keyPepperSecret.name }}
+        {{- end }}
         - name: CLOUDFLARE_API_TOKEN
           valueFrom:
             secretKeyRef:
@@ -94,6 +99,15 @@ spec:
         {{- with .Values.signingKeySecret }}
         {{- if .name }}
         - name: PORTOLAN_SIGN_KEY
+          valueFrom:
+            secretKeyRef:
+              name: {{ .name }}
+              key: {{ .key }}
+        {{- end }}
+        {{- end }}
+        {{- with .Values.keyPepperSecret }}
+        {{- if .name }}
+        - name: PORTOLAN_SECRET_KEY_PEPPER
           valueFrom:
             secretKeyRef:
               name: {{ .name }}

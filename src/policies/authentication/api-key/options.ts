@@ -31,7 +31,7 @@ export type IssuedKeyOptions = {
 /** Keys that lie in Kubernetes Secrets: every value of a Secret's data is one key, as in AES `APIKey` Filters. */
 export type SecretSetOptions = {
   readonly kind: 'secret-set';
-  /** `namespace/name` of the Secrets whose keys are accepted. */
+  /** `namespace/name` of the Secrets whose keys are accepted; `cluster/namespace/name` of a cluster with a name. */
   readonly sets: readonly string[];
   /** Default `x-api-key`. */
   readonly header?: string | undefined;
@@ -40,8 +40,9 @@ export type SecretSetOptions = {
   readonly realm?: string | undefined;
 };
 
-/** Kubernetes names: RFC 1123 label, `/`, RFC 1123 subdomain. */
-const SECRET_SET = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\/[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/;
+/** Name of a cluster and `/`, if need be; Kubernetes names: RFC 1123 label, `/`, RFC 1123 subdomain. */
+const SECRET_SET =
+  /^(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?\/)?[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\/[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/;
 
 const issuedSchema: z.ZodType<IssuedKeyOptions> = z.strictObject({
   kind: z.literal('issued').optional(),
@@ -61,7 +62,7 @@ const issuedSchema: z.ZodType<IssuedKeyOptions> = z.strictObject({
 const secretSetSchema: z.ZodType<SecretSetOptions> = z.strictObject({
   kind: z.literal('secret-set'),
   sets: z
-    .array(z.string().regex(SECRET_SET, 'must be namespace/name of a Secret'))
+    .array(z.string().regex(SECRET_SET, 'must be namespace/name of a Secret, or cluster/namespace/name'))
     .min(1, 'needs at least one Secret')
     .max(100),
   header: headerName.optional(),
