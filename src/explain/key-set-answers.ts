@@ -26,8 +26,8 @@ function addTexts({ origin, path, issuer }: KeySource, keySet: string, texts: Ma
     return;
   }
   // On the issuer's own origin, so that it is asked the way the document was.
-  const jwksUri = new URL(DISCOVERED_PATH, issuer).href;
-  texts.set(origin + path, JSON.stringify({ issuer, jwks_uri: jwksUri }));
+  const jwksURI = new URL(DISCOVERED_PATH, issuer).href;
+  texts.set(origin + path, JSON.stringify({ issuer, jwks_uri: jwksURI }));
   texts.set(origin + DISCOVERED_PATH, keySet);
 }
 

@@ -59,7 +59,7 @@ export class AttackStand {
     const defaults = {
       issuer: ISSUER,
       audience: AUDIENCE,
-      jwksUri: `${provider.url}/all`,
+      jwksURI: `${provider.url}/all`,
       algorithms: ['RS256', 'RS384', 'ES256', 'PS256', 'EdDSA', 'Ed25519'],
     };
     const routes = { all: {}, ...routesOf(keys, provider) };
@@ -155,12 +155,12 @@ export class AttackStand {
 }
 
 /** The route `/filter/`, protected as `/all/` is, in Ambassador's words, which know no EdDSA. */
-function filterManifests({ issuer, audience, jwksUri, algorithms }: MethodDefaults): string {
+function filterManifests({ issuer, audience, jwksURI, algorithms }: MethodDefaults): string {
   const required = { requireExpiresAt: true, requireIssuer: true, requireAudience: true };
   const validAlgorithms = algorithms.filter((name) => !name.startsWith('Ed'));
   return [
     manifest('Mapping', { hostname: '*', prefix: '/filter/', service: 'BACKEND', rewrite: '' }),
-    manifest('Filter', { JWT: { jwksURI: jwksUri, issuer, audience, validAlgorithms, ...required } }),
+    manifest('Filter', { JWT: { jwksURI: jwksURI, issuer, audience, validAlgorithms, ...required } }),
     manifest('FilterPolicy', { rules: [{ path: '/filter/*', filters: [{ name: 'filter' }] }] }),
   ].join('\n---\n');
 }
@@ -173,14 +173,14 @@ function manifest(kind: string, spec: object): string {
 type MethodDefaults = {
   readonly issuer: string;
   readonly audience: string;
-  readonly jwksUri: string;
+  readonly jwksURI: string;
   readonly algorithms: readonly string[];
 };
 
 /** `undefined` takes a default away. */
 function withDefaults(options: object, defaults: object): object {
   const ownKeys = ['jwks', 'secret', 'discovery'].some((name) => name in options);
-  return { ...defaults, ...(ownKeys && { jwksUri: undefined }), ...options };
+  return { ...defaults, ...(ownKeys && { jwksURI: undefined }), ...options };
 }
 
 function bearer(token: string): Omit<SentRequest, 'path'> & { readonly path?: string } {

@@ -33,7 +33,7 @@ function mapping(name: string, more: object): object {
   return { apiVersion: 'getambassador.io/v3alpha1', kind: 'Mapping', metadata: { name, namespace: 'default' }, spec };
 }
 
-function manifests(jwksUri: string): string {
+function manifests(jwksURI: string): string {
   const filters = [{ name: 'corp' }];
   return [
     mapping('fp', { prefix: '/fp/' }),
@@ -42,7 +42,7 @@ function manifests(jwksUri: string): string {
       apiVersion: 'getambassador.io/v3alpha1',
       kind: 'Filter',
       metadata: { name: 'corp', namespace: 'default' },
-      spec: { JWT: { jwksURI: jwksUri, issuer: ISSUER, audience: AUDIENCE, requireExpiresAt: true } },
+      spec: { JWT: { jwksURI: jwksURI, issuer: ISSUER, audience: AUDIENCE, requireExpiresAt: true } },
     },
     {
       apiVersion: 'getambassador.io/v3alpha1',
@@ -61,7 +61,7 @@ function manifests(jwksUri: string): string {
     .join('\n---\n');
 }
 
-function configOf(jwksUri: string, serviceUrl: string): object {
+function configOf(jwksURI: string, serviceUrl: string): object {
   const set = { 'X-Consumer': '%CONSUMER_ID%' };
   const route = (name: string, auth: unknown, more: object = {}): object => ({
     name,
@@ -73,7 +73,7 @@ function configOf(jwksUri: string, serviceUrl: string): object {
     }),
     ...more,
   });
-  const jwt = { issuer: ISSUER, audience: AUDIENCE, jwksUri };
+  const jwt = { issuer: ISSUER, audience: AUDIENCE, jwksURI };
   return {
     // By default no name with an underscore goes on at all; this is harder.
     gateway: { headersWithUnderscores: 'allow' },
@@ -106,10 +106,10 @@ beforeAll(async () => {
   provider = await startKeySetServer();
   provider.serve('/keys', { keys: credentials.jwks });
   await new Promise<void>((resolve) => service.listen(0, '127.0.0.1', resolve));
-  const jwksUri = `${provider.url}/keys`;
+  const jwksURI = `${provider.url}/keys`;
   stand = await startProtectedStand({
-    config: configOf(jwksUri, `http://127.0.0.1:${(service.address() as AddressInfo).port}`),
-    yaml: manifests(jwksUri),
+    config: configOf(jwksURI, `http://127.0.0.1:${(service.address() as AddressInfo).port}`),
+    yaml: manifests(jwksURI),
   });
   credentials.store(stand.keysFolder);
 });

@@ -19,14 +19,14 @@ function route(name: string, auth: unknown): object {
 
 beforeAll(async () => {
   [provider, other] = await Promise.all([startIdentityProvider(), startIdentityProvider()]);
-  const { issuer, jwksUri } = provider;
+  const { issuer, jwksURI } = provider;
   const common = { issuer, audience: AUDIENCE, algorithms: [...ALGORITHMS], typ: 'at+jwt', refuseIdTokens: true };
   stand = await startProtectedStand({
     config: {
       authentication: {
-        'by-url': { jwt: { ...common, jwksUri } },
+        'by-url': { jwt: { ...common, jwksURI } },
         'by-discovery': { jwt: { ...common, discovery: true } },
-        scoped: { jwt: { ...common, jwksUri, scopes: ['orders:read'] } },
+        scoped: { jwt: { ...common, jwksURI, scopes: ['orders:read'] } },
         other: { jwt: { ...common, issuer: other.issuer, discovery: true } },
       },
       routes: [

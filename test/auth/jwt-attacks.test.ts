@@ -29,8 +29,8 @@ beforeAll(async () => {
     provider.serve('/no-alg', setOf(withoutAlg(rsa), withoutAlg(pss), ec.jwk));
     return {
       rs: { algorithms: ['RS256'] },
-      'no-alg': { jwksUri: `${provider.url}/no-alg`, algorithms: ['RS256'] },
-      'rs-hs': { jwksUri: `${provider.url}/mixed`, algorithms: ['RS256', 'HS256'] },
+      'no-alg': { jwksURI: `${provider.url}/no-alg`, algorithms: ['RS256'] },
+      'rs-hs': { jwksURI: `${provider.url}/mixed`, algorithms: ['RS256', 'HS256'] },
     };
   });
   ({ keys } = attacks);

@@ -78,7 +78,7 @@ beforeAll(async () => {
     provider.serve('/twins', setOf(withKid(stranger, 'twin'), withKid(rsa, 'twin'), ec.jwk));
     provider.serve('/twins-turned', setOf(ec.jwk, withKid(rsa, 'twin'), withKid(stranger, 'twin')));
     for (const [index, key] of weakKeys(rsa).entries()) provider.serve(`/weak-${index}`, setOf(key));
-    const jwks = (path: string, more: object = {}): object => ({ jwksUri: `${provider.url}/${path}`, ...more });
+    const jwks = (path: string, more: object = {}): object => ({ jwksURI: `${provider.url}/${path}`, ...more });
     return {
       'rs-hs': jwks('mixed', { algorithms: ['RS256', 'HS256'] }),
       odd: jwks('odd-kids'),

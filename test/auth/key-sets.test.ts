@@ -28,7 +28,7 @@ beforeAll(async () => {
       authentication: Object.fromEntries(
         NAMES.map((name) => [
           name,
-          { jwt: { issuer: ISSUER, audience: AUDIENCE, jwksUri: `${provider.url}/${name}`, maxStaleMs: 86_400_000 } },
+          { jwt: { issuer: ISSUER, audience: AUDIENCE, jwksURI: `${provider.url}/${name}`, maxStaleMs: 86_400_000 } },
         ]),
       ),
       routes: NAMES.map((name) => ({ name, path: `/${name}/`, backend: 'BACKEND', policies: { auth: name } })),

@@ -41,7 +41,7 @@ function config(port: number): string {
           { name: 'X-Token', value: 'seen: {{ .token.Raw }}' },
           { name: 'X-Signature', value: 'seen: {{ .token.Signature }}' },
         ] } },
-      partner: { jwt: { issuer: 'https://id.partner.example/', audience: 'orders', jwksUri: 'https://keys.partner.example/set' } },
+      partner: { jwt: { issuer: 'https://id.partner.example/', audience: 'orders', jwksURI: 'https://keys.partner.example/set' } },
       keys: { apiKey: {} },
       forwarded: { apiKey: { forward: true } },
       asked: { external: { service: 'http://127.0.0.1:${port}', timeoutMs: 5000 } },

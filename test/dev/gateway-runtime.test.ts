@@ -58,7 +58,7 @@ it('reaches the upstream of a key set through its binding', async () => {
 
 it('reaches public addresses only, of those that nobody wrote down', async () => {
   const before = provider.requests.jwks;
-  const answer = await fetch(`${url}/public`, { method: 'POST', body: provider.jwksUri });
+  const answer = await fetch(`${url}/public`, { method: 'POST', body: provider.jwksURI });
   expect(await answer.text()).toMatch(/^refused: /);
   expect(provider.requests.jwks).toBe(before);
 });

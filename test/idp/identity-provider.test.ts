@@ -9,7 +9,7 @@ beforeEach(async () => {
 afterEach(() => provider.close());
 
 async function keySet(): Promise<JSONWebKeySet> {
-  return (await (await fetch(provider.jwksUri)).json()) as JSONWebKeySet;
+  return (await (await fetch(provider.jwksURI)).json()) as JSONWebKeySet;
 }
 
 describe('the identity provider of the tests', () => {

@@ -39,7 +39,7 @@ export type TokenRequest = {
 export type IdentityProvider = {
   /** `iss` of its tokens; an origin without a path. */
   readonly issuer: string;
-  readonly jwksUri: string;
+  readonly jwksURI: string;
   /** `sub` and `client_id` of its tokens. */
   readonly clientId: string;
   /** Requests for the discovery document and for the key set, failed ones included. */
@@ -104,7 +104,7 @@ export async function startIdentityProvider(options: IdentityProviderOptions = {
   handle = createProvider(issuer, keys).callback();
   return {
     issuer,
-    jwksUri: `${issuer}/jwks`,
+    jwksURI: `${issuer}/jwks`,
     clientId: CLIENT_ID,
     requests,
     issueToken: (request) => askForToken(issuer, request),

@@ -109,8 +109,8 @@ describe('a key set', () => {
     ['http', () => plain],
     ['https with an authority of its own', () => secure],
   ])('is fetched by %s from a private address, because it was written down', async (_name, provider) => {
-    const { issuer, jwksUri } = provider();
-    for (const options of [{ jwksUri }, { discovery: true } as const]) {
+    const { issuer, jwksURI } = provider();
+    for (const options of [{ jwksURI }, { discovery: true } as const]) {
       const { keys, upstream } = lower(options, issuer);
       const edge = await edgeFor([upstream]);
       const seen = await probe(edge, keys);
@@ -120,15 +120,15 @@ describe('a key set', () => {
   });
 
   it('is asked for by the name in its URL, wherever that is mapped', async () => {
-    for (const jwksUri of ['https://login.test/jwks', 'http://login.test/jwks']) {
-      const { keys, upstream } = lower({ jwksUri }, secure.issuer);
+    for (const jwksURI of ['https://login.test/jwks', 'http://login.test/jwks']) {
+      const { keys, upstream } = lower({ jwksURI }, secure.issuer);
       expect(algorithmsOf(await probe(await edgeFor([upstream]), keys))).toEqual(ALGORITHMS);
       expect(secure.requests.host).toBe('login.test');
     }
   });
 
   it('is not fetched where the certificate is another’s, and never by way of the public network', async () => {
-    const { keys, upstream } = lower({ jwksUri: stranger.jwksUri }, stranger.issuer);
+    const { keys, upstream } = lower({ jwksURI: stranger.jwksURI }, stranger.issuer);
     const before = stranger.requests.jwks;
     expect(await probe(await edgeFor([upstream]), keys)).toMatchObject({ status: 503, code: 'jwks-unavailable' });
     const unbound = await edgeFor([]);
@@ -140,7 +140,7 @@ describe('a key set', () => {
   });
 
   it('is asked for once by a crowd of cold requests', async () => {
-    const { keys, upstream } = lower({ jwksUri: plain.jwksUri }, plain.issuer);
+    const { keys, upstream } = lower({ jwksURI: plain.jwksURI }, plain.issuer);
     const edge = await edgeFor([upstream]);
     const before = plain.requests.jwks;
     const crowd = await Promise.all(Array.from({ length: 200 }, () => probe(edge, keys)));
@@ -152,7 +152,7 @@ describe('a key set', () => {
   });
 
   it('is asked for once by 100,000 unknown kids, which hold up no known one', async () => {
-    const { keys, upstream } = lower({ jwksUri: plain.jwksUri }, plain.issuer);
+    const { keys, upstream } = lower({ jwksURI: plain.jwksURI }, plain.issuer);
     const edge = await edgeFor([upstream]);
     const before = plain.requests.jwks;
     const flood = 100_000;
@@ -174,7 +174,7 @@ describe('a key set', () => {
     ['invalid-json', 'invalid-json'],
     ['stalled', 'timeout'],
   ] as const)('that fails (%s) refuses with 503', async (mode, reason) => {
-    const { keys, upstream } = lower({ jwksUri: plain.jwksUri }, plain.issuer);
+    const { keys, upstream } = lower({ jwksURI: plain.jwksURI }, plain.issuer);
     const edge = await edgeFor([upstream]);
     plain.fail(mode, { slowMs: 60_000 });
     const seen = await probe(edge, keys);
@@ -183,7 +183,7 @@ describe('a key set', () => {
   });
 
   it('outlives the request that asked for it', async () => {
-    const { keys, upstream } = lower({ jwksUri: plain.jwksUri }, plain.issuer);
+    const { keys, upstream } = lower({ jwksURI: plain.jwksURI }, plain.issuer);
     const edge = await edgeFor([upstream]);
     plain.fail('slow', { slowMs: 1_500 });
     const before = plain.requests.jwks;
@@ -212,10 +212,10 @@ describe('the network service', () => {
     edges.push(edge);
     const said = async (body: string): Promise<string> =>
       (await fetch(`${edge.url}/public`, { method: 'POST', body })).text();
-    expect(await said(secure.jwksUri)).toBe('answered 200');
-    expect(await said(stranger.jwksUri)).toMatch(/^refused: /);
+    expect(await said(secure.jwksURI)).toBe('answered 200');
+    expect(await said(stranger.jwksURI)).toMatch(/^refused: /);
     secure.fail('redirect');
-    expect(await said(secure.jwksUri)).toBe('answered 302');
+    expect(await said(secure.jwksURI)).toBe('answered 302');
   });
 
   it('leads to public addresses only', async () => {

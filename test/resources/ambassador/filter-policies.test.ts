@@ -185,8 +185,8 @@ describe('versions of several clusters', () => {
         { path: '/w/*', chain: [{ filter: 'default/jwt of west' }] },
       ],
       filters: {
-        'default/jwt': { options: { jwksUri: 'https://east.test/' } },
-        'default/jwt of west': { options: { jwksUri: 'https://west.test/' } },
+        'default/jwt': { options: { jwksURI: 'https://east.test/' } },
+        'default/jwt of west': { options: { jwksURI: 'https://west.test/' } },
       },
     });
   });

@@ -98,7 +98,7 @@ function soleIssuer(issuers: readonly string[] | null): string | null {
 }
 
 function keysOf({
-  jwksUri,
+  jwksURI,
   discovery,
   jwks,
   secret,
@@ -106,7 +106,7 @@ function keysOf({
   maxStaleMs,
   insecureTLS,
 }: JwtOptions): Parameters<typeof lowerKeys>[0] {
-  return { jwksUri, discovery, jwks, secret, algorithm, maxStaleMs, insecureTLS };
+  return { jwksURI, discovery, jwks, secret, algorithm, maxStaleMs, insecureTLS };
 }
 
 /** Presence of `exp`, `iss` and `aud` is demanded like that of any other claim. */

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import type { Json } from '../../../model/route-model.ts';
 import { keysOptionsShape, type KeysOptions } from './keys/keys-options.ts';
 
-/** `jwksUri`, `discovery`, `jwks` or `secret` says which keys verify a token; see keys/keys-options.ts. */
+/** `jwksURI`, `discovery`, `jwks` or `secret` says which keys verify a token; see keys/keys-options.ts. */
 export type JwtOptions = KeysOptions & {
   /** Accepted `iss`, compared exactly; a list: one of them. `any` (the word alone, no list): not compared. */
   readonly issuer: string | readonly string[];

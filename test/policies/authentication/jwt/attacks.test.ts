@@ -144,7 +144,7 @@ describe('J4: symmetric keys in a set', () => {
   it('fetched: the symmetric key is not used, the others are', async () => {
     const remote = standOf(
       [],
-      { jwksUri: 'https://idp.example/jwks', algorithms: ['RS256', 'HS256'] },
+      { jwksURI: 'https://idp.example/jwks', algorithms: ['RS256', 'HS256'] },
       {
         ask: () => Promise.resolve(Response.json({ keys: [oct, rsa.jwk] })),
       },
@@ -159,7 +159,7 @@ describe('J5 to J7: keys that the token brings or points to', () => {
     const asked: string[] = [];
     const remote = standOf(
       [],
-      { jwksUri: 'https://idp.example/jwks' },
+      { jwksURI: 'https://idp.example/jwks' },
       {
         ask: (target, path) => {
           asked.push(target.origin + path);

@@ -342,7 +342,7 @@ describe('verified tokens', () => {
     let keys: JWK[] = [key.jwk, other.jwk];
     const stand = standOf(
       [],
-      { jwksUri: 'https://rotating.example/jwks' },
+      { jwksURI: 'https://rotating.example/jwks' },
       { ask: () => Promise.resolve(Response.json({ keys })) },
     );
     const [mine, theirs] = [
@@ -406,7 +406,7 @@ describe('no keys yet', () => {
   it('is 503 with Retry-After, for tokens that could be good alone', async () => {
     const stand = standOf(
       [],
-      { jwksUri: 'https://down.example/jwks' },
+      { jwksURI: 'https://down.example/jwks' },
       { ask: () => Promise.reject(new Error('down')) },
     );
     await expect(stand.check(await sign(key))).rejects.toMatchObject({

@@ -6,9 +6,9 @@ export type KeySetErrorCode = 'jwks-unavailable' | 'jwks-uri-not-public' | 'jwks
 const DETAILS: Readonly<Record<KeySetErrorCode, string>> = {
   'jwks-unavailable': 'The keys that tokens are verified with cannot be had at the moment.',
   'jwks-uri-not-public':
-    'The identity provider names a key set that is not at a public https address; it must be configured as `jwksUri`.',
+    'The identity provider names a key set that is not at a public https address; it must be configured as `jwksURI`.',
   'jwks-network-missing':
-    'The identity provider names a key set on another host, and this gateway has no way to public addresses; it must be configured as `jwksUri`.',
+    'The identity provider names a key set on another host, and this gateway has no way to public addresses; it must be configured as `jwksURI`.',
 };
 
 /** One failed attempt to get a set. */

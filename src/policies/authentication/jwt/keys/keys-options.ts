@@ -4,10 +4,10 @@ import type { Json } from '../../../../model/route-model.ts';
 
 export type HmacAlgorithm = 'HS256' | 'HS384' | 'HS512';
 
-/** Exactly one of `jwksUri`, `discovery`, `jwks` and `secret`. */
+/** Exactly one of `jwksURI`, `discovery`, `jwks` and `secret`. */
 export type KeysOptions = {
   /** http or https URL of a JWK set. The operator wrote it, so that it may be private; `http` gets a warning. */
-  readonly jwksUri?: string | undefined;
+  readonly jwksURI?: string | undefined;
   /** OpenID Connect: the issuer's `/.well-known/openid-configuration` names the set. */
   readonly discovery?: true | undefined;
   /** The set itself, public keys only. */
@@ -17,7 +17,7 @@ export type KeysOptions = {
   /** With `secret`, and then required. */
   readonly algorithm?: HmacAlgorithm | undefined;
   /**
-   * With `jwksUri` or `discovery`: for how long the last good set verifies while the provider cannot be
+   * With `jwksURI` or `discovery`: for how long the last good set verifies while the provider cannot be
    * asked. 10 minutes to 365 days, default 24 hours.
    */
   readonly maxStaleMs?: number | undefined;
@@ -34,7 +34,7 @@ const jsonSchema: z.ZodType<Json> = z.json();
 
 /** For options that hold these fields among others. */
 export const keysOptionsShape = {
-  jwksUri: z.string().min(1, 'must not be empty').max(2_048).optional(),
+  jwksURI: z.string().min(1, 'must not be empty').max(2_048).optional(),
   discovery: z.literal(true).optional(),
   jwks: z.object({ keys: z.array(jsonSchema).min(1, 'needs at least one key').max(100) }).optional(),
   secret: z

@@ -15,7 +15,7 @@ export type KeysPlace = {
   readonly at?: readonly PropertyKey[];
 };
 
-const KINDS = ['jwksUri', 'discovery', 'jwks', 'secret'] as const;
+const KINDS = ['jwksURI', 'discovery', 'jwks', 'secret'] as const;
 const REFUSES = 'The route refuses requests, because no token could be verified.';
 
 /** null after reporting why not: the route must refuse. */
@@ -36,20 +36,20 @@ export function lowerKeys(options: KeysOptions, context: LowerContext, place: Ke
     );
     return null;
   }
-  const { jwksUri, jwks, secret, algorithm } = options;
+  const { jwksURI, jwks, secret, algorithm } = options;
   if (secret === undefined && algorithm !== undefined) {
     report.invalid('algorithm', '`algorithm` belongs to `secret`; keys of a set say themselves what they are for');
     return null;
   }
-  if (jwksUri === undefined && options.discovery === undefined && options.maxStaleMs !== undefined) {
+  if (jwksURI === undefined && options.discovery === undefined && options.maxStaleMs !== undefined) {
     report.invalid('maxStaleMs', '`maxStaleMs` says how long a fetched set is kept, and these keys are not fetched');
     return null;
   }
   if (jwks !== undefined) return lowerInline(jwks.keys, report);
   if (secret !== undefined) return lowerSecret(secret.env, algorithm, report);
   const maxStaleMs = options.maxStaleMs ?? DEFAULT_MAX_STALE_MS;
-  if (jwksUri !== undefined) {
-    const found = lowerAddress(jwksUri, 'jwksUri', context, report);
+  if (jwksURI !== undefined) {
+    const found = lowerAddress(jwksURI, 'jwksURI', context, report);
     return found === null ? null : { kind: 'jwks', ...found, maxStaleMs };
   }
   return lowerDiscovery(place.issuer ?? null, maxStaleMs, context, report);

@@ -44,7 +44,7 @@ beforeAll(async () => {
 
 describe('addresses', () => {
   it('become upstreams', () => {
-    const { keys, findings } = lower({ jwksUri: 'https://idp.example/keys?tenant=1' });
+    const { keys, findings } = lower({ jwksURI: 'https://idp.example/keys?tenant=1' });
     expect(findings).toEqual([]);
     expect(keys).toEqual({
       kind: 'jwks',
@@ -68,16 +68,16 @@ describe('addresses', () => {
   it('keep their name wherever they are mapped to, unless the way there goes by name', () => {
     const mapped = { upstream: 'u', origin: 'http://10.0.0.5:8080' };
     const originBy = (via: PolicyTarget['via']): unknown =>
-      lower({ jwksUri: 'https://idp.example:8443/keys' }, {}, { ...mapped, via }).keys;
+      lower({ jwksURI: 'https://idp.example:8443/keys' }, {}, { ...mapped, via }).keys;
     expect(originBy({ kind: 'binding' })).toMatchObject({ target: { ...mapped, origin: 'https://idp.example:8443' } });
     expect(originBy({ kind: 'vpc', binding: 'V' })).toMatchObject({ target: { origin: 'https://idp.example:8443' } });
     expect(originBy({ kind: 'fetch' })).toMatchObject({ target: mapped });
   });
 
   it('by http, private ones included, work with a warning', () => {
-    const plain = lower({ jwksUri: 'http://10.0.0.5:8080/keys' }, { at: ['keys'] });
+    const plain = lower({ jwksURI: 'http://10.0.0.5:8080/keys' }, { at: ['keys'] });
     expect(plain.keys).toMatchObject({ kind: 'jwks', target: { origin: 'http://10.0.0.5:8080' } });
-    expect(said(plain)).toEqual([['warning', 'jwks-over-http', 'spec.JWT.keys.jwksUri']]);
+    expect(said(plain)).toEqual([['warning', 'jwks-over-http', 'spec.JWT.keys.jwksURI']]);
     const discovered = lower({ discovery: true }, { issuer: 'http://idp.internal' });
     expect(said(discovered)).toEqual([['warning', 'jwks-over-http', 'spec.JWT.discovery']]);
   });
@@ -85,22 +85,22 @@ describe('addresses', () => {
   it('are judged by what is connected to, not by what was written', () => {
     const via = { kind: 'binding' } as const;
     const downgraded = lower(
-      { jwksUri: 'https://idp.example/' },
+      { jwksURI: 'https://idp.example/' },
       {},
       { upstream: 'u', origin: 'http://10.0.0.5', via },
     );
-    expect(said(downgraded)).toEqual([['warning', 'jwks-over-http', 'spec.JWT.jwksUri']]);
+    expect(said(downgraded)).toEqual([['warning', 'jwks-over-http', 'spec.JWT.jwksURI']]);
     expect(downgraded.findings[0]?.message).toContain('http://10.0.0.5 ');
-    const upgraded = lower({ jwksUri: 'http://idp.example/' }, {}, { upstream: 'u', origin: 'https://10.0.0.5', via });
+    const upgraded = lower({ jwksURI: 'http://idp.example/' }, {}, { upstream: 'u', origin: 'https://10.0.0.5', via });
     expect(said(upgraded)).toEqual([]);
   });
 
   it.each(['idp.example/keys', 'ftp://idp.example/', 'https://a:b@idp.example/', 'https://idp.example/#k', 'https://'])(
     'that are none refuse: %s',
-    (jwksUri) => {
-      const result = lower({ jwksUri });
+    (jwksURI) => {
+      const result = lower({ jwksURI });
       expect(result.keys).toBe(null);
-      expect(said(result)).toEqual([['error', 'policy-options-invalid', 'spec.JWT.jwksUri']]);
+      expect(said(result)).toEqual([['error', 'policy-options-invalid', 'spec.JWT.jwksURI']]);
     },
   );
 
@@ -115,18 +115,18 @@ describe('addresses', () => {
 
   it('that cannot be reached refuse with the reason', () => {
     const problem = { code: 'upstream-private-address', message: 'It is private.', hint: 'Map it.' };
-    const { keys, findings } = lower({ jwksUri: 'https://10.0.0.1/keys' }, {}, problem);
+    const { keys, findings } = lower({ jwksURI: 'https://10.0.0.1/keys' }, {}, problem);
     expect(keys).toBe(null);
     expect(findings).toMatchObject([
-      { severity: 'error', code: 'upstream-private-address', hint: 'Map it.', path: 'spec.JWT.jwksUri' },
+      { severity: 'error', code: 'upstream-private-address', hint: 'Map it.', path: 'spec.JWT.jwksURI' },
     ]);
   });
 
   it('without verified TLS refuse by name', () => {
-    const result = lower({ jwksUri: 'https://idp.example/keys', insecureTLS: true });
+    const result = lower({ jwksURI: 'https://idp.example/keys', insecureTLS: true });
     expect(result.keys).toBe(null);
     expect(said(result)).toEqual([['error', 'jwks-insecure-tls', 'spec.JWT.insecureTLS']]);
-    expect(lower({ jwksUri: 'https://idp.example/keys', insecureTLS: false }).keys).not.toBe(null);
+    expect(lower({ jwksURI: 'https://idp.example/keys', insecureTLS: false }).keys).not.toBe(null);
   });
 });
 
@@ -175,7 +175,7 @@ describe('secrets', () => {
     expect(said(lower({ secret: { env: 'TOKENS' } }))).toEqual([
       ['error', 'policy-options-invalid', 'spec.JWT.algorithm'],
     ]);
-    expect(said(lower({ jwksUri: 'https://idp.example/', algorithm: 'HS256' }))).toEqual([
+    expect(said(lower({ jwksURI: 'https://idp.example/', algorithm: 'HS256' }))).toEqual([
       ['error', 'policy-options-invalid', 'spec.JWT.algorithm'],
     ]);
     expect(said(lower({ secret: { env: 'T' }, algorithm: 'HS256', maxStaleMs: 600_000 }))).toEqual([
@@ -187,9 +187,9 @@ describe('secrets', () => {
 describe('options', () => {
   it('name exactly one place', () => {
     expect(said(lower({}))).toEqual([['error', 'policy-options-invalid', 'spec.JWT']]);
-    const both = lower({ jwksUri: 'https://idp.example/', discovery: true });
+    const both = lower({ jwksURI: 'https://idp.example/', discovery: true });
     expect(both.keys).toBe(null);
-    expect(both.findings[0]?.message).toContain('not jwksUri and discovery');
+    expect(both.findings[0]?.message).toContain('not jwksURI and discovery');
   });
 
   it.each([
@@ -197,8 +197,8 @@ describe('options', () => {
     { secret: { env: 'a-b' } },
     { secret: 'text' },
     { secret: { env: 'A', value: 'x' } },
-    { jwksUri: '', maxStaleMs: 1 },
-    { jwksUri: 'https://a/', maxStaleMs: 599_999 },
+    { jwksURI: '', maxStaleMs: 1 },
+    { jwksURI: 'https://a/', maxStaleMs: 599_999 },
     { jwks: [] },
     { jwks: { keys: [] } },
     { secret: { env: 'A' }, algorithm: 'RS256' },
