@@ -160,7 +160,7 @@ function filterManifests({ issuer, audience, jwksURI, algorithms }: MethodDefaul
   const validAlgorithms = algorithms.filter((name) => !name.startsWith('Ed'));
   return [
     manifest('Mapping', { hostname: '*', prefix: '/filter/', service: 'BACKEND', rewrite: '' }),
-    manifest('Filter', { JWT: { jwksURI: jwksURI, issuer, audience, validAlgorithms, ...required } }),
+    manifest('Filter', { JWT: { jwksURI, issuer, audience, validAlgorithms, ...required } }),
     manifest('FilterPolicy', { rules: [{ path: '/filter/*', filters: [{ name: 'filter' }] }] }),
   ].join('\n---\n');
 }

@@ -42,7 +42,7 @@ function manifests(jwksURI: string): string {
       apiVersion: 'getambassador.io/v3alpha1',
       kind: 'Filter',
       metadata: { name: 'corp', namespace: 'default' },
-      spec: { JWT: { jwksURI: jwksURI, issuer: ISSUER, audience: AUDIENCE, requireExpiresAt: true } },
+      spec: { JWT: { jwksURI, issuer: ISSUER, audience: AUDIENCE, requireExpiresAt: true } },
     },
     {
       apiVersion: 'getambassador.io/v3alpha1',

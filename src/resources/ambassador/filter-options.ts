@@ -155,7 +155,7 @@ function jwtOptions(
   };
   const { leewayForExpiresAt = 0, leewayForNotBefore = 0, leewayForIssuedAt = 0 } = jwt;
   return {
-    jwksURI: jwksURI,
+    jwksURI,
     algorithms,
     // Lists, because the word `any` alone has a meaning of its own.
     issuer: issuer === undefined ? 'any' : [issuer],

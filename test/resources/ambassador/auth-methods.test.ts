@@ -31,7 +31,7 @@ describe('JWT', () => {
     const { method, said } = methodOf({ JWT: { jwksURI } });
     expect(method).toMatchObject({ method: 'jwt', source: { kind: 'Filter', namespace: 'shop', path: 'spec.JWT' } });
     expect(method?.options).toEqual({
-      jwksURI: jwksURI,
+      jwksURI,
       algorithms: ASYMMETRIC,
       issuer: 'any',
       audience: 'any',

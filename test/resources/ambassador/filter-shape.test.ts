@@ -59,7 +59,7 @@ describe('Filter', () => {
       '{ JWT: { jwksURI: a, injectRequestHeaders: [{ name: ":path", value: x }] } }',
       ['error field-invalid spec.JWT.injectRequestHeaders[0].name'],
     ],
-    ['an unknown field', '{ JWT: { jwksURI: a, jwksURI: b } }', ['warning field-unknown spec.JWT.jwksURI']],
+    ['an unknown field', '{ JWT: { jwksURI: a, jwksUrl: b } }', ['warning field-unknown spec.JWT.jwksUrl']],
     ['no keys', '{ APIKey: { keys: [] } }', ['error field-missing spec.APIKey.keys']],
     ['no service', '{ External: {} }', ['error field-missing spec.External.auth_service']],
     [
