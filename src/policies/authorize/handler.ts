@@ -2,18 +2,15 @@
 import { GatewayError } from '../../diagnostics/errors.ts';
 import type { Json } from '../../model/route-model.ts';
 import type { GatewayContext, PolicyHandler, PolicyRuntime } from '../contract.ts';
+import { logSparsely } from '../sparse-log.ts';
 import { judge, prepareAuthorize, type Decision } from './decide.ts';
 import { decodeAuthorize } from './decode.ts';
 import { FactsView } from './facts-view.ts';
-
-/** A rule that fails does so for many requests; the log needs to hear of it, not once per request. */
-const LOG_INTERVAL_MS = 10_000;
 
 export const authorizeHandler: PolicyHandler = {
   name: 'authorize',
   create(json: Json, runtime: PolicyRuntime) {
     const { enforced, trial, dryRun } = prepareAuthorize(decodeAuthorize(json), runtime.regex);
-    const logError = createErrorLog(runtime);
     return (c, next) => {
       const consumer = c.get('consumer');
       const view = new FactsView(c.get('facts'), consumer, runtime.now());
@@ -21,7 +18,13 @@ export const authorizeHandler: PolicyHandler = {
       // A budget of its own: what is only tried must not make what decides fail.
       if (trial !== null) logTrial(judge(trial, view, consumer), decision, c, runtime);
       if (decision.kind === 'allow') return next();
-      if (decision.kind === 'error') logError(decision, c);
+      if (decision.kind === 'error') {
+        const { rule, error } = decision;
+        const { id } = c.get('route');
+        // The error's code only: its message may quote the request.
+        const fields = { requestId: c.get('facts').requestId, route: id, rule, error };
+        logSparsely(runtime, 'authorize-error', fields, id);
+      }
       throw refusal(decision, c);
     };
   },
@@ -64,21 +67,4 @@ function codeOf(decision: Decision): string | null {
   if (decision.kind === 'allow') return null;
   if (decision.kind === 'error') return 'authorize-error';
   return decision.scope === null ? 'access-denied' : 'insufficient-scope';
-}
-
-/** The error's code only: its message may quote the request. */
-function createErrorLog({ log, now }: PolicyRuntime) {
-  let lastMs = Number.NEGATIVE_INFINITY;
-  let suppressed = 0;
-  return ({ rule, error }: { rule: string; error: string }, c: GatewayContext): void => {
-    const nowMs = now();
-    // A clock set back must not silence the log, hence the absolute difference.
-    if (Math.abs(nowMs - lastMs) < LOG_INTERVAL_MS) {
-      suppressed += 1;
-      return;
-    }
-    log('authorize-error', { requestId: c.get('facts').requestId, route: c.get('route').id, rule, error, suppressed });
-    lastMs = nowMs;
-    suppressed = 0;
-  };
 }

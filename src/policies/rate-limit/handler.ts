@@ -5,12 +5,10 @@
 import { GatewayError } from '../../diagnostics/errors.ts';
 import type { Json } from '../../model/route-model.ts';
 import type { GatewayContext, OutgoingHeaders, PolicyHandler, PolicyRuntime, RateLimitDecision } from '../contract.ts';
+import { logSparsely } from '../sparse-log.ts';
 import type { CompiledLimit } from './compiled.ts';
 import { decodeRateLimit } from './decode.ts';
 import { selectLimits, toCheck } from './select.ts';
-
-/** A limiter outage concerns every request; the log needs to hear of it, not once per request. */
-const LOG_INTERVAL_MS = 10_000;
 
 export const rateLimitHandler: PolicyHandler = {
   name: 'rate-limit',
@@ -39,8 +37,10 @@ async function askLimiter(
   try {
     return await runtime.rateLimiter.take(limits.map((limit) => toCheck(limit, facts)));
   } catch (error) {
-    logOutage(runtime, { requestId: facts.requestId, route: c.get('route').id, error: String(error) });
-    if (runtime.failOpen === 'never') {
+    const { failOpen } = runtime;
+    const fields = { requestId: facts.requestId, route: c.get('route').id, error: String(error), failOpen };
+    logSparsely(runtime, 'rate-limiter-unavailable', fields);
+    if (failOpen === 'never') {
       throw new GatewayError(503, 'rate-limit-unavailable', 'The rate limit could not be checked.', { cause: error });
     }
     return null;
@@ -83,22 +83,4 @@ function refuseUnlessAllowed(
     headers: { 'retry-after': String(Math.max(1, Math.ceil(retryAfterMs / 1_000))) },
     extensions: { 'violated-policies': violated },
   });
-}
-
-type Outage = { lastLoggedMs: number; suppressed: number };
-/** One budget for all routes of one gateway. */
-const outages = new WeakMap<PolicyRuntime, Outage>();
-
-function logOutage(runtime: PolicyRuntime, fields: Readonly<Record<string, string>>): void {
-  const now = Date.now();
-  const outage = outages.get(runtime) ?? { lastLoggedMs: -LOG_INTERVAL_MS, suppressed: 0 };
-  outages.set(runtime, outage);
-  // A clock set back must not silence the log, hence the absolute difference.
-  if (Math.abs(now - outage.lastLoggedMs) < LOG_INTERVAL_MS) {
-    outage.suppressed += 1;
-    return;
-  }
-  runtime.log('rate-limiter-unavailable', { ...fields, failOpen: runtime.failOpen, suppressed: outage.suppressed });
-  outage.lastLoggedMs = now;
-  outage.suppressed = 0;
 }

@@ -5,7 +5,7 @@ import { scopesOf } from '../../../keys/record-fields.ts';
 import { decodeSecretKeyRecord, type SecretKeyRecord } from '../../../keys/secret-set.ts';
 import type { Consumer, PolicyRuntime } from '../../contract.ts';
 import { readKey } from '../keys-read.ts';
-import { OutageLog } from '../outage-log.ts';
+import { logSparsely } from '../../sparse-log.ts';
 import { RecordCache, type Found } from '../record-cache.ts';
 
 /** Secret under which names of Secrets' keys are made. */
@@ -17,7 +17,7 @@ export type IssuedKey = { readonly record: ApiKeyRecord; readonly consumer: Cons
 type WaitUntil = (work: Promise<unknown>) => void;
 
 export class KeyRecords {
-  readonly outages: OutageLog;
+  readonly #runtime: Pick<PolicyRuntime, 'log' | 'now'>;
   readonly #secret: PolicyRuntime['secret'];
   readonly #issued: RecordCache<IssuedKey>;
   readonly #inSecrets: RecordCache<SecretKeyRecord>;
@@ -25,17 +25,21 @@ export class KeyRecords {
 
   constructor(runtime: Pick<PolicyRuntime, 'keys' | 'secret' | 'now' | 'log'>) {
     const { keys, now, secret } = runtime;
-    this.outages = new OutageLog(runtime);
+    this.#runtime = runtime;
     this.#secret = secret;
     const shared = {
       get: (name: string) => readKey(keys, name),
       now,
       // A name is a digest: it tells an operator which value to look at, and nobody the key.
-      onUnreadable: (name: string) => this.outages.report('key-record-unreadable', name),
-      onOutage: (error: unknown) => this.outages.report('keys-unavailable', String(error)),
+      onUnreadable: (name: string) => logSparsely(runtime, 'key-record-unreadable', { reason: name }),
+      onOutage: (error: unknown) => this.reportOutage(error),
     };
     this.#issued = new RecordCache({ ...shared, decode: issuedKey });
     this.#inSecrets = new RecordCache({ ...shared, decode: decodeSecretKeyRecord });
+  }
+
+  reportOutage(error: unknown): void {
+    logSparsely(this.#runtime, 'keys-unavailable', { reason: String(error) });
   }
 
   issued(key: string, waitUntil: WaitUntil): Found<IssuedKey> | Promise<Found<IssuedKey>> {

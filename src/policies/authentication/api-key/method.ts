@@ -57,7 +57,7 @@ class ApiKeyMethod implements AuthMethod {
     return consumer.then(
       (known) => this.#verdict(known, presented, request),
       (error: unknown) => {
-        this.#records.outages.report('keys-unavailable', String(error));
+        this.#records.reportOutage(error);
         throw keysUnavailable(error);
       },
     );

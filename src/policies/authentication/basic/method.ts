@@ -37,7 +37,7 @@ class BasicMethod implements AuthMethod {
     return this.#checks.check(credentials).then(
       (checked) => this.#verdict(checked, request),
       (error: unknown) => {
-        this.#checks.outages.report('keys-unavailable', String(error));
+        this.#checks.reportOutage(error);
         throw keysUnavailable(error);
       },
     );

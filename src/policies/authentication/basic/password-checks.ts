@@ -14,7 +14,7 @@ import type { Consumer, PolicyRuntime } from '../../contract.ts';
 import { SingleFlight } from '../../single-flight.ts';
 import { BoundedMap } from '../bounded-map.ts';
 import { readKey } from '../keys-read.ts';
-import { OutageLog } from '../outage-log.ts';
+import { logSparsely } from '../../sparse-log.ts';
 import { Pace } from './pace.ts';
 
 /** How long a right password stays right after the user was changed or revoked. */
@@ -47,7 +47,7 @@ const encoder = new TextEncoder();
 const WRONG: CheckedPassword = { kind: 'wrong' };
 
 export class PasswordChecks {
-  readonly outages: OutageLog;
+  readonly #runtime: Pick<PolicyRuntime, 'log' | 'now'>;
   readonly #keys: PolicyRuntime['keys'];
   readonly #now: () => number;
   readonly #pace = new Pace();
@@ -59,7 +59,11 @@ export class PasswordChecks {
   constructor(runtime: Pick<PolicyRuntime, 'keys' | 'now' | 'log'>) {
     this.#keys = runtime.keys;
     this.#now = runtime.now;
-    this.outages = new OutageLog(runtime);
+    this.#runtime = runtime;
+  }
+
+  reportOutage(error: unknown): void {
+    logSparsely(this.#runtime, 'keys-unavailable', { reason: String(error) });
   }
 
   /** Rejects when KEYS cannot be asked and nothing recent is known. */
@@ -100,7 +104,7 @@ export class PasswordChecks {
     const record = decodeBasicUser(text);
     // A value that was put under another user's name proves nothing about this one.
     if (record !== null && record.user === user) return record;
-    this.outages.report('key-record-unreadable', name);
+    logSparsely(this.#runtime, 'key-record-unreadable', { reason: name });
     return null;
   }
 

@@ -9,9 +9,9 @@ import type { AuthMethodHandler, AuthRequest, AuthVerdict } from '../method.ts';
 import { clientAnswer, copiedHeaders, discard, upstreamEdits } from './answer.ts';
 import { checkHeaders, checkPath, checkTarget, readBody } from './check-request.ts';
 import { startClock, type Clock } from './clock.ts';
+import { logSparsely } from '../../sparse-log.ts';
 import type { CompiledExternal } from './compiled.ts';
 import { decodeExternal } from './decode.ts';
-import { logOutage } from './outage-log.ts';
 
 /** Longer names are no names; they would be keys of counters and words of log lines. */
 const MAX_CONSUMER_LENGTH = 512;
@@ -119,12 +119,11 @@ function refusal(check: Check, reason: string): GatewayError {
 }
 
 function log({ request, config, runtime }: Check, reason: string): void {
-  logOutage(runtime, config.target.upstream, {
-    requestId: request.facts.requestId,
-    route: request.routeId,
-    reason,
-    failOpen: config.failOpen === true,
-  });
+  const { upstream } = config.target;
+  const failOpen = config.failOpen === true;
+  const { requestId } = request.facts;
+  const fields = { upstream, requestId, route: request.routeId, reason, failOpen };
+  logSparsely(runtime, 'external-auth-unavailable', fields, upstream);
 }
 
 /** Messages of the network may hold the address asked, and its query may hold a credential. */
