@@ -17,7 +17,7 @@ import { keysOfDocuments, secretKeys } from './secret-keys.ts';
 import { loadInput, readConfig, type LoadedInput } from './sources.ts';
 import { chooseClusters, connectClusters, type ConnectedCluster } from './sync-clusters.ts';
 import { statusPorts, watchUntilStopped, type Watched, type WatchTools } from './sync-watch.ts';
-import type { SyncContext } from './sync.ts';
+import type { SyncContext } from './sync-options.ts';
 
 export async function syncClusters(context: SyncContext, target: StoreTarget): Promise<number> {
   const { options, terminal } = context;

@@ -12,7 +12,7 @@ import { readSignKey } from './sign-key.ts';
 import { chooseClusters, connectClusters } from './sync-clusters.ts';
 import { createRun, logPass, publishIntervalMs } from './sync-direct.ts';
 import { watchUntilStopped, type Watched, type WatchTools } from './sync-watch.ts';
-import type { SyncContext } from './sync.ts';
+import type { SyncContext } from './sync-options.ts';
 
 export async function syncSlices(context: SyncContext, target: StoreTarget): Promise<number> {
   const { options, terminal } = context;

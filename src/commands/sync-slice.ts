@@ -16,7 +16,7 @@ import { clusterWatch, keysOfClusters, publishIntervalMs, snapshotOf, snapshotOf
 import { keysOfDocuments } from './secret-keys.ts';
 import { pollMs } from './sync-publisher.ts';
 import { statusPorts, watchUntilStopped, type Watched, type WatchTools } from './sync-watch.ts';
-import type { SyncContext } from './sync.ts';
+import type { SyncContext } from './sync-options.ts';
 
 export async function syncSlice(context: SyncContext, target: StoreTarget, cluster: string): Promise<number> {
   const { options, terminal } = context;

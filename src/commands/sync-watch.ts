@@ -10,7 +10,7 @@ import type { StatusPorts } from '../sync/object-statuses.ts';
 import type { LoopPass } from '../sync/sync-loop.ts';
 import type { Terminal } from './command.ts';
 import { usageError } from './parse-arguments.ts';
-import type { SyncContext } from './sync.ts';
+import type { SyncContext } from './sync-options.ts';
 
 export type WatchTools = {
   readonly clock: Clock;
