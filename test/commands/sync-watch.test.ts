@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { expect, it } from 'vitest';
 import type { Terminal } from '../../src/commands/command.ts';
 import { watchUntilStopped } from '../../src/commands/sync-watch.ts';
-import type { SyncContext } from '../../src/commands/sync.ts';
+import type { SyncContext } from '../../src/commands/sync-options.ts';
 import type { ClusterSnapshot } from '../../src/sync/cluster-snapshot.ts';
 import { ApiError, type KubernetesApi } from '../../src/sync/kubernetes-api.ts';
 
