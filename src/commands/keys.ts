@@ -86,6 +86,9 @@ function prepare(action: KeysAction, { options, positionals }: Context): Prepare
   const takesId = (action === 'show' || action === 'rotate' || action === 'revoke') && !isAboutUser;
   if (!takesId && id !== undefined) throw usageError('keys', `Unexpected argument "${id}".`);
   if (takesId && id === undefined) throw usageError('keys', `\`keys ${action}\` needs the ID of a key.`);
+  // Not quoted, mistyped ones neither: terminals and builds keep what is printed.
+  if (id?.startsWith('pt_') === true)
+    throw usageError('keys', 'That is a key, not the ID of one; `keys list` shows the IDs.');
   if (id !== undefined && !isKeyId(id))
     throw usageError('keys', `"${id}" is no ID of a key; \`keys list\` shows them.`);
   if (action === 'import') {

@@ -47,8 +47,15 @@ export function readMethod(entry: Json, source: Provenance): ReadMethod {
   const result = schema.safeParse(options);
   const problems = result.success
     ? []
-    : problemsOf(result.error, schema, options).map((each) => ({ ...each, at: [key, ...each.at] }));
+    : problemsOf(result.error, schema, options).map((each) => unquoted({ ...each, at: [key, ...each.at] }, entry));
   return { use: problems.length === 0 ? { method, options, source } : null, problems };
+}
+
+/** What stands where a secret is named may be the secret: no finding, and so no log of a build, repeats it. */
+function unquoted(each: Problem, entry: Json): Problem {
+  if (each.at.at(-1) !== 'secret' || typeof valueAt(entry, each.at) !== 'string') return each;
+  const hint = "Write `secret: env('NAME')`; the process that serves gets the value as docs/policies/jwt-keys.md says.";
+  return problem(each.at, '`secret` names a secret and never holds one.', hint);
 }
 
 const names = z.array(z.string().min(1)).min(1);
@@ -74,8 +81,9 @@ export const authUseSchema = z.union([
 export type AuthUse = z.infer<typeof authUseSchema>;
 
 export type ReadAuth = {
-  /** null: a method cannot be used, and the route must refuse. */
+  /** null: a method cannot be used, and the route must refuse, whether or not there are problems. */
   readonly options: AuthOptions | null;
+  /** What is wrong with the demand itself; a broken declaration has been told where it stands. */
   readonly problems: readonly Problem[];
 };
 
@@ -84,12 +92,9 @@ export function readAuth(use: AuthUse, declared: DeclaredMethods): ReadAuth {
   const { method, anyOf, allOf, optional, recomputeRoute } = written;
   const wanted = allOf ?? anyOf ?? [method ?? ''];
   const problems = wanted.flatMap((name) => (declared.has(name) ? [] : [undeclared(name, declared)]));
-  const broken = wanted.filter((name) => declared.get(name) === null);
-  for (const name of broken) {
-    problems.push(problem(['policies', 'auth'], `\`${name}\` is declared, but cannot be used as it is written.`));
-  }
+  const isUsable = wanted.every((name) => (declared.get(name) ?? null) !== null);
+  if (!isUsable) return { options: null, problems };
   const methods = wanted.flatMap((name) => declared.get(name) ?? []);
-  if (problems.length > 0) return { options: null, problems };
   const require = allOf === undefined ? 'any' : 'all';
   return {
     options: {

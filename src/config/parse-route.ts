@@ -49,7 +49,7 @@ export function parseRoute(value: Json, index: number, context: RouteContext): C
   for (const each of problems) {
     if (!context.notData.has(formatPath(['routes', index, ...each.at]))) reportRoute(each, identity, context, at);
   }
-  if (result.success && problems.length === 0) {
+  if (result.success && problems.length === 0 && auth?.options !== null) {
     const policies = [...policyUses(value, source, at), ...authUse(auth, source, at)];
     const outcome = { kind: 'serve' as const, fields: result.data, backends, policies };
     return { ...identity, conditions: conditionsOf(result.data), lineOf: at, outcome };

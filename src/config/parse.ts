@@ -205,7 +205,10 @@ function parseAuthentication(value: Json | undefined, context: ParseContext): De
   for (const [name, entry] of entriesOf(value, 'authentication', context)) {
     const source: SourceRef = { ...configSource(context), kind: 'Authentication', name, line: context.lines.key(name) };
     const { use, problems } = readMethod(entry, { ...source, path: null });
-    for (const each of problems) reportAt(context, source, each);
+    // Said once, here: a finding for each route that demands it would bury what is wrong.
+    const consequence = `Until then every route that demands \`${name}\` refuses.`;
+    for (const { hint, ...each } of problems)
+      reportAt(context, source, { ...each, hint: hint === null ? consequence : `${hint} ${consequence}` });
     methods.set(name, use);
   }
   return methods;

@@ -45,6 +45,7 @@ beforeAll(async () => {
         keys: { apiKey: {} },
         query: { apiKey: { query: 'api_key' } },
         both: { apiKey: { environments: ['live', 'test'] } },
+        staff: { basic: {} },
         kept: { apiKey: { forward: true } },
         tokens: {
           jwt: {
@@ -69,6 +70,8 @@ beforeAll(async () => {
         route('kept', { policies: { auth: 'kept' } }),
         route('tokens', { policies: { auth: 'tokens' } }),
         route('maybe', { policies: { auth: { method: 'tokens', optional: true } }, requestHeaders: consumer }),
+        route('either', { policies: { auth: { anyOf: ['tokens', 'query', 'staff'] } } }),
+        route('keys-first', { policies: { auth: { anyOf: ['kept', 'tokens'] } } }),
         route('service', { policies: { auth: 'service' } }),
         route('open'),
         { ...route('elsewhere'), hostnames: ['elsewhere.test'] },
@@ -218,6 +221,27 @@ describe('API keys', () => {
     expect([answers[0]?.status, stand.arrived.length]).toEqual([401, before]);
     // An underscore makes another name of it.
     expect(await answerTo('/keys/x', { x_api_key: good })).toBe('401 credentials-missing');
+  });
+
+  it('do not go on beside another way that let the request in, and neither does what that way did not look at', async () => {
+    const good = await issue();
+    const authorization = `Bearer ${token}`;
+    for (const text of [good, 'guess']) {
+      expect(await answerTo(`/either/x?a=1&api_key=${text}`, { authorization, 'x-api-key': text })).toBe('200');
+      expect(stand.arrived.at(-1)?.url).toBe('/either/x?a=1');
+      expect(lastHeaders()).toMatchObject({ authorization, 'x-user-id': 'user-1' });
+      expect(lastHeaders()).not.toHaveProperty('x-api-key');
+    }
+    const forged = `Bearer ${token.slice(0, -4)}AAAA`;
+    for (const written of [forged, authorization, 'Bearer', `Basic ${btoa('bob:guess')}`]) {
+      expect(await answerTo('/either/x', { authorization: written, 'x-api-key': good })).toBe('200');
+      if (written !== authorization) expect(lastHeaders()).not.toHaveProperty('authorization');
+    }
+    expect(await answerTo('/keys-first/x', { authorization: forged, 'x-api-key': good })).toBe('200');
+    expect(lastHeaders()).toMatchObject({ 'x-api-key': good });
+    expect(lastHeaders()).not.toHaveProperty('authorization');
+    expect(await answerTo('/keys-first/x', { authorization: 'Digest of-the-backend', 'x-api-key': good })).toBe('200');
+    expect(lastHeaders()).toMatchObject({ authorization: 'Digest of-the-backend' });
   });
 
   it('are in no answer and in no line of the log, nor is their digest', async () => {

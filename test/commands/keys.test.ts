@@ -107,6 +107,7 @@ describe('keys', () => {
     [['keys', 'list', '--overlap', '1h', ...place], 2],
     [['keys', 'show', ...place], 2],
     [['keys', 'show', '../x', ...place], 2],
+    [['keys', 'revoke', 'pt_live_mistyped', ...place], 2],
     [['keys', 'show', 'k0000000000000000', ...place], 1],
     [['keys', 'revoke', '--basic', 'eve', ...place], 1],
     [['keys', 'list', '--to', 'cloudflare'], 1],

@@ -464,18 +464,32 @@ describe('parseConfig: authentication', () => {
     ['a way that is not declared', 'corpo', { corp }, ['config-invalid policies.auth']],
     ['two demands', { anyOf: ['corp'], allOf: ['corp'] }, { corp }, ['config-invalid policies.auth']],
     ['none', {}, { corp }, ['config-invalid policies.auth']],
-    ['an unknown kind', 'x', { x: { jtw: {} } }, ['config-unknown-key jtw', 'config-invalid policies.auth']],
-    ['two kinds', 'x', { x: { basic: {}, apiKey: {} } }, ['config-invalid null', 'config-invalid policies.auth']],
-    [
-      'a wrong option',
-      'x',
-      { x: { basic: { forward: 'yes' } } },
-      ['config-invalid basic.forward', 'config-invalid policies.auth'],
-    ],
+    ['an unknown kind', 'x', { x: { jtw: {} } }, ['config-unknown-key jtw']],
+    ['two kinds', 'x', { x: { basic: {}, apiKey: {} } }, ['config-invalid null']],
+    ['a wrong option', 'x', { x: { basic: { forward: 'yes' } } }, ['config-invalid basic.forward']],
   ])('%s refuses the route that demands it', (_, auth, authentication, expected) => {
     const value = withAuth(auth, authentication);
     expect(told(value)).toEqual(expected);
     expect(parse(value).config.routes[0]?.outcome.kind).toBe('refuse');
+  });
+
+  it('a wrong way is told once, whatever number of routes demands it', () => {
+    const authentication = { x: { basic: { relm: 'staff' } } };
+    const routes = ['a', 'b', 'c'].map((name) => ({ ...good, name, policies: { auth: { anyOf: ['x'] } } }));
+    const { findings, config } = parse({ authentication, routes });
+    expect(findings.map(({ source, hint }) => [source?.kind, hint])).toEqual([
+      ['Authentication', 'Did you mean `realm`? Until then every route that demands `x` refuses.'],
+    ]);
+    expect(config.routes.map(({ outcome }) => outcome.kind)).toEqual(['refuse', 'refuse', 'refuse']);
+  });
+
+  it('a secret that is written out is not repeated', () => {
+    const text = 'correct-horse-battery-staple-0123456789';
+    const { findings } = parse(withAuth('x', { x: { jwt: { ...corp.jwt, secret: text, algorithm: 'HS256' } } }));
+    expect(findings.map(({ path, message }) => [path, message])).toEqual([
+      ['jwt.secret', '`secret` names a secret and never holds one.'],
+    ]);
+    expect(JSON.stringify(findings)).not.toContain(text);
   });
 
   it('a wrong way costs nothing else', () => {

@@ -1,5 +1,6 @@
 /** What several methods together say of one request. No side effects: who asks applies what comes out. */
 import { GatewayError } from '../../diagnostics/errors.ts';
+import { applyEdits } from '../authentication/apply-edits.ts';
 import { denialAnswer } from '../authentication/denial-answer.ts';
 import type { AuthMethod, AuthRequest, AuthVerdict, HeaderEdit } from '../authentication/method.ts';
 import type { Consumer } from '../contract.ts';
@@ -37,7 +38,7 @@ export async function judgeAny(methods: readonly AuthMethod[], request: AuthRequ
     try {
       const answer = method.check(request);
       const verdict = answer instanceof Promise ? await answer : answer;
-      if (verdict.kind === 'allow') return { passed: verdict };
+      if (verdict.kind === 'allow') return { passed: withoutUnproven(verdict, { by: method, methods, request }) };
       denials.push(verdict);
     } catch (thrown) {
       if (!(thrown instanceof GatewayError)) throw thrown;
@@ -45,6 +46,34 @@ export async function judgeAny(methods: readonly AuthMethod[], request: AuthRequ
     }
   }
   return { denials, error };
+}
+
+/**
+ * Credentials of the other methods are taken out: nobody has verified them, and a backend behind a
+ * gateway may believe that somebody did. What stands where the one that let pass looked is its own.
+ */
+function withoutUnproven(
+  passed: Passed,
+  { by, methods, request }: { by: AuthMethod; methods: readonly AuthMethod[]; request: AuthRequest },
+): Passed {
+  if (methods.length === 1 || by.shown === undefined) return passed;
+  const own = new Set(by.shown(request.facts).map(({ place }) => place));
+  const written = new Set(passed.edits.map(({ name }) => name));
+  const headers = new Headers(request.facts.headers);
+  applyEdits(passed.edits, headers);
+  const edits = [...passed.edits];
+  let query = passed.query === undefined ? request.facts.query : passed.query;
+  for (const method of methods) {
+    if (method === by) continue;
+    for (const shown of method.shown?.({ headers, query }) ?? []) {
+      if (own.has(shown.place)) continue;
+      const further = shown.edits.filter(({ name }) => name === 'cookie' || !written.has(name));
+      applyEdits(further, headers);
+      edits.push(...further);
+      if (shown.query !== undefined) ({ query } = shown);
+    }
+  }
+  return { ...passed, edits, ...(query !== request.facts.query && { query }) };
 }
 
 /**

@@ -49,6 +49,16 @@ export type AuthVerdict =
       readonly answer: GatewayError | Response;
     };
 
+/** A credential in a request, good or not. */
+export type ShownCredential = {
+  /** Where it stands, for example `header:authorization`; methods that look there say the same. */
+  readonly place: string;
+  /** What takes it out of the headers that go on. */
+  readonly edits: readonly HeaderEdit[];
+  /** The query without it, null for none; absent: it is not there. */
+  readonly query?: string | null;
+};
+
 /** One configured method of a loaded route. */
 export interface AuthMethod {
   /**
@@ -56,6 +66,8 @@ export interface AuthMethod {
    * loop. Throws GatewayError when it cannot be decided (503): the request is then refused.
    */
   check(request: AuthRequest): AuthVerdict | Promise<AuthVerdict>;
+  /** Every credential of this method in the request. Absent: others judge, by whatever they are sent. */
+  shown?(facts: Pick<RequestFacts, 'headers' | 'query'>): readonly ShownCredential[];
 }
 
 /** Request-time half. `create` runs once per loaded route and throws when the payload is not one it understands. */

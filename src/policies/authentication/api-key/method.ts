@@ -6,11 +6,18 @@ import { apiKeyEnvironment } from '../../../keys/api-key.ts';
 import type { SecretKeyRecord } from '../../../keys/secret-set.ts';
 import type { Consumer, PolicyRuntime } from '../../contract.ts';
 import { denied, insufficientScope, keysUnavailable, missing, multiple, tooLarge } from '../denials.ts';
-import type { AuthMethod, AuthMethodHandler, AuthRequest, AuthVerdict, HeaderEdit } from '../method.ts';
+import type {
+  AuthMethod,
+  AuthMethodHandler,
+  AuthRequest,
+  AuthVerdict,
+  HeaderEdit,
+  ShownCredential,
+} from '../method.ts';
 import type { CompiledApiKey, CompiledIssuedKey, CompiledSecretSet } from './compiled.ts';
 import { decodeApiKey } from './decode.ts';
 import { keyRecordsOf, type IssuedKey, type KeyRecords } from './key-records.ts';
-import { presentedKey, type KeyPlaces, type PresentedKey } from './presented-key.ts';
+import { presentedKey, shownKeys, type KeyPlaces, type PresentedKey } from './presented-key.ts';
 
 export const apiKeyMethod: AuthMethodHandler = {
   name: 'api-key',
@@ -61,6 +68,10 @@ class ApiKeyMethod implements AuthMethod {
         throw keysUnavailable(error);
       },
     );
+  }
+
+  shown(facts: Pick<AuthRequest['facts'], 'headers' | 'query'>): readonly ShownCredential[] {
+    return shownKeys(facts, this.#places, this.#withoutHeader);
   }
 
   #verdict(consumer: Consumer | null, presented: OneKey, { scopes }: AuthRequest): AuthVerdict {

@@ -1,6 +1,6 @@
 /** Where a request shows an API key, and what goes on without it. */
 import type { RequestFacts } from '../../contract.ts';
-import type { HeaderEdit } from '../method.ts';
+import type { HeaderEdit, ShownCredential } from '../method.ts';
 
 /** Longer ones are no key of anybody. In characters. */
 export const MAX_KEY_LENGTH = 1_024;
@@ -40,6 +40,21 @@ export function presentedKey(
   if (inHeader !== null) return { kind: 'one', key, edits: withoutHeader };
   if (inScheme !== null) return { kind: 'one', key, edits: WITHOUT_AUTHORIZATION };
   return { kind: 'one', key, edits: NO_EDITS, query: inQuery?.rest ?? null };
+}
+
+/** All of them, one for each place. */
+export function shownKeys(
+  { headers, query }: Pick<RequestFacts, 'headers' | 'query'>,
+  places: KeyPlaces,
+  withoutHeader: readonly HeaderEdit[],
+): readonly ShownCredential[] {
+  const shown: ShownCredential[] = [];
+  if (headers.has(places.header)) shown.push({ place: `header:${places.header}`, edits: withoutHeader });
+  if (places.scheme && apiKeyScheme(headers.get('authorization')) !== null)
+    shown.push({ place: 'header:authorization', edits: WITHOUT_AUTHORIZATION });
+  const inQuery = places.query === null || query === null ? null : takeParameter(query, places.query);
+  if (inQuery !== null) shown.push({ place: `query:${places.query}`, edits: NO_EDITS, query: inQuery.rest });
+  return shown;
 }
 
 /** The scheme's name in any case, then spaces (RFC 9110, section 11.4); null: another scheme or none. */

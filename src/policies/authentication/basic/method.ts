@@ -1,7 +1,14 @@
 /** Request-time half of `basic`. An unknown user and a wrong password have one answer and one cost. */
 import { GatewayError } from '../../../diagnostics/errors.ts';
 import { denied, insufficientScope, keysUnavailable, missing, tooLarge } from '../denials.ts';
-import type { AuthMethod, AuthMethodHandler, AuthRequest, AuthVerdict, HeaderEdit } from '../method.ts';
+import type {
+  AuthMethod,
+  AuthMethodHandler,
+  AuthRequest,
+  AuthVerdict,
+  HeaderEdit,
+  ShownCredential,
+} from '../method.ts';
 import type { CompiledBasic } from './compiled.ts';
 import { parseCredentials } from './credentials.ts';
 import { decodeBasic } from './decode.ts';
@@ -41,6 +48,11 @@ class BasicMethod implements AuthMethod {
         throw keysUnavailable(error);
       },
     );
+  }
+
+  shown({ headers }: Pick<AuthRequest['facts'], 'headers'>): readonly ShownCredential[] {
+    const isShown = parseCredentials(headers.get('authorization')).kind !== 'none';
+    return isShown ? [{ place: 'header:authorization', edits: WITHOUT_AUTHORIZATION }] : [];
   }
 
   #verdict(checked: CheckedPassword, { scopes }: AuthRequest): AuthVerdict {

@@ -1,6 +1,6 @@
 /** Finds the one credential of a request. Two are never reconciled: somebody behind might take the other. */
 import type { RequestFacts } from '../../contract.ts';
-import type { HeaderEdit } from '../method.ts';
+import type { HeaderEdit, ShownCredential } from '../method.ts';
 import type { CompiledTokenPlaces } from './compiled.ts';
 
 export type FoundToken =
@@ -11,7 +11,7 @@ export type FoundToken =
 const NONE: FoundToken = { kind: 'none' };
 const MANY: FoundToken = { kind: 'many' };
 
-export function findToken(places: CompiledTokenPlaces, facts: RequestFacts): FoundToken {
+export function findToken(places: CompiledTokenPlaces, facts: Pick<RequestFacts, 'headers' | 'query'>): FoundToken {
   let found = places.authorization === true ? inAuthorization(facts.headers.get('authorization')) : NONE;
   if (places.header !== undefined) found = both(found, inHeader(facts.headers.get(places.header)));
   if (places.cookie !== undefined) found = both(found, inCookie(facts.headers.get('cookie'), places.cookie));
@@ -102,6 +102,24 @@ function decodedName(text: string): string {
   } catch {
     return text;
   }
+}
+
+/** All of them, one for each place that is switched on. One in the query stays: the build refuses `strip` for it, too. */
+export function shownTokens(
+  places: CompiledTokenPlaces,
+  facts: Pick<RequestFacts, 'headers' | 'query'>,
+): readonly ShownCredential[] {
+  const { authorization, header, cookie } = places;
+  const shown: ShownCredential[] = [];
+  const add = (place: 'authorization' | 'header' | 'cookie', name: string): void => {
+    if (findToken({ [place]: places[place] }, facts).kind === 'none') return;
+    const edit = stripEdit(places, place, facts.headers);
+    if (edit !== null) shown.push({ place: `${place === 'cookie' ? 'cookie' : 'header'}:${name}`, edits: [edit] });
+  };
+  if (authorization === true) add('authorization', 'authorization');
+  if (header !== undefined) add('header', header);
+  if (cookie !== undefined) add('cookie', cookie);
+  return shown;
 }
 
 /** Takes the token out of what goes on. A token in the query cannot be: the build refuses that. */

@@ -4,12 +4,19 @@
  */
 import type { Json } from '../../../model/route-model.ts';
 import type { PolicyRuntime } from '../../contract.ts';
-import type { AuthMethod, AuthMethodHandler, AuthRequest, AuthVerdict, HeaderEdit } from '../method.ts';
+import type {
+  AuthMethod,
+  AuthMethodHandler,
+  AuthRequest,
+  AuthVerdict,
+  HeaderEdit,
+  ShownCredential,
+} from '../method.ts';
 import { claimsProblem, isWithin, timeProblem, validTime, type TokenProblem } from './check-claims.ts';
 import type { CompiledJwt, CompiledTokenPlaces } from './compiled.ts';
 import { decodeJwt } from './decode.ts';
 import { deny, type DenialCode } from './deny.ts';
-import { findToken, stripEdit } from './find-token.ts';
+import { findToken, shownTokens, stripEdit } from './find-token.ts';
 import { consumerOf } from './identity.ts';
 import { dependOnTokenAlone, injectedEdits } from './inject-headers.ts';
 import { createKeySource } from './keys/create-key-source.ts';
@@ -56,6 +63,10 @@ class JwtMethod implements AuthMethod {
     if (text.length > MAX_TOKEN_LENGTH) return this.#deny('credential-too-large', request);
     const known = this.#ports.tokens.get(text);
     return known === null ? this.#judge(text, place, request) : this.#judgeAgain(known, place, request);
+  }
+
+  shown(facts: Pick<AuthRequest['facts'], 'headers' | 'query'>): readonly ShownCredential[] {
+    return shownTokens(this.#config.token, facts);
   }
 
   #judgeAgain(known: VerifiedToken, place: Place, request: AuthRequest): AuthVerdict | Promise<AuthVerdict> {
