@@ -24,6 +24,8 @@ export type HeaderEdit = {
   readonly name: string;
   readonly value: string | null;
   readonly append?: true;
+  /** Only the cookies of this name go, of the header `cookie`; each way that has one takes its own. */
+  readonly cookie?: string;
   /** The credential itself is taken away, which tells routes nothing new: they are not looked for again. */
   readonly credential?: true;
 };

@@ -1,4 +1,5 @@
 /** Finds the one credential of a request. Two are never reconciled: somebody behind might take the other. */
+import { cookieName, trimmed } from '../cookie-pairs.ts';
 import type { RequestFacts } from '../../contract.ts';
 import type { HeaderEdit, ShownCredential } from '../method.ts';
 import type { CompiledTokenPlaces } from './compiled.ts';
@@ -55,31 +56,13 @@ function inCookie(value: string | null, name: string): FoundToken {
   let found = NONE;
   for (const pair of value.split(';')) {
     const [first = '', ...behindCommas] = pair.split(',');
-    if (behindCommas.some((text) => nameOf(text) === name)) return MANY;
-    if (nameOf(first) !== name) continue;
+    if (behindCommas.some((text) => cookieName(text) === name)) return MANY;
+    if (cookieName(first) !== name) continue;
     if (found.kind !== 'none') return MANY;
     const equals = pair.indexOf('=');
     found = { kind: 'one', text: equals === -1 ? '' : trimmed(pair.slice(equals + 1)), place: 'cookie' };
   }
   return found;
-}
-
-function nameOf(pair: string): string {
-  const equals = pair.indexOf('=');
-  return trimmed(equals === -1 ? pair : pair.slice(0, equals));
-}
-
-/** Without spaces and tabs around it; other white space is part of a text. No regex: a long run of spaces would cost its square. */
-function trimmed(text: string): string {
-  let from = 0;
-  let to = text.length;
-  while (from < to && isBlank(text.charCodeAt(from))) from += 1;
-  while (to > from && isBlank(text.charCodeAt(to - 1))) to -= 1;
-  return text.slice(from, to);
-}
-
-function isBlank(code: number): boolean {
-  return code === 0x20 || code === 0x09;
 }
 
 /** Names may be written with escapes; the value of a token needs none, and is taken as it stands. */
@@ -113,7 +96,7 @@ export function shownTokens(
   const shown: ShownCredential[] = [];
   const add = (place: 'authorization' | 'header' | 'cookie', name: string): void => {
     if (findToken({ [place]: places[place] }, facts).kind === 'none') return;
-    const edit = stripEdit(places, place, facts.headers);
+    const edit = stripEdit(places, place);
     if (edit !== null) shown.push({ place: `${place === 'cookie' ? 'cookie' : 'header'}:${name}`, edits: [edit] });
   };
   if (authorization === true) add('authorization', 'authorization');
@@ -123,24 +106,15 @@ export function shownTokens(
 }
 
 /** Takes the token out of what goes on. A token in the query cannot be: the build refuses that. */
-export function stripEdit(
-  places: CompiledTokenPlaces,
-  place: keyof CompiledTokenPlaces,
-  headers: Headers,
-): HeaderEdit | null {
+export function stripEdit(places: CompiledTokenPlaces, place: keyof CompiledTokenPlaces): HeaderEdit | null {
   switch (place) {
     case 'authorization':
       return { name: 'authorization', value: null, credential: true };
     case 'header':
       return places.header === undefined ? null : { name: places.header, value: null, credential: true };
-    case 'cookie': {
-      const others = (headers.get('cookie') ?? '').split(';').filter((pair) => nameOf(pair) !== places.cookie);
-      const value = others
-        .map((pair) => pair.trim())
-        .filter((pair) => pair !== '')
-        .join('; ');
-      return { name: 'cookie', value: value === '' ? null : value };
-    }
+    case 'cookie':
+      if (places.cookie === undefined) return null;
+      return { name: 'cookie', value: null, cookie: places.cookie, credential: true };
     default:
       return null;
   }

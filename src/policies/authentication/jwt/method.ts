@@ -140,7 +140,7 @@ class JwtMethod implements AuthMethod {
     { place, request }: { place: Place; request: AuthRequest },
   ): readonly HeaderEdit[] {
     const { headers } = request.facts;
-    const strip = this.#config.strip === true ? stripEdit(this.#config.token, place, headers) : null;
+    const strip = this.#config.strip === true ? stripEdit(this.#config.token, place) : null;
     const injected = this.#keepsHeaders ? edits : injectedEdits(this.#config.inject, token, headers);
     return strip === null ? injected : [strip, ...injected];
   }
