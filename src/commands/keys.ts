@@ -1,10 +1,13 @@
 /** `portolan keys`: API keys, and users of Basic authentication. */
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { UserError } from '../diagnostics/errors.ts';
 import { isPassword, isUserName } from '../keys/basic-user.ts';
 import { isKeyId } from '../keys/key-names.ts';
 import type { KeyStore } from '../keys/key-store.ts';
 import { createKey, findKey, listKeys, pruneKeys, revokeKey, rotateKey, type StoredKey } from '../keys/manage-keys.ts';
 import { findUser, listUsers, putUser, revokeUser } from '../keys/manage-users.ts';
+import type { StoreTarget } from '../stores/store-target.ts';
 import { defineCommand, EXIT_OK, type CommandContext } from './command.ts';
 import { parseDuration, parseKeysAction, parseMetadata, parseName, type KeysAction } from './keys-options.ts';
 import { importHtpasswd } from './keys-import.ts';
@@ -66,6 +69,7 @@ JSON of create and rotate: {id, key, consumer, plan, env, createdAt, expiresAt}.
     if (options.state !== undefined && target.kind !== 'local')
       throw usageError('keys', '--state goes with --to local.');
     const prepared = prepare(action, context);
+    if (action !== 'create' && action !== 'import') refuseAbsentFolder(target, terminal.cwd);
     const opened = await openKeys(target, terminal, options.state);
     try {
       const code = await prepared({ context, store: opened.store, id: positionals[1], nowMs: Date.now() });
@@ -75,6 +79,12 @@ JSON of create and rotate: {id, key, consumer, plan, env, createdAt, expiresAt}.
     }
   },
 });
+
+/** A mistyped path must not become a folder with "no keys" in it. */
+function refuseAbsentFolder(target: StoreTarget, cwd: string): void {
+  if (target.kind !== 'folder' || existsSync(resolve(cwd, target.path))) return;
+  throw new UserError(`there is no folder ${target.path}, hence no key`);
+}
 
 /** Everything that can be wrong with the command line is said before a store is opened. */
 function prepare(action: KeysAction, { options, positionals }: Context): Prepared {

@@ -111,6 +111,8 @@ describe('keys', () => {
     [['keys', 'show', 'k0000000000000000', ...place], 1],
     [['keys', 'revoke', '--basic', 'eve', ...place], 1],
     [['keys', 'list', '--to', 'cloudflare'], 1],
+    [['keys', 'list', '--to', 'dir:mistyped'], 1],
+    [['keys', 'revoke', 'k29w5gapz3c7wxtnr', '--to', 'dir:mistyped'], 1],
     [['keys', 'list', '--state', 'x', ...place], 2],
   ])('%j is one line and exit code %i', async (argv, code) => {
     const outcome = await run(argv, { cwd });
