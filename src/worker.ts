@@ -36,9 +36,16 @@ const POINTER_TTL = 30;
 const IMMUTABLE_TTL = 86_400;
 const LONGEST_GATHER_MS = 1_000;
 
-// The only way to log in a Worker; lines are JSON so that any collector can read them.
-// oxlint-disable-next-line no-console
-const log: Log = (event, fields) => console.log(JSON.stringify({ event, ...fields }));
+/** Events that tell of nothing wrong; all others are warnings. */
+const NEWS: ReadonlySet<string> = new Set(['program-loaded', 'jwks-changed', 'authorize-dry-run']);
+
+/** The only way to log in a Worker; lines are JSON so that any collector can read them. */
+const log: Log = (event, fields) => {
+  const line = JSON.stringify({ event, ...fields });
+  /* oxlint-disable no-console */
+  if (NEWS.has(event)) console.log(line);
+  else console.warn(line);
+};
 
 type Process = { readonly platform: Platform; readonly programs: SnapshotCache; readonly gateway: Gateway };
 /** One per isolate: bindings do not change while it lives. */
