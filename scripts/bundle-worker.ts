@@ -1,7 +1,7 @@
 /** Bundles src/worker.ts into the one module that workerd loads. Used by `dev`, by the build and by the bundle test. */
 import * as path from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { build } from 'esbuild';
+import { build, type BuildOptions } from 'esbuild';
 
 export type WorkerBundle = {
   readonly code: string;
@@ -10,6 +10,20 @@ export type WorkerBundle = {
   /** Files the bundle was made of, relative to the project's folder, sorted. */
   readonly inputs: readonly string[];
 };
+
+/** What makes one module that workerd loads, of whatever entry. */
+export const WORKER_BUILD = {
+  bundle: true,
+  write: false,
+  format: 'esm',
+  // Neutral: a `node:` import is then an error instead of a silent external.
+  platform: 'neutral',
+  mainFields: ['module', 'main'],
+  conditions: ['workerd', 'worker', 'browser'],
+  external: ['cloudflare:*'],
+  target: 'es2024',
+  logLevel: 'silent',
+} as const satisfies BuildOptions;
 
 const root = path.resolve(import.meta.dirname, '..');
 
@@ -21,20 +35,11 @@ export async function bundleWorker(options: { readonly minify: boolean }): Promi
   const result = await build({
     absWorkingDir: root,
     entryPoints: [path.join(root, 'src', 'worker.ts')],
-    bundle: true,
-    write: false,
+    ...WORKER_BUILD,
     metafile: true,
-    format: 'esm',
-    // Neutral: a `node:` import is then an error instead of a silent external.
-    platform: 'neutral',
-    mainFields: ['module', 'main'],
-    conditions: ['workerd', 'worker', 'browser'],
-    external: ['cloudflare:*'],
-    target: 'es2024',
     minify: options.minify,
     legalComments: 'none',
     charset: 'utf8',
-    logLevel: 'silent',
   });
   const [output] = result.outputFiles;
   if (output === undefined) throw new Error('esbuild wrote no output for src/worker.ts.');

@@ -1,5 +1,6 @@
 import * as path from 'node:path';
 import { build } from 'esbuild';
+import { WORKER_BUILD } from '../../scripts/bundle-worker.ts';
 
 /** A request with it moves the clock of the process for good; its value is milliseconds. */
 export const CLOCK_HEADER = 'x-move-clock-ms';
@@ -25,15 +26,7 @@ export async function bundleClockedWorker(): Promise<string> {
     };`;
   const { outputFiles } = await build({
     stdin: { contents, resolveDir: path.resolve(import.meta.dirname, '..', '..', 'src'), loader: 'ts' },
-    bundle: true,
-    write: false,
-    format: 'esm',
-    platform: 'neutral',
-    mainFields: ['module', 'main'],
-    conditions: ['workerd', 'worker', 'browser'],
-    external: ['cloudflare:*'],
-    target: 'es2024',
-    logLevel: 'silent',
+    ...WORKER_BUILD,
   });
   return outputFiles[0]?.text ?? '';
 }
