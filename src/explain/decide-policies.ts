@@ -4,6 +4,7 @@
  */
 import { Hono, type Context, type MiddlewareHandler } from 'hono';
 import { GatewayError } from '../diagnostics/errors.ts';
+import { identityOf } from '../gateway/policy-app.ts';
 import { createRequestBody } from '../gateway/request-body.ts';
 import { denialCode } from '../policies/authentication/denial-answer.ts';
 import type { Consumer, GatewayEnv, RequestFacts } from '../policies/contract.ts';
@@ -192,11 +193,6 @@ async function answerOf(create: () => MiddlewareHandler<GatewayEnv>, c: Context<
     if (!(error instanceof GatewayError)) throw error;
     return { answer: denialAnswer(error), code: error.code };
   }
-}
-
-/** As in the gateway: two policies with one identity decide alike. */
-function identityOf({ name, config }: CompiledPolicy): string {
-  return `${name} ${JSON.stringify(config)}`;
 }
 
 /** As in the gateway's chain: what cannot be run makes the route refuse. */

@@ -1,6 +1,7 @@
 /** Ports of policies over the bindings of a Worker's environment, which arrives as a plain record. */
 import type { PolicyPorts, SharedTexts } from '../policies/contract.ts';
 import type { Platform } from './transport.ts';
+import { isFetcher } from './upstream/bound-backends.ts';
 
 type Environment = Readonly<Record<string, unknown>>;
 
@@ -80,10 +81,6 @@ interface CacheLike {
 
 function isCache(value: unknown): value is CacheLike {
   return typeof value === 'object' && value !== null && 'match' in value && 'put' in value;
-}
-
-function isFetcher(value: unknown): value is { fetch(url: string, init: RequestInit): Promise<Response> } {
-  return typeof value === 'object' && value !== null && 'fetch' in value && typeof value.fetch === 'function';
 }
 
 function isNamespace(value: unknown): value is { get(name: string, options: object): Promise<string | null> } {

@@ -118,6 +118,6 @@ function takeOver(c: PolicyContext, { template }: MatchedExchange): void {
 }
 
 /** Two policies with one identity decide alike. */
-function identityOf({ name, config }: CompiledPolicy): string {
+export function identityOf({ name, config }: CompiledPolicy): string {
   return `${name} ${JSON.stringify(config)}`;
 }

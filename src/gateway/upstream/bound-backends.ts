@@ -59,6 +59,6 @@ function parseIds(text: string | undefined): readonly string[] {
 }
 
 /** Text variables, namespaces and other bindings share the environment with fetchers. */
-function isFetcher(value: unknown): value is UpstreamFetcher {
+export function isFetcher(value: unknown): value is UpstreamFetcher {
   return typeof value === 'object' && value !== null && 'fetch' in value && typeof value.fetch === 'function';
 }
