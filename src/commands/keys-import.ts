@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { UserError } from '../diagnostics/errors.ts';
 import { countFindings, finding, type Finding } from '../diagnostics/finding.ts';
-import { fromBase64 } from '../keys/bytes.ts';
+import { fromBase64 } from '../model/bytes.ts';
 import { importUsers } from '../keys/import-users.ts';
 import type { KeyStore } from '../keys/key-store.ts';
 import { parseManifests } from '../resources/manifests.ts';

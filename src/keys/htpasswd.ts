@@ -1,6 +1,6 @@
 /** Users of an htpasswd file. Only what can be checked at the edge without weakening it is taken over. */
 import { finding, type Finding } from '../diagnostics/finding.ts';
-import { fromBase64 } from './bytes.ts';
+import { fromBase64 } from '../model/bytes.ts';
 import { isUserName, type BasicUser } from './basic-user.ts';
 import { hashPassword } from './password-hash.ts';
 

@@ -5,7 +5,8 @@
  * `apikey-<sha256 of the key>`, `keyid-<id>` (where to find a key by its id), `basic-<sha256 of the
  * user name>`, `aeskey-<HMAC-SHA-256 of the key>` (keys of Kubernetes Secrets).
  */
-import { toHex } from './bytes.ts';
+import { toHex } from '../model/bytes.ts';
+import { sha256 } from '../model/sha256.ts';
 
 const encoder = new TextEncoder();
 
@@ -14,11 +15,11 @@ export const KEY_NAME_PREFIXES = { apiKey: 'apikey-', keyId: 'keyid-', basic: 'b
 
 /** 160 random bits need no salt. */
 export async function apiKeyName(key: string): Promise<string> {
-  return KEY_NAME_PREFIXES.apiKey + (await sha256Hex(key));
+  return KEY_NAME_PREFIXES.apiKey + (await sha256(key));
 }
 
 export async function basicUserName(user: string): Promise<string> {
-  return KEY_NAME_PREFIXES.basic + (await sha256Hex(user));
+  return KEY_NAME_PREFIXES.basic + (await sha256(user));
 }
 
 /** Keys that people chose may be guessed from a plain digest; under a pepper that is not in the namespace they cannot. */
@@ -55,8 +56,4 @@ export function isKeyId(text: string): boolean {
 export function isKeyName(name: string): boolean {
   if (name.startsWith(KEY_NAME_PREFIXES.keyId)) return isKeyId(name.slice(KEY_NAME_PREFIXES.keyId.length));
   return /^(?:apikey|basic|aeskey)-[0-9a-f]{64}$/.test(name);
-}
-
-async function sha256Hex(text: string): Promise<string> {
-  return toHex(new Uint8Array(await crypto.subtle.digest('SHA-256', encoder.encode(text))));
 }

@@ -1,5 +1,5 @@
 /** Passwords as PBKDF2-SHA-256 digests (RFC 8018), with Web Crypto alone, so that Worker and CLI agree. */
-import { fromBase64, toBase64 } from './bytes.ts';
+import { fromBase64, toBase64 } from '../model/bytes.ts';
 import type { RecordObject } from './record-fields.ts';
 
 export type PasswordHash = {

@@ -5,7 +5,7 @@
  */
 import type { Json } from '../model/route-model.ts';
 import { secretSetName } from '../model/secret-states.ts';
-import { fromBase64 } from './bytes.ts';
+import { fromBase64 } from '../model/bytes.ts';
 import { secretKeyName } from './key-names.ts';
 import { isObject, parseRecord } from './record-fields.ts';
 

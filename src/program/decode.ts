@@ -6,7 +6,7 @@ import type { JWK } from 'jose';
 import { indexKey, POINTER_KEY, shardKey, sourcesKey } from './keys.ts';
 import { assertPointerSignature } from './pointer-signature.ts';
 import { ProgramRejected } from './rejected.ts';
-import { sha256 } from './sha256.ts';
+import { sha256 } from '../model/sha256.ts';
 import { isObject, passed, type Check } from './shape.ts';
 import {
   STORED_FORMAT,

@@ -1,5 +1,6 @@
 /** Ed25519 signatures of stored values: detached JWS in compact form (RFC 7515, appendix F) over canonical JSON. */
 import { compactVerify, CompactSign, importJWK, type JWK } from 'jose';
+import { toBase64Url } from '../model/bytes.ts';
 import { canonicalJson } from './canonical-json.ts';
 
 /** RFC 9864 name of EdDSA over edwards25519. No other algorithm is ever accepted. */
@@ -26,7 +27,7 @@ export async function isSignedDetached(
   type: string,
 ): Promise<boolean> {
   const [header, , tag] = signature.split('.');
-  const jws = `${header}.${base64Url(payloadOf(value))}.${tag}`;
+  const jws = `${header}.${toBase64Url(payloadOf(value))}.${tag}`;
   for (const key of keys) {
     if (await isSignedBy(jws, key, type)) return true;
   }
@@ -52,10 +53,4 @@ function publicPart({ d: _secret, ...key }: JWK): JWK {
 
 function payloadOf(value: object): Uint8Array {
   return new TextEncoder().encode(canonicalJson(value));
-}
-
-function base64Url(bytes: Uint8Array): string {
-  let binary = '';
-  for (const byte of bytes) binary += String.fromCharCode(byte);
-  return btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '');
 }

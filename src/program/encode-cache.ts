@@ -1,6 +1,6 @@
 /** What an encoder remembers between two encodings, so that what did not change costs nothing again. */
 import { canonicalJson } from './canonical-json.ts';
-import { sha256 } from './sha256.ts';
+import { sha256 } from '../model/sha256.ts';
 
 /**
  * Never decides what is written: with and without it the values are the same. Objects are remembered

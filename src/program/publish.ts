@@ -18,7 +18,7 @@ import { signPointer, type UnsignedPointer } from './pointer-signature.ts';
 import type { ProgramStore, StoredValue } from './program-store.ts';
 import { pruneStore, type PruneReport } from './prune.ts';
 import { assertReadable, assertStored } from './self-check.ts';
-import { sha256 } from './sha256.ts';
+import { sha256 } from '../model/sha256.ts';
 import { encodeSources, type EncodedSources } from './sources.ts';
 import { STORED_FORMAT, type StoredHistory } from './stored-form.ts';
 

@@ -12,7 +12,7 @@ import type { EncodeCache } from './encode-cache.ts';
 import { outcomeKey, sliceKey, sourcesKey } from './keys.ts';
 import type { StoredValue } from './program-store.ts';
 import { ProgramRejected } from './rejected.ts';
-import { sha256 } from './sha256.ts';
+import { sha256 } from '../model/sha256.ts';
 import { outcomeShape, sliceShape, type StoredFinding, type StoredOutcome, type StoredSlice } from './slice-form.ts';
 import { encodeSources } from './sources.ts';
 import { STORED_FORMAT } from './stored-form.ts';

@@ -9,7 +9,7 @@ import {
   type ApiKeyRecord,
 } from '../../src/keys/api-key-record.ts';
 import { createBasicUser, decodeBasicUser, encodeBasicUser, isUserName } from '../../src/keys/basic-user.ts';
-import { fromBase64, toBase64 } from '../../src/keys/bytes.ts';
+import { fromBase64, toBase64 } from '../../src/model/bytes.ts';
 import { apiKeyName, generateKeyId, isKeyId, isKeyName, keyIdName } from '../../src/keys/key-names.ts';
 import { decodeSecretKeyRecord, encodeSecretKeyRecord } from '../../src/keys/secret-set.ts';
 import { isGood, isTime, scopesOf } from '../../src/keys/record-fields.ts';

@@ -7,7 +7,7 @@ import { encodedValues, encodeProgram } from '../../src/program/encode.ts';
 import { loadProgram, loadVersion } from '../../src/program/load-program.ts';
 import { signPointer } from '../../src/program/pointer-signature.ts';
 import { ProgramRejected } from '../../src/program/rejected.ts';
-import { sha256 } from '../../src/program/sha256.ts';
+import { sha256 } from '../../src/model/sha256.ts';
 import type { Pointer } from '../../src/program/stored-form.ts';
 import { arbitraryProgram, mappings, programOf } from './program-fixture.ts';
 

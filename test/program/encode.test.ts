@@ -4,7 +4,7 @@ import { EncodeCache } from '../../src/program/encode-cache.ts';
 import { encodedValues, encodeProgram, type EncodedProgram } from '../../src/program/encode.ts';
 import { loadVersion } from '../../src/program/load-program.ts';
 import type { RouteProgram } from '../../src/program/route-program.ts';
-import { sha256 } from '../../src/program/sha256.ts';
+import { sha256 } from '../../src/model/sha256.ts';
 import { arbitraryProgram, domainOf, mappings, programOf, routeOf, shuffled } from './program-fixture.ts';
 
 const TINY_INDEX = 600;

@@ -1,6 +1,6 @@
 /** `Authorization: Basic …` by the letter of RFC 7617, with the charset UTF-8 that our challenge asks for. */
 import { isPassword, isUserName } from '../../../keys/basic-user.ts';
-import { fromBase64 } from '../../../keys/bytes.ts';
+import { fromBase64 } from '../../../model/bytes.ts';
 
 /** Longer headers are nobody's. In characters. */
 export const MAX_CREDENTIALS_LENGTH = 4_096;

@@ -6,7 +6,8 @@
  * cannot be looked up in a table.
  */
 import { decodeBasicUser, type BasicUser } from '../../../keys/basic-user.ts';
-import { toHex } from '../../../keys/bytes.ts';
+import { toHex } from '../../../model/bytes.ts';
+import { sha256 } from '../../../model/sha256.ts';
 import { basicUserName } from '../../../keys/key-names.ts';
 import { PBKDF2_ROUNDS, verifyPassword, type PasswordHash } from '../../../keys/password-hash.ts';
 import { isGood, scopesOf } from '../../../keys/record-fields.ts';
@@ -43,7 +44,6 @@ export type CheckedPassword =
 type Kept = { readonly checked: CheckedPassword; readonly untilMs: number; readonly sinceMs: number };
 type Given = { readonly user: string; readonly password: string; readonly token: string };
 
-const encoder = new TextEncoder();
 const WRONG: CheckedPassword = { kind: 'wrong' };
 
 export class PasswordChecks {
@@ -108,9 +108,9 @@ export class PasswordChecks {
     return null;
   }
 
-  async #digestOf(token: string): Promise<string> {
+  #digestOf(token: string): Promise<string> {
     if (this.#salt === '') this.#salt = toHex(crypto.getRandomValues(new Uint8Array(16)));
-    return toHex(new Uint8Array(await crypto.subtle.digest('SHA-256', encoder.encode(this.#salt + token))));
+    return sha256(this.#salt + token);
   }
 }
 

@@ -2,6 +2,7 @@
  * JWK → what it may verify, or why it may not (RFC 7517, 7518, 8037). Pure, so that the keys written
  * into a configuration are judged when it is built and fetched ones by the same rules.
  */
+import { toBase64Url } from '../../../../model/bytes.ts';
 import type { Json } from '../../../../model/route-model.ts';
 import { rsaDefect, type RsaDefect } from './rsa-strength.ts';
 
@@ -88,7 +89,7 @@ function rsaMaterial({ n, e }: Members): Material | JwkDefect {
   const defect = rsaDefect(modulus, exponent);
   if (defect !== null) return defect;
   return {
-    jwk: { kty: 'RSA', n: encodeBase64Url(modulus), e: encodeBase64Url(exponent) },
+    jwk: { kty: 'RSA', n: toBase64Url(modulus), e: toBase64Url(exponent) },
     algorithms: RSA_ALGORITHMS,
   };
 }
@@ -125,13 +126,7 @@ function decodeBase64Url(text: Json | undefined): Uint8Array | null {
   if (typeof text !== 'string' || !/^[A-Za-z0-9_-]+$/.test(text) || text.length % 4 === 1) return null;
   const binary = atob(text.replaceAll('-', '+').replaceAll('_', '/'));
   const bytes = Uint8Array.from(binary, (character) => character.charCodeAt(0));
-  return encodeBase64Url(bytes) === text ? bytes : null;
-}
-
-function encodeBase64Url(bytes: Uint8Array): string {
-  let binary = '';
-  for (const byte of bytes) binary += String.fromCharCode(byte);
-  return btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '');
+  return toBase64Url(bytes) === text ? bytes : null;
 }
 
 /** Some providers write the sign byte of their big integers; the number is the same. */

@@ -46,5 +46,3 @@ export const keysOptionsShape = {
 } as const;
 
 export const keysOptionsSchema: z.ZodType<KeysOptions> = z.strictObject(keysOptionsShape);
-/** For hints about misspelt options. */
-export const KEYS_OPTION_NAMES: readonly string[] = Object.keys(keysOptionsShape);

@@ -1,4 +1,4 @@
-/** Bytes as texts: hexadecimal and base64 with padding (RFC 4648, section 4). */
+/** Bytes as texts (RFC 4648): hexadecimal, base64 with padding, base64url without. */
 
 export function toHex(bytes: Uint8Array): string {
   let hex = '';
@@ -10,6 +10,10 @@ export function toBase64(bytes: Uint8Array): string {
   let binary = '';
   for (const byte of bytes) binary += String.fromCharCode(byte);
   return btoa(binary);
+}
+
+export function toBase64Url(bytes: Uint8Array): string {
+  return toBase64(bytes).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '');
 }
 
 /** null unless the text is the one encoding of these bytes: alphabet, length, padding and unused bits are checked. */
