@@ -1,6 +1,5 @@
 /** What several methods together say of one request. No side effects: who asks applies what comes out. */
 import { GatewayError } from '../../diagnostics/errors.ts';
-import { applyEdits } from '../authentication/apply-edits.ts';
 import { denialAnswer } from '../authentication/denial-answer.ts';
 import type { AuthMethod, AuthRequest, AuthVerdict, HeaderEdit } from '../authentication/method.ts';
 import type { Consumer } from '../contract.ts';
@@ -57,19 +56,17 @@ function withoutUnproven(
   { by, methods, request }: { by: AuthMethod; methods: readonly AuthMethod[]; request: AuthRequest },
 ): Passed {
   if (methods.length === 1 || by.shown === undefined) return passed;
-  const own = new Set(by.shown(request.facts).map(({ place }) => place));
+  const { headers } = request.facts;
+  const done = new Set(by.shown(request.facts).map(({ place }) => place));
   const written = new Set(passed.edits.map(({ name }) => name));
-  const headers = new Headers(request.facts.headers);
-  applyEdits(passed.edits, headers);
   const edits = [...passed.edits];
   let query = passed.query === undefined ? request.facts.query : passed.query;
   for (const method of methods) {
     if (method === by) continue;
     for (const shown of method.shown?.({ headers, query }) ?? []) {
-      if (own.has(shown.place)) continue;
-      const further = shown.edits.filter(({ name }) => name === 'cookie' || !written.has(name));
-      applyEdits(further, headers);
-      edits.push(...further);
+      if (done.has(shown.place)) continue;
+      done.add(shown.place);
+      edits.push(...shown.edits.filter(({ name }) => name === 'cookie' || !written.has(name)));
       if (shown.query !== undefined) ({ query } = shown);
     }
   }
