@@ -105,7 +105,8 @@ describe('streaming', () => {
 });
 
 describe('what the runtime does not pass', () => {
-  it('interim answers are swallowed; Expect is answered here and not forwarded', async () => {
+  // A POST on a kept connection that the backend of an earlier test just closed is lost, and never sent twice.
+  it('interim answers are swallowed; Expect is answered here and not forwarded', { retry: 2 }, async () => {
     let expected: readonly string[] = ['not asked'];
     stand.backend.on('/interim', async ({ wire, head }) => {
       expected = values(head, 'expect');
