@@ -16,12 +16,14 @@ function isCompiledRateLimit(json: Json): json is CompiledRateLimit {
 }
 
 function isCompiledLimit(json: Json): json is CompiledLimit {
-  if (json === null || typeof json !== 'object' || !('keyPrefix' in json)) return false;
-  const { label, keyPrefix, pattern, rate, periodMs, burst } = json;
+  if (json === null || typeof json !== 'object' || !('counter' in json)) return false;
+  const { label, counter, pattern, limit } = json;
   return (
     typeof label === 'string' &&
-    typeof keyPrefix === 'string' &&
+    typeof counter === 'string' &&
     (pattern === undefined || (Array.isArray(pattern) && pattern.every((piece) => typeof piece === 'string'))) &&
-    [rate, periodMs, burst].every((count) => Number.isSafeInteger(count) && Number(count) > 0)
+    limit !== null &&
+    typeof limit === 'object' &&
+    'algorithm' in limit
   );
 }

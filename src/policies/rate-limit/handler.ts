@@ -8,7 +8,7 @@ import type { GatewayContext, OutgoingHeaders, PolicyHandler, PolicyRuntime, Rat
 import { logSparsely } from '../sparse-log.ts';
 import type { CompiledLimit } from './compiled.ts';
 import { decodeRateLimit } from './decode.ts';
-import { selectLimits, toCheck } from './select.ts';
+import { bucketOf, selectLimits, toCheck } from './select.ts';
 
 export const rateLimitHandler: PolicyHandler = {
   name: 'rate-limit',
@@ -56,7 +56,8 @@ function writeHeaders(
     const decision = decisions[index];
     if (decision === undefined) continue;
     // Added, not set: an upstream may have limits of its own, and both are true.
-    outgoing.append('ratelimit-policy', `"${limit.label}";q=${limit.rate};w=${limit.periodMs / 1_000}`);
+    const { rate, periodMs } = bucketOf(limit.limit);
+    outgoing.append('ratelimit-policy', `"${limit.label}";q=${rate};w=${periodMs / 1_000}`);
     outgoing.append('ratelimit', `"${limit.label}";r=${decision.remaining};t=${Math.ceil(decision.resetMs / 1_000)}`);
   }
   outgoing.expose('RateLimit-Policy');

@@ -6,7 +6,7 @@ import type { CompiledLimit, CompiledRateLimit } from './compiled.ts';
 import { decodeRateLimit } from './decode.ts';
 import { compileGlob } from '../glob.ts';
 import { rateLimitOptionsSchema, type RateLimitOption, type RateLimitOptions, type RateLimitUnit } from './options.ts';
-import { selectLimits, toCheck } from './select.ts';
+import { bucketOf, selectLimits, toCheck } from './select.ts';
 
 const KNOWN_KEYS = ['scope', 'limits', 'name', 'index', 'pattern', 'rate', 'unit', 'burst'] as const;
 
@@ -15,6 +15,7 @@ const PERIOD_MS: Readonly<Record<RateLimitUnit, number>> = {
   minute: 60_000,
   hour: 3_600_000,
   day: 86_400_000,
+  month: 2_592_000_000,
 };
 
 export const rateLimitLowering: PolicyLowering = {
@@ -42,18 +43,22 @@ export const rateLimitLowering: PolicyLowering = {
   },
 };
 
-function describeLimit({ label, rate, periodMs, burst }: CompiledLimit): string {
+function describeLimit({ label, limit }: CompiledLimit): string {
+  const { rate, periodMs, burst } = bucketOf(limit);
   return `${label} (${rate} per ${periodMs / 1_000} s, burst ${burst})`;
 }
 
 /** Gives every limit its counter key and its public label; null after reporting two limits with one identity. */
-function withIdentity(options: RateLimitOptions, context: LowerContext): readonly CompiledLimit[] | null {
-  const scope = options.scope ?? context.routeId;
+function withIdentity(
+  { scope: owner, limits = [] }: RateLimitOptions,
+  context: LowerContext,
+): readonly CompiledLimit[] | null {
+  const scope = owner ?? context.routeId;
   const nextIndex = new Map<string, number>();
-  const sameName = Map.groupBy(options.limits, ({ name }) => name);
+  const sameName = Map.groupBy(limits, ({ name }) => name);
   const taken = new Set<string>();
-  const limits: CompiledLimit[] = [];
-  for (const [position, limit] of options.limits.entries()) {
+  const compiled: CompiledLimit[] = [];
+  for (const [position, limit] of limits.entries()) {
     const index = limit.index ?? nextIndex.get(limit.name) ?? 0;
     nextIndex.set(limit.name, index + 1);
     const keyPrefix = ['rl', scope, limit.name, index].map(encodePart).join('/');
@@ -68,18 +73,23 @@ function withIdentity(options: RateLimitOptions, context: LowerContext): readonl
     taken.add(keyPrefix);
     reviewPattern(limit, position, context);
     const alone = sameName.get(limit.name)?.length === 1;
-    limits.push(
-      compileLimit(limit, `${keyPrefix}/`, alone ? encodeLabel(limit.name) : `${encodeLabel(limit.name)}.${index}`),
+    compiled.push(
+      compileLimit(limit, keyPrefix, alone ? encodeLabel(limit.name) : `${encodeLabel(limit.name)}.${index}`),
     );
   }
-  return limits;
+  return compiled;
 }
 
-function compileLimit(limit: RateLimitOption, keyPrefix: string, label: string): CompiledLimit {
-  const { pattern = '*', rate, unit, burst = rate } = limit;
+function compileLimit(limit: RateLimitOption, counter: string, label: string): CompiledLimit {
+  const { pattern = '*', rate, unit = 'second', burst = rate } = limit;
   const glob = compileGlob(pattern);
   const everything = glob.length > 1 && glob.every((piece) => piece === '');
-  return { label, keyPrefix, ...(!everything && { pattern: glob }), rate, periodMs: PERIOD_MS[unit], burst };
+  return {
+    label,
+    counter,
+    ...(!everything && { pattern: glob }),
+    limit: { algorithm: 'token-bucket', rate, periodMs: PERIOD_MS[unit], burst },
+  };
 }
 
 /** A limit that can never apply protects nothing, and nothing at request time would show it. */
