@@ -88,6 +88,8 @@ export type GatewayVariables = {
   rematch: boolean;
   /** The request showed credentials, and authentication refused them. Only its policies set it: an upstream's 401 says nothing about ours. */
   refusedCredentials: boolean;
+  /** `work` runs once, when every policy that may refuse or change credentials has let the request pass. It must not throw. */
+  afterAuthentication: (work: () => void) => void;
   /**
    * `work` runs once, when the answer is over: its last byte has gone, either side broke off, or its
    * WebSocket closed. Register before `next()`, so that it also runs when somebody refuses later. It must not throw.
