@@ -21,7 +21,11 @@ export type AnswerEnd = {
  */
 export function endAfter(response: Response, answerEnd: AnswerEnd): Response {
   const { ends, client, waitUntil, isHead, dropUpstream } = answerEnd;
-  const finish = (): void => runAll(ends);
+  let isOver = false;
+  const finish = (): void => {
+    if (!isOver) runAll(ends);
+    isOver = true;
+  };
   const { body, headers, status } = response;
   const socket = socketOf(response);
   if (socket !== null) return relaySocket(response, socket, { closed: finish, dropUpstream, waitUntil });
@@ -30,6 +34,9 @@ export function endAfter(response: Response, answerEnd: AnswerEnd): Response {
     return response;
   }
   const { readable, writable } = createPipe(contentLength(headers));
+  // Not only by the pump, whose write may wait for a reader who has left.
+  if (client.aborted) finish();
+  else client.addEventListener('abort', finish, { once: true });
   // Work that waits for the end has timers of its own, and the runtime keeps those only while something is waited for.
   waitUntil(pump(sourceOf(body), writable.getWriter(), client, () => undefined).finally(finish));
   return new Response(readable, response);

@@ -120,9 +120,9 @@ describe('counting', () => {
   });
 });
 
-describe('Retry-After', () => {
-  const refusing = (retryAfterMs: number): Verdict => ({ allowed: false, remaining: 0, resetMs: 1, retryAfterMs });
+const refusing = (retryAfterMs: number): Verdict => ({ allowed: false, remaining: 0, resetMs: 1, retryAfterMs });
 
+describe('Retry-After', () => {
   it.each([0, 1, 999, 1_000, 1_001, 29_999, 30_000, 3_600_000])(
     'is never shorter than %i ms, and longer by at most a tenth, 5 s and what rounding adds',
     async (waitMs) => {
@@ -246,6 +246,13 @@ describe('places', () => {
   });
 });
 
+/** Status and code of the answer while the limiter is broken. */
+const refused = async (limits = BASIC.limits, ports: Partial<PolicyRuntime> = {}) => {
+  const answer = await policyOf({ limits }, { rateLimiter: brokenLimiter('gone'), ...ports })();
+  const { code }: { code?: string } = answer.status === 200 ? {} : await answer.json();
+  return `${answer.status} ${code ?? ''}`;
+};
+
 describe('a limiter that cannot be asked', () => {
   it('lets requests pass, with one line in the log for all of them', async () => {
     const log: [string, Readonly<Record<string, Json>>][] = [];
@@ -276,12 +283,6 @@ describe('a limiter that cannot be asked', () => {
     await send();
     expect(log.map(([, fields]) => fields['suppressed'])).toEqual([0, 19]);
   });
-
-  const refused = async (limits = BASIC.limits, ports: Partial<PolicyRuntime> = {}) => {
-    const answer = await policyOf({ limits }, { rateLimiter: brokenLimiter('gone'), ...ports })();
-    const { code }: { code?: string } = answer.status === 200 ? {} : await answer.json();
-    return `${answer.status} ${code ?? ''}`;
-  };
 
   it('refuses with 503 when nothing may fail open, or the limit says so', async () => {
     expect(await refused(BASIC.limits, { failOpen: 'never' })).toBe('503 rate-limit-unavailable');

@@ -46,6 +46,10 @@ describe('the client address', () => {
   });
 });
 
+/** The subject of a claim with this value. */
+const at = (value: string) =>
+  subject({ from: 'claim', path: ['v'] }, requestOf({}, { ...alice, claims: { v: value } }));
+
 describe('parts', () => {
   const request = requestOf(
     {
@@ -100,8 +104,6 @@ describe('parts', () => {
   });
 
   it('longer than 256 bytes of UTF-8 are hashed, and only then there is a promise', async () => {
-    const at = (value: string) =>
-      subject({ from: 'claim', path: ['v'] }, requestOf({}, { ...alice, claims: { v: value } }));
     expect(at('ü'.repeat(128))).toBe(`j:v=${'%C3%BC'.repeat(128)}`);
     const long = at('ü'.repeat(129));
     expect(long).toBeInstanceOf(Promise);
@@ -145,6 +147,33 @@ describe('a part that is missing', () => {
   });
 });
 
+/** What a key says, in a form that nothing has to be escaped in. */
+function meaning(parts: readonly CompiledKeyPart[], { facts, consumer: who }: LimitedRequest): string {
+  return JSON.stringify(
+    parts.map((each) => {
+      const address = ['address', countedAddress(facts.clientIp, 64)];
+      switch (each.from) {
+        case 'constant':
+          return ['constant', each.value];
+        case 'consumer':
+          return ['consumer', who?.kind, who?.issuer, who?.id];
+        case 'api-key':
+          return who?.kind === 'api-key' ? ['api-key', who.id] : address;
+        case 'country':
+          return facts.place?.country == null ? address : ['country', facts.place.country];
+        case 'claim': {
+          const [first = '', second] = each.path;
+          const value =
+            second === undefined && Object.hasOwn(who?.claims ?? {}, first) ? who?.claims[first] : undefined;
+          return value === undefined ? address : ['claim', each.path, value];
+        }
+        default:
+          return address;
+      }
+    }),
+  );
+}
+
 describe('no two subjects share a key', () => {
   const text = fc.oneof(
     fc.string({ unit: fc.constantFrom('a', '/', '|', '=', ':', ',', '%', '.', ';', '1', 'ü'), maxLength: 5 }),
@@ -168,33 +197,6 @@ describe('no two subjects share a key', () => {
     .map(({ clientIp, consumer: who, country }) =>
       requestOf({ clientIp, place: { country, continent: null, region: null, asn: null } }, { ...alice, ...who }),
     );
-
-  /** What a key says, in a form that nothing has to be escaped in. */
-  function meaning(parts: readonly CompiledKeyPart[], { facts, consumer: who }: LimitedRequest): string {
-    return JSON.stringify(
-      parts.map((each) => {
-        const address = ['address', countedAddress(facts.clientIp, 64)];
-        switch (each.from) {
-          case 'constant':
-            return ['constant', each.value];
-          case 'consumer':
-            return ['consumer', who?.kind, who?.issuer, who?.id];
-          case 'api-key':
-            return who?.kind === 'api-key' ? ['api-key', who.id] : address;
-          case 'country':
-            return facts.place?.country == null ? address : ['country', facts.place.country];
-          case 'claim': {
-            const [first = '', second] = each.path;
-            const value =
-              second === undefined && Object.hasOwn(who?.claims ?? {}, first) ? who?.claims[first] : undefined;
-            return value === undefined ? address : ['claim', each.path, value];
-          }
-          default:
-            return address;
-        }
-      }),
-    );
-  }
 
   it('holds for every pair of requests and keys', () => {
     const parts = fc.array(part, { minLength: 1, maxLength: 3 });

@@ -47,16 +47,17 @@ describe('groups', () => {
   });
 });
 
+const caller = (plan: string | null, claims: Consumer['claims'] = {}): Consumer => ({
+  id: 'shop',
+  kind: 'api-key',
+  issuer: null,
+  plan,
+  scopes: [],
+  claims,
+});
+
 describe('plans', () => {
   const byName = { gold: [aLimit('gold', LIMIT)], free: [aLimit('free', LIMIT)] };
-  const caller = (plan: string | null, claims: Consumer['claims'] = {}): Consumer => ({
-    id: 'shop',
-    kind: 'api-key',
-    issuer: null,
-    plan,
-    scopes: [],
-    claims,
-  });
   const all = [aLimit('all', LIMIT)];
 
   it.each([
