@@ -33,8 +33,9 @@ export type RequestFacts = {
   /** Where the platform places the client; null where no platform says it (self-hosting). */
   readonly place: PlaceFacts | null;
   /**
-   * Request headers after sanitising. Authentication alone changes them (it removes credentials and
-   * adds what it found out); whoever runs later sees, and the upstream gets, the result.
+   * Request headers after sanitising. Authentication changes them (it removes credentials and adds what
+   * it found out), and rate limits do (they remove costs and add what they counted, which leads to no
+   * other route); whoever runs later sees, and the upstream gets, the result.
    */
   readonly headers: Headers;
 };

@@ -48,6 +48,39 @@ describe('limits before authentication', () => {
   });
 });
 
+describe('a second look at the routes', () => {
+  it('counts nothing again that the route before had counted', async () => {
+    const limiter = createMemoryLimiter();
+    const shared = aLimit('shared', bucket(9));
+    const asked: string[] = [];
+    const fence = (): Fence => ({
+      limit: ({ key }) => {
+        asked.push(key);
+        return Promise.resolve({ success: true });
+      },
+    });
+    const failures = aLimit('failures', bucket(2));
+    const configs = [
+      { limits: [shared], failures, fence: 'FENCE' },
+      { limits: [shared, aLimit('own', bucket(9))], failures, fence: 'FENCE' },
+    ];
+    const policies = configs.map((config) => ({
+      name: 'rate-limit-early',
+      config: toJson(config),
+      handler: rateLimitEarlyHandler,
+    }));
+    await runChain({ policies, runtime: runtimeOf({ rateLimiter: limiter, fence }) }, factsOf());
+    const counted = limiter.calls.map(({ kind, checks }) => [kind, ...checks.map(({ key }) => key.split('|')[0])]);
+    expect(counted).toEqual([
+      ['reserve', 'rl/failures'],
+      ['take', 'rl/shared'],
+      ['take', 'rl/own'],
+      ['release', 'rl/failures'],
+    ]);
+    expect(asked).toHaveLength(1);
+  });
+});
+
 describe('failures', () => {
   const failures = aLimit('failures', bucket(2));
   const config = { limits: [], failures };
