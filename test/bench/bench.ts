@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- PART…] [--json]`: parts are proxy, serve, auth, match, build, bundle and v8; default all but v8.
+ * `npm run bench [-- PART…] [--json]`: parts are proxy, serve, auth, limits, match, build, bundle and v8; default all but v8.
  * docs/benchmarks.md says what each measures and holds the figures of the last release.
  */
 import { availableParallelism, cpus } from 'node:os';
@@ -15,6 +15,7 @@ const PARTS: Readonly<Record<string, () => Promise<Part>>> = {
   match: async () => (await import('./match-bench.ts')).benchMatch,
   proxy: async () => (await import('./proxy-bench.ts')).benchProxy,
   auth: async () => (await import('./auth-bench.ts')).benchAuth,
+  limits: async () => (await import('./limits-bench.ts')).benchLimits,
   serve: async () => (await import('./serve-bench.ts')).benchServe,
   v8: async () => (await import('./v8-bench.ts')).benchV8,
 };
