@@ -59,7 +59,7 @@ describe('token bucket', () => {
       fc.property(scenarioOf(tokenBuckets), ({ limit, arrivals }) => {
         compare(limit, arrivals, new NaiveBucket(limit, START_MS), seen);
       }),
-      { numRuns: 500 },
+      { numRuns: 200 },
     );
     expect(Math.min(...seen)).toBeGreaterThan(500);
   });
@@ -107,7 +107,7 @@ describe('fixed window', () => {
       fc.property(scenarioOf(fixedWindows), ({ limit, arrivals }) => {
         compare(limit, arrivals, new NaiveWindow(limit.rate, fixedShare(limit.periodMs)), seen);
       }),
-      { numRuns: 300 },
+      { numRuns: 120 },
     );
     expect(Math.min(...seen)).toBeGreaterThan(300);
   });
@@ -135,7 +135,7 @@ describe('sliding window by a log', () => {
       fc.property(scenarioOf(slidingLogs), ({ limit, arrivals }) => {
         compare(limit, arrivals, new NaiveWindow(limit.rate, logShare(limit.periodMs)), seen);
       }),
-      { numRuns: 300 },
+      { numRuns: 120 },
     );
     expect(Math.min(...seen)).toBeGreaterThan(300);
   });
@@ -169,7 +169,7 @@ describe('sliding window by two counters', () => {
       fc.property(scenarioOf(slidingCounters), ({ limit, arrivals }) => {
         compare(limit, arrivals, new NaiveWindow(limit.rate, countersShare(limit.periodMs)), seen);
       }),
-      { numRuns: 300 },
+      { numRuns: 120 },
     );
     expect(Math.min(...seen)).toBeGreaterThan(300);
   });

@@ -28,7 +28,7 @@ const days: readonly (readonly [zone: string, at: string, start: string, end: st
 ];
 
 describe('calendar day', () => {
-  it.each(days)('%s at %s is %s to %s: %5$s', (zone, at, start, end) => {
+  it.each(days)('%s at %s is %s to %s: %s', (zone, at, start, end) => {
     const window = calendarWindow('day', zone, Date.parse(at));
     expect([window.startMs, window.endMs].map(isoOf)).toEqual([start, end].map((text) => isoOf(Date.parse(text))));
   });

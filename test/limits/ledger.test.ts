@@ -9,6 +9,14 @@ const BUCKET = { algorithm: 'token-bucket', rate: 10, periodMs: 60_000, burst: 1
 const WINDOW = { algorithm: 'fixed-window', rate: 5, periodMs: 60_000 } as const;
 const DAY = { algorithm: 'calendar', rate: 3, per: 'day', zone: 'Europe/Berlin' } as const;
 
+/** A counter used under one limit and then asked by another. */
+function changedLimit(from: Limit, to: Limit, units: number): VirtualLedger {
+  const ledger = new VirtualLedger();
+  ledger.take(from, units);
+  ledger.take(to, largestCost(to) + 1);
+  return ledger;
+}
+
 function remainingOf(ledger: VirtualLedger, check: Check): number {
   return figuresOf(ledger.fork().takeAll([{ ...check, cost: largestCost(check.limit) + 1 }]))[0]?.remaining ?? -1;
 }
@@ -292,18 +300,11 @@ describe('show and reset', () => {
 });
 
 describe('a limit that was changed', () => {
-  const limitsOf = (from: Limit, to: Limit, units: number): VirtualLedger => {
-    const ledger = new VirtualLedger();
-    ledger.take(from, units);
-    ledger.take(to, largestCost(to) + 1);
-    return ledger;
-  };
-
   it('keeps the requests outstanding, never the waiting time', () => {
     const perDay = { ...BUCKET, rate: 1_000, periodMs: 86_400_000, burst: 1_000 };
     const perSecond = { ...BUCKET, periodMs: 1_000 };
-    expect(remainingOf(limitsOf(perDay, perSecond, 4), aCheck(perSecond))).toBe(6);
-    const ledger = limitsOf(perDay, perSecond, 1_000);
+    expect(remainingOf(changedLimit(perDay, perSecond, 4), aCheck(perSecond))).toBe(6);
+    const ledger = changedLimit(perDay, perSecond, 1_000);
     expect(ledger.take(perSecond)).toMatchObject({ allowed: false, remaining: 0, retryAfterMs: 100 });
     ledger.nowMs += 99;
     expect(ledger.take(perSecond).allowed).toBe(false);
@@ -333,9 +334,9 @@ describe('a limit that was changed', () => {
       [log, { ...log, periodMs: 86_400_000 }],
       [counters, { ...counters, periodMs: 1_000 }],
     ] as const) {
-      expect(largestCost(to) - remainingOf(limitsOf(from, to, 2), aCheck(to))).toBe(2);
+      expect(largestCost(to) - remainingOf(changedLimit(from, to, 2), aCheck(to))).toBe(2);
     }
-    expect(remainingOf(limitsOf(counters, log, 100), aCheck(log))).toBe(0);
+    expect(remainingOf(changedLimit(counters, log, 100), aCheck(log))).toBe(0);
   });
 
   it('says the truth about waiting from the first refusal on', () => {
