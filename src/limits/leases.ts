@@ -1,6 +1,6 @@
 /** Who was given units of which counter to spend alone. In memory: after a restart they are spent, nothing else. */
 
-import { sameLimit } from './algorithms/of-limit.ts';
+import { sameLimit } from './algorithms/algorithm-of.ts';
 import type { Limit } from './limit.ts';
 
 type Outstanding = {

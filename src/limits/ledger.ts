@@ -6,7 +6,7 @@
  * reservation that a restart loses is one that lapsed, a lease that it loses is spent.
  */
 import { freeSlot, holdSlot, holdsSlot } from './algorithms/concurrency.ts';
-import { algorithmOf } from './algorithms/of-limit.ts';
+import { algorithmOf } from './algorithms/algorithm-of.ts';
 import type { Check, LimitAnswer, LimitCall, ShownCounter } from './calls.ts';
 import type { Counter, CounterState, CounterStore } from './counter.ts';
 import { lend } from './lend.ts';
@@ -77,15 +77,15 @@ export class Ledger {
   }
 
   #reserve(checks: readonly Check[], id: string): readonly Figures[] {
-    if (this.#standing.reservations.isKnown(id)) {
-      return checks.map(({ key, limit }) => asAllowed(this.#standing.peek(key, limit)));
-    }
+    const { reservations, nowMs } = this.#standing;
+    // Asked again, perhaps since the answer was lost: it does not stand in its own way.
+    const again = checks.map(({ key }) => reservations.holds(id, key));
     const judged = this.#judge(checks, id);
     if (judged.every(isNoVeto)) {
       const counted = judged.filter(({ waitMs }) => waitMs === 0).map(({ check }) => check);
-      this.#standing.reservations.hold(id, counted, this.#standing.nowMs);
+      reservations.hold(id, counted, nowMs);
     }
-    return judged.map((one) => this.#figures(one));
+    return judged.map((one, index) => (again[index] === true ? asAllowed(this.#figures(one)) : this.#figures(one)));
   }
 
   /** What lapsed meanwhile, or was lost in a restart, has been let through all the same: it counts. */

@@ -3,7 +3,7 @@
  * once, so that all holders together never get more than the limit allows; what comes back in time is
  * as if it had never been spent.
  */
-import { algorithmOf } from './algorithms/of-limit.ts';
+import { algorithmOf } from './algorithms/algorithm-of.ts';
 import { LEASE_MS, LEASED_SHARE, type Lease, type LimitCall } from './calls.ts';
 import type { CounterState } from './counter.ts';
 import { type Figures, largestCost, type Limit } from './limit.ts';

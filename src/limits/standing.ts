@@ -1,5 +1,5 @@
 /** How the counters of a ledger stand at one moment, less what is reserved of them. */
-import { algorithmOf } from './algorithms/of-limit.ts';
+import { algorithmOf } from './algorithms/algorithm-of.ts';
 import { LEASE_MS } from './calls.ts';
 import type { CounterState, CounterStore } from './counter.ts';
 import { Counters } from './counters.ts';

@@ -205,6 +205,28 @@ describe('a reservation', () => {
     expect(ledger.take(WINDOW, 3).allowed).toBe(true);
   });
 
+  it('answers truthfully for another counter under an id that is taken', () => {
+    const ledger = new VirtualLedger();
+    ledger.takeAll([aCheck(DAY, { key: 'd|a', cost: 3 })]);
+    ledger.settle('reserve', 'r1', aCheck(WINDOW));
+    expect(ledger.settle('reserve', 'r1', aCheck(DAY, { key: 'd|a' }))[0]).toMatchObject({ allowed: false });
+    ledger.settle('release', 'r1', aCheck(WINDOW));
+    expect(ledger.settle('reserve', 'r1', aCheck(DAY, { key: 'd|a' }))[0]).toMatchObject({ allowed: false });
+  });
+
+  it('holds and commits a shadowed check only while that passes', () => {
+    const ledger = new VirtualLedger();
+    const checks = [aCheck(BUCKET), aCheck(DAY, { key: 'd|a', cost: 2, shadow: true })];
+    const allowed = ['r1', 'r2'].map((id) => ledger.settle('reserve', id, ...checks).map((one) => one.allowed));
+    expect(allowed).toEqual([
+      [true, true],
+      [true, false],
+    ]);
+    for (const id of ['r1', 'r2', 'never-seen']) ledger.settle('commit', id, ...checks);
+    expect(remainingOf(ledger, aCheck(BUCKET))).toBe(7);
+    expect(ledger.store.get('d|a')?.state).toMatchObject({ used: 2 });
+  });
+
   it('says exactly when a request would pass if all that is reserved lapsed', () => {
     const reserved = fc.array(
       fc.record({ gapMs: fc.integer({ min: 0, max: 3_000 }), part: fc.double({ min: 0, max: 1, noNaN: true }) }),
