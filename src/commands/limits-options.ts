@@ -125,11 +125,13 @@ function limitsOfJson(text: string, options: LimitsOptions): readonly Json[] {
   return limits.map((limit, index) => planned(limit, limits.length === 1 ? 'plan' : `plan-${index + 1}`));
 }
 
-/** When it is asked and that it only counts make no difference to a plan, and who answers neither. */
+/** When it is asked, how exactly and whether it only counts make no difference to a plan. */
+const WITHOUT_EFFECT = new Set(['when', 'mode', 'shadow']);
+
 function planned(limit: Json, name: string): Json {
   if (typeof limit !== 'object' || limit === null || Array.isArray(limit)) return limit;
-  const { when: _when, shadow: _shadow, mode: _mode, ...rest } = { name, ...limit } as { [name: string]: Json };
-  return rest;
+  const entries: [string, Json][] = [['name', name], ...Object.entries(limit)];
+  return Object.fromEntries(entries.filter(([key]) => !WITHOUT_EFFECT.has(key)));
 }
 
 function parseJson(text: string): Json | undefined {
