@@ -32,7 +32,7 @@ export function openLimits(bindings: LimitBindings): LimitClient {
 export type LimitObjects = {
   readonly client: LimitClient;
   /** Has every object write what it has decided. */
-  flush(): Promise<void>;
+  readonly flush: () => Promise<void>;
 };
 
 /** null: this process holds no counters. */
