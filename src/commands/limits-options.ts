@@ -6,6 +6,7 @@ import { FIELDS } from '../access-log/json-line.ts';
 import type { CompiledRateLimit } from '../policies/rate-limit/compiled.ts';
 import { decodeRateLimit } from '../policies/rate-limit/decode.ts';
 import { rateLimitLowering } from '../policies/rate-limit/lower.ts';
+import type { RateLimitKeyPart, RateLimitOption } from '../policies/rate-limit/options.ts';
 import type { Json } from '../model/route-model.ts';
 import { EXIT_USAGE, type OptionValues } from './command.ts';
 import { usageError } from './parse-arguments.ts';
@@ -58,9 +59,15 @@ export type LimitsAction = (typeof ACTIONS)[number];
 
 /** What --limit says in full. */
 const WORDS = ['rate', 'unit', 'algorithm', 'burst', 'zone', 'key', 'missing', 'pattern'] as const;
-/** Part of a key, by what its option names. */
-const NAMED_PARTS = ['header', 'cookie', 'query', 'claim', 'constant'];
-const PLAIN_PARTS = ['address', 'consumer', 'api-key', 'country', 'method', 'route', 'authority', 'path'];
+const PLAIN_PARTS = ['address', 'consumer', 'api-key', 'country', 'method', 'route', 'authority', 'path'] as const;
+/** Parts of a key that have a name, which stands after a colon. */
+const NAMED_PARTS: Readonly<Record<string, (name: string) => RateLimitKeyPart>> = {
+  header: (header) => ({ header }),
+  cookie: (cookie) => ({ cookie }),
+  query: (query) => ({ query }),
+  claim: (claim) => ({ claim }),
+  constant: (constant) => ({ constant }),
+};
 
 export function parseLimitsAction(text: string | undefined, options: LimitsOptions): LimitsAction {
   const action = ACTIONS.find((name) => name === text);
@@ -97,7 +104,7 @@ export function proposedLimits(options: LimitsOptions): CompiledRateLimit {
   return decodeRateLimit(lowered);
 }
 
-function limitOfWords(options: LimitsOptions): { readonly [name: string]: Json } {
+function limitOfWords(options: LimitsOptions): RateLimitOption {
   const { rate, burst, key, algorithm, unit, zone, missing, pattern } = options;
   if (rate === undefined || (unit === undefined && algorithm !== 'concurrency'))
     throw usageError('limits', 'Say which limit to plan: --rate N --unit UNIT, or --limit JSON.');
@@ -143,13 +150,14 @@ function parseJson(text: string): Json | undefined {
   }
 }
 
-function parseKeyPart(text: string): Json {
-  if (PLAIN_PARTS.includes(text)) return text;
+function parseKeyPart(text: string): RateLimitKeyPart {
+  const plain = PLAIN_PARTS.find((part) => part === text);
+  if (plain !== undefined) return plain;
   const colon = text.indexOf(':');
-  const kind = text.slice(0, Math.max(0, colon));
   const name = text.slice(colon + 1);
-  if (NAMED_PARTS.includes(kind) && name !== '') return { [kind]: name };
-  const known = [...PLAIN_PARTS, ...NAMED_PARTS.map((part) => `${part}:NAME`)];
+  const named = name === '' ? undefined : NAMED_PARTS[text.slice(0, Math.max(0, colon))];
+  if (named !== undefined) return named(name);
+  const known = [...PLAIN_PARTS, ...Object.keys(NAMED_PARTS).map((part) => `${part}:NAME`)];
   throw usageError('limits', `--key must be one of ${known.join(', ')}; got "${text}".`);
 }
 
