@@ -1,6 +1,6 @@
 /** Options of `limits`: which of them each action takes, and the limit that they describe. */
 import { UserError } from '../diagnostics/errors.ts';
-import type { Finding } from '../diagnostics/finding.ts';
+import { countFindings, type Finding } from '../diagnostics/finding.ts';
 import { renderFindings } from '../diagnostics/render.ts';
 import { FIELDS } from '../access-log/json-line.ts';
 import type { CompiledRateLimit } from '../policies/rate-limit/compiled.ts';
@@ -78,12 +78,18 @@ export function parseLimitsAction(text: string | undefined, options: LimitsOptio
   return action;
 }
 
+export type Proposed = {
+  readonly config: CompiledRateLimit;
+  /** What `check` would say of these limits: no errors. */
+  readonly findings: readonly Finding[];
+};
+
 /**
  * The limits of the options as the gateway would have them.
  *
  * @throws UserError for what `routes.config.ts` would not take either
  */
-export function proposedLimits(options: LimitsOptions): CompiledRateLimit {
+export function proposedLimits(options: LimitsOptions): Proposed {
   const limits = options.limit === undefined ? [limitOfWords(options)] : limitsOfJson(options.limit, options);
   const findings: Finding[] = [];
   const lowered = rateLimitLowering.lower(
@@ -98,10 +104,9 @@ export function proposedLimits(options: LimitsOptions): CompiledRateLimit {
       regex: () => ({ code: 'policy-invalid', message: 'A limit has no regex.', hint: null }),
     },
   );
-  const worst = findings.filter(({ severity }) => severity !== 'info');
-  if (lowered === null || worst.length > 0)
-    throw new UserError(`this is no limit that a route could have\n${renderFindings(worst)}`, EXIT_USAGE);
-  return decodeRateLimit(lowered);
+  if (lowered === null || countFindings(findings).error > 0)
+    throw new UserError(`this is no limit that a route could have\n${renderFindings(findings)}`, EXIT_USAGE);
+  return { config: decodeRateLimit(lowered), findings };
 }
 
 function limitOfWords(options: LimitsOptions): RateLimitOption {
