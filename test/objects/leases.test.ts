@@ -1,6 +1,7 @@
 /** Leased limits keep close to the same limits asked for every request: 5 % of the limit in every window, both ways. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Limit } from '../../src/limits/limit.ts';
+import type { RateLimiter } from '../../src/limits/limiter.ts';
 import { createRateLimiter } from '../../src/objects/rate-limiter.ts';
 import { LimitHomes } from '../../src/objects/limit-homes.ts';
 import { simulate } from './lease-simulation.ts';
@@ -65,11 +66,15 @@ function stand(maxLeases?: number) {
 const THOUSAND = bucket(1_000, 3_600_000);
 const leased = (key = 'l|a') => check(key, THOUSAND, { mode: 'leased', budgetMs: 50 });
 
+/** Together they show the rate. */
+async function takeTogether(count: number, limiter: RateLimiter, { waitUntil }: HeldWork, key?: string): Promise<void> {
+  await Promise.all(Array.from({ length: count }, async () => limiter.take([leased(key)], waitUntil)));
+}
+
 describe('a lease', () => {
   it('is spent without a promise, and without a call while it lasts', async () => {
     const { homes, limiter, work } = stand();
-    // The first requests together show the rate.
-    await Promise.all(Array.from({ length: 20 }, () => limiter.take([leased()], work.waitUntil)));
+    await takeTogether(20, limiter, work);
     await work.settled();
     const calls = homes.rpcs.length;
     const taken = limiter.take([leased()], work.waitUntil);
@@ -91,7 +96,7 @@ describe('a lease', () => {
 
   it('lapses: what was not spent within a second is not spent later', async () => {
     const { homes, limiter, work } = stand();
-    await Promise.all(Array.from({ length: 40 }, () => limiter.take([leased()], work.waitUntil)));
+    await takeTogether(40, limiter, work);
     await work.settled();
     await vi.advanceTimersByTimeAsync(1_001);
     const before = homes.rpcs.length;
@@ -179,7 +184,7 @@ describe('a lease', () => {
   it('is forgotten when too many others came after it', async () => {
     const { homes, limiter, work } = stand(2);
     for (const key of ['l|a:1', 'l|a:2', 'l|a:3']) {
-      await Promise.all(Array.from({ length: 20 }, () => limiter.take([leased(key)], work.waitUntil)));
+      await takeTogether(20, limiter, work, key);
     }
     await work.settled();
     const before = homes.rpcs.length;
@@ -203,7 +208,7 @@ describe('a lease', () => {
 
   it('counts charges on what it holds', async () => {
     const { homes, limiter, work } = stand();
-    await Promise.all(Array.from({ length: 20 }, () => limiter.take([leased()], work.waitUntil)));
+    await takeTogether(20, limiter, work);
     await work.settled();
     const before = homes.kinds().length;
     limiter.charge([leased()], work.waitUntil);

@@ -39,7 +39,7 @@ function stand() {
     limiter,
   };
 }
-const break_ = (homes: MemoryHomes, home: string, error = platformError({})) => {
+const breakHome = (homes: MemoryHomes, home: string, error = platformError({})) => {
   homes.script = (rpc, carryOut) => (rpc.home === home ? Promise.reject(error) : carryOut());
 };
 
@@ -89,7 +89,7 @@ describe('counters of several objects', () => {
   });
 
   it('still refuse when giving back fails; the place lapses by itself', async () => {
-    const { homes, take, left, use } = stand();
+    const { homes, take, use } = stand();
     use('ten|b');
     homes.script = ({ calls }, carryOut) =>
       calls.some(({ kind }) => kind === 'release') ? Promise.reject(platformError({})) : carryOut();
@@ -102,7 +102,7 @@ describe('counters of several objects', () => {
 
   it('refuse by a closed one that cannot be asked, and give the others back', async () => {
     const { homes, take, left, work, limiter } = stand();
-    break_(homes, 'b');
+    breakHome(homes, 'b');
     const { verdicts } = await take([a(), b({ onFailure: 'closed' }), c()]);
     expect(verdicts).toMatchObject([
       { allowed: true, remaining: 10 },
@@ -116,7 +116,7 @@ describe('counters of several objects', () => {
 
   it('are enforced as far as they can be asked when the others are open', async () => {
     const { homes, take, left, work, use, limiter } = stand();
-    break_(homes, 'b');
+    breakHome(homes, 'b');
     expect((await take([a(), b(), c()])).verdicts).toMatchObject([
       { remaining: 9 },
       { undecided: 'open', why: 'gone' },
@@ -132,7 +132,7 @@ describe('counters of several objects', () => {
 
   it('are never asked again when overloaded', async () => {
     const { homes, take, work } = stand();
-    break_(homes, 'a', platformError({ overloaded: true, retryable: true }));
+    breakHome(homes, 'a', platformError({ overloaded: true, retryable: true }));
     expect((await take([a(), b()])).verdicts[0]).toEqual({ undecided: 'open', why: 'overloaded' });
     await work.settled();
     expect(homes.kinds().filter((kind) => kind.startsWith('a.'))).toEqual(['a.reserve']);
