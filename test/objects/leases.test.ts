@@ -1,10 +1,9 @@
 /** Leased limits keep close to the same limits asked for every request: 5 % of the limit in every window, both ways. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Limit } from '../../src/limits/limit.ts';
 import type { RateLimiter } from '../../src/limits/limiter.ts';
 import { createRateLimiter } from '../../src/objects/rate-limiter.ts';
 import { LimitHomes } from '../../src/objects/limit-homes.ts';
-import { simulate } from './lease-simulation.ts';
+import { simulate, type Simulation } from './lease-simulation.ts';
 import { bucket, check, HeldWork, homeOf, MemoryHomes } from './memory-homes.ts';
 
 beforeEach(() => {
@@ -18,7 +17,7 @@ const limits = {
   'token-bucket': (rate: number, periodMs: number) => bucket(rate, periodMs),
   'fixed-window': (rate: number, periodMs: number) => ({ algorithm: 'fixed-window', rate, periodMs }) as const,
   'sliding-window': (rate: number, periodMs: number) => ({ algorithm: 'sliding-window', rate, periodMs }) as const,
-} satisfies Record<string, (rate: number, periodMs: number) => Limit>;
+} satisfies Record<string, (rate: number, periodMs: number) => Simulation['limit']>;
 
 describe.each(['token-bucket', 'fixed-window', 'sliding-window'] as const)('%s', (algorithm) => {
   // A sliding window is counted by a log up to 1,000 and by two counters above.

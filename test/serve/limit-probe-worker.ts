@@ -1,5 +1,4 @@
 /** In place of the Worker: the rate limiter over objects that take a while, asked over HTTP. */
-import type { DurableObject } from 'cloudflare:workers';
 import type { LimitAnswer, LimitCall } from '../../src/limits/calls.ts';
 import type { LimitCheck } from '../../src/limits/limiter.ts';
 import { type LimitBindings, openLimits } from '../../src/objects/open-limits.ts';
@@ -11,11 +10,12 @@ export { Limiter } from '../../src/worker.ts';
 type Environment = LimitBindings & { readonly OBJECT_DELAY_MS?: string };
 
 type Decisions = readonly LimitAnswer[];
+interface DecidingObject {
+  readonly env: Environment;
+  decide(calls: readonly LimitCall[]): Decisions | Promise<Decisions>;
+}
 /** RPC makes a promise of every answer anyway. */
-const Base = RealObject as unknown as new (
-  context: DurableObjectState,
-  env: Environment,
-) => DurableObject<Environment> & { decide(calls: readonly LimitCall[]): Decisions | Promise<Decisions> };
+const Base = RealObject as unknown as new (context: DurableObjectState, env: Environment) => DecidingObject;
 
 export class RateLimitObject extends Base {
   override async decide(calls: readonly LimitCall[]): Promise<Decisions> {
