@@ -32,13 +32,23 @@ let rpcs = 0;
 export const Control = { fetch: (): Response => new Response(null, { status: 404 }) };
 
 export default {
-  /** GET `/counts`; or a list of checks as the body, which are taken. */
+  /** GET `/counts`; or a list of checks as the body, which are taken, while the process is busy for `busy-ms`. */
   async fetch(request, env, context): Promise<Response> {
     limiter ??= createRateLimiter(openLimits(env));
     if (new URL(request.url).pathname === '/counts') return Response.json({ ...limiter.counts(), rpcs });
     const checks: readonly LimitCheck[] = await request.json();
-    const { verdicts, endSlots } = await limiter.take(checks, (work) => context.waitUntil(work));
+    const taken = limiter.take(checks, (work) => context.waitUntil(work));
+    await stayBusy(Number(request.headers.get('busy-ms') ?? 0));
+    const { verdicts, endSlots } = await taken;
     endSlots?.();
     return Response.json(verdicts);
   },
 } satisfies ExportedHandler<Environment>;
+
+/** Longer than the calls need to leave, nothing else is done. */
+async function stayBusy(ms: number): Promise<void> {
+  if (ms === 0) return;
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  const untilMs = Date.now() + ms;
+  while (Date.now() < untilMs);
+}
