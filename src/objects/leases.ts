@@ -4,7 +4,7 @@
  * fetches may be ended by the runtime.
  */
 import { type Check, LEASE_MS } from '../limits/calls.ts';
-import { sameLimit } from '../limits/algorithms/of-limit.ts';
+import { sameLimit } from '../limits/algorithms/algorithm-of.ts';
 import type { Figures } from '../limits/limit.ts';
 import type { WaitUntil } from '../limits/limiter.ts';
 import { Lease } from './lease.ts';
