@@ -23,6 +23,8 @@ export const CALLS_IN_FLIGHT = 2;
 export const PATIENCE_MS = 20;
 /** An RPC of this age no longer counts as under way: its request may have been ended with it. */
 const FORGOTTEN_MS = 1_000;
+/** No RPC keeps its request for longer: the longest budget that can be written. */
+const HELD_MS = 10_000;
 /** Bounds one message. */
 const MAX_CALLS = 500;
 
@@ -104,15 +106,14 @@ export class Lane {
       this.#send,
       this.#pauseMs,
     );
-    waitUntil(
-      carried.then((answers) => {
-        this.#underWay.delete(flight);
-        for (const [index, { call, settle }] of batch.entries()) {
-          settle(answers[index] ?? unavailableAnswer(call, 'gone', this.#now()));
-        }
-        this.#queue.find(({ wake }) => wake !== null)?.wake?.();
-      }),
-    );
+    const settled = carried.then((answers) => {
+      this.#underWay.delete(flight);
+      for (const [index, { call, settle }] of batch.entries()) {
+        settle(answers[index] ?? unavailableAnswer(call, 'gone', this.#now()));
+      }
+      this.#queue.find(({ wake }) => wake !== null)?.wake?.();
+    });
+    waitUntil(withinBudget(settled, HELD_MS));
   }
 
   /** A call that was given up before it was sent never counts. */

@@ -101,7 +101,13 @@ class ObjectRateLimiter implements CountingRateLimiter {
     const asked = checks.flatMap((check, place) => (obtained[place]?.kind === 'take' ? [check] : []));
     if (asked.length === 0) return this.#conclude(checks, obtained, []);
     const slot = asked.some(isSlot) ? crypto.randomUUID() : null;
-    const isStopped = checks.some((check, place) => stops(check, obtained[place]));
+    const undecided = obtained.find((one, place) => one.kind === 'undecided' && stops(checks[place], one));
+    if (undecided?.kind === 'undecided') {
+      // Refused for it whatever the others say, so they are not waited for.
+      const unasked = asked.map(() => ({ unavailable: undecided.why }));
+      return this.#conclude(checks, obtained, unasked);
+    }
+    const isStopped = obtained.some((one, place) => stops(checks[place], one));
     const outcomes = await (isStopped ? this.#judge(asked, waitUntil) : this.#ask(asked, slot, waitUntil));
     const taken = this.#conclude(checks, obtained, outcomes);
     if (slot === null || isStopped) return taken;
@@ -191,9 +197,9 @@ function giveBack(obtained: readonly Obtained[]): void {
 }
 
 /** Refuses the request before the objects are asked. */
-function stops({ shadow, onFailure }: Check, obtained: Obtained | undefined): boolean {
-  if (shadow === true || obtained === undefined) return false;
-  return obtained.kind === 'denied' || (obtained.kind === 'undecided' && onFailure === 'closed');
+function stops(check: Check | undefined, obtained: Obtained): boolean {
+  if (check === undefined || check.shadow === true) return false;
+  return obtained.kind === 'denied' || (obtained.kind === 'undecided' && check.onFailure === 'closed');
 }
 
 function verdictHere({ onFailure }: Check, obtained: Obtained | undefined): Verdict {

@@ -160,6 +160,25 @@ describe('counters of several objects', () => {
     expect(left('ten|a')).toBe(9);
   });
 
+  it('ask shadowed ones beside enforced ones with them, and count those that would pass', async () => {
+    const { homes, take, left, use, work, limiter } = stand();
+    const aside = check('ten|a:x', TEN, { shadow: true });
+    const checks = [a(), aside, b()];
+    expect((await take(checks)).verdicts).toMatchObject([{ remaining: 9 }, { remaining: 9 }, { remaining: 9 }]);
+    await work.settled();
+    expect(homes.kinds()).toEqual(['a.reserve', 'b.take', 'a.commit']);
+    use('ten|a:x');
+    expect((await take(checks)).verdicts).toMatchObject([{ allowed: true }, { allowed: false }, { allowed: true }]);
+    const held = await limiter.reserve([a(), check('ten|a:y', TEN, { shadow: true }), b()], work.waitUntil);
+    held.commit();
+    await work.settled();
+    expect(['ten|a', 'ten|a:y', 'ten|b'].map(left)).toEqual([7, 9, 7]);
+    use('ten|b');
+    await take([a(), check('ten|a:y', TEN, { shadow: true }), b()]);
+    await work.settled();
+    expect(['ten|a', 'ten|a:y'].map(left)).toEqual([7, 9]);
+  });
+
   it('show and reset each where it lives', async () => {
     const { client, work, use } = stand();
     use('ten|b');
