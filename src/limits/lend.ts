@@ -31,7 +31,8 @@ export function lend(call: LeaseCall, standing: Standing): { outcomes: readonly 
   standing.counters.save(key, limit, spent);
   const validMs = Math.min(LEASE_MS, algorithm.windowEndMs(spent, limit) - nowMs);
   standing.leases.grant(key, call.holder, { limit, granted, grantedAtMs: nowMs, validUntilMs: nowMs + validMs });
-  return { outcomes: [standing.figures(key, limit, spent, 0)], lease: { granted, validMs, deniedMs: 0 } };
+  const deniedMs = granted < batch ? deniedFor(batch, key, limit, standing) : 0;
+  return { outcomes: [standing.figures(key, limit, spent, 0)], lease: { granted, validMs, deniedMs } };
 }
 
 function takeBack({ checks: [{ key, limit }], holder, unspent }: LeaseCall, standing: Standing): CounterState | null {

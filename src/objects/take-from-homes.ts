@@ -11,7 +11,7 @@ import type { Check, LimitAnswer, LimitCall } from '../limits/calls.ts';
 import type { WaitUntil } from '../limits/limiter.ts';
 import { budgetOf, unavailableAnswer } from './limit-client.ts';
 import { type AskHome, type HomePart, partsOf } from './limit-homes.ts';
-import { isFigures, isUnavailable, refuses } from './outcomes.ts';
+import { afterRelease, isFigures, isUnavailable, refuses } from './outcomes.ts';
 
 export type TakingFromHomes = {
   readonly homeOf: (key: string) => string;
@@ -24,7 +24,6 @@ type Take =
   | Extract<LimitCall, { readonly kind: 'take' }>
   | { readonly kind: 'reserve'; readonly checks: readonly Check[]; readonly id: string };
 type Part = HomePart & { readonly checks: readonly Check[] };
-type Outcome = LimitAnswer['outcomes'][number];
 
 /** Longest wait for a place to be given back when the budget is used up; it is given back later then. */
 const RELEASE_WAIT_MS = 50;
@@ -33,13 +32,17 @@ export function takeFromHomes(call: Take, taking: TakingFromHomes): Promise<Limi
   return new TakeFromHomes(call, taking).run();
 }
 
+function isEnforced({ shadow }: Check): boolean {
+  return shadow !== true;
+}
+
 class TakeFromHomes {
   readonly #call: Take;
   readonly #taking: TakingFromHomes;
   /** Of the reservations, and of the slot: what was reserved under a slot's name is that slot. */
   readonly #id: string;
   readonly #untilMs: number;
-  readonly #outcomes: Outcome[] = [];
+  readonly #outcomes: LimitAnswer['outcomes'][number][] = [];
 
   constructor(call: Take, taking: TakingFromHomes) {
     this.#call = call;
@@ -49,8 +52,10 @@ class TakeFromHomes {
   }
 
   async run(): Promise<LimitAnswer> {
-    const enforced = this.#partsOf(({ shadow }) => shadow !== true);
-    const shadowed = this.#partsOf(({ shadow }) => shadow === true);
+    const parts = this.#parts();
+    // Shadowed checks beside enforced ones go with them; objects that hold no others are asked last.
+    const enforced = parts.filter(({ checks }) => checks.some(isEnforced));
+    const shadowed = parts.filter(({ checks }) => !checks.some(isEnforced));
     let last: LimitAnswer | null = null;
     for (const [index, part] of enforced.entries()) {
       last = await this.#ask(part, index === enforced.length - 1 ? this.#deciding(part) : this.#step('reserve', part));
@@ -75,22 +80,23 @@ class TakeFromHomes {
     if (this.#mayHold(refusing)) this.#settleLater('release', [refusing]);
     const released = before.map(async (part) => {
       const waitMs = Math.max(this.#leftMs(), RELEASE_WAIT_MS);
-      const { outcomes } = await this.#taking.ask(part.home, this.#step('release', part), waitMs);
-      for (const [index, place] of part.places.entries()) {
-        const figures = outcomes[index];
-        if (isFigures(figures) && isFigures(this.#outcomes[place])) {
-          this.#outcomes[place] = { ...figures, allowed: true, retryAfterMs: 0 };
-        }
-      }
+      this.#noteRelease(part, await this.#taking.ask(part.home, this.#step('release', part), waitMs));
     });
     await Promise.all([...released, ...after.map((part) => this.#judge(part))]);
   }
 
   /** Reserves and gives back in one go, so that nobody else ever meets the reservation. */
   async #judge(part: Part): Promise<void> {
-    const judged = this.#ask(part, this.#step('reserve', part));
-    if (this.#leftMs() > 0) void this.#ask(part, this.#step('release', part));
-    this.#note(part, await judged);
+    const steps = [this.#ask(part, this.#step('reserve', part)), this.#ask(part, this.#step('release', part))] as const;
+    const [reserved, released] = await Promise.all(steps);
+    this.#note(part, reserved);
+    this.#noteRelease(part, released);
+  }
+
+  #noteRelease({ places }: Part, { outcomes }: LimitAnswer): void {
+    for (const [index, place] of places.entries()) {
+      this.#outcomes[place] = afterRelease(this.#outcomes[place], outcomes[index]) ?? { unavailable: 'gone' };
+    }
   }
 
   /** An object that is late may still carry out what it was sent, so what it holds is given back behind it. */
@@ -128,14 +134,12 @@ class TakeFromHomes {
       return isUnavailable(outcome) && outcome.unavailable !== 'overloaded';
     });
 
-  #partsOf(belongs: (check: Check) => boolean): readonly Part[] {
+  #parts(): readonly Part[] {
     const { checks } = this.#call;
-    const places = checks.flatMap((check, place) => (belongs(check) ? [place] : []));
-    const some = { ...this.#call, checks: checks.filter(belongs) };
-    return partsOf(some, this.#taking.homeOf).map((part) => ({
-      home: part.home,
-      places: part.places.map((place) => places[place] ?? 0),
-      checks: part.places.flatMap((place) => some.checks.slice(place, place + 1)),
+    return partsOf(this.#call, this.#taking.homeOf).map(({ home, places }) => ({
+      home,
+      places,
+      checks: places.flatMap((place) => checks.slice(place, place + 1)),
     }));
   }
 

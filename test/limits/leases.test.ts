@@ -114,8 +114,9 @@ describe('a lease', () => {
           if (limit.algorithm === 'fixed-window' && granted > 0) {
             expect(validMs).toBeLessThanOrEqual(limit.periodMs - (ledger.nowMs % limit.periodMs));
           }
-          // Never both: what is denied is not given, and what is not denied can be asked for one by one.
-          if (granted > 0 || wanted === 0) expect(deniedMs).toBe(0);
+          // What is denied for a while is not there, and what is not denied can be asked for one by one.
+          if (wanted === 0) expect(deniedMs).toBe(0);
+          else if (granted > 0) expect(deniedMs === 0 || figures.remaining === 0).toBe(true);
           else expect(deniedMs === 0).toBe(figures.allowed);
         }
       }),
@@ -234,6 +235,15 @@ describe('a denied lease', () => {
       ledger.nowMs += deniedMs;
       expect(lease(ledger, limit, 'a', 500).granted).toBeGreaterThan(0);
     }
+  });
+
+  it('is told with the last units, so that nobody has to ask for the next one', () => {
+    const ledger = new VirtualLedger();
+    ledger.take(BUCKET, 990);
+    expect(lease(ledger, BUCKET, 'a', 25)).toMatchObject({ granted: 10, deniedMs: 25 });
+    const enough = new VirtualLedger();
+    enough.take(BUCKET, 970);
+    expect(lease(enough, BUCKET, 'a', 25)).toMatchObject({ granted: 25, deniedMs: 0 });
   });
 
   it('waits off a debt, and for the next window', () => {
