@@ -6,15 +6,14 @@ export type Misfit = { readonly message: string; readonly at: readonly PropertyK
 
 export function checkLimit(limit: RateLimitOption): readonly Misfit[] {
   const found: Misfit[] = [];
-  const say = (at: PropertyKey | readonly PropertyKey[], message: string): void =>
-    void found.push({ message, at: Array.isArray(at) ? at : [at as PropertyKey] });
+  const say: Say = (at, message) => void found.push({ message, at: at.split('.') });
   checkAlgorithm(limit, say);
   checkCost(limit, say);
   if (limit.when === 'before-auth') checkEarly(limit, say);
   return found;
 }
 
-type Say = (at: PropertyKey | readonly PropertyKey[], message: string) => void;
+type Say = (at: string, message: string) => void;
 
 function checkAlgorithm(
   { algorithm = 'token-bucket', unit, burst, zone, mode, cost }: RateLimitOption,
@@ -47,11 +46,11 @@ function checkCost({ cost, when }: RateLimitOption, say: Say): void {
   const { header, responseHeader, trustClient } = cost;
   if (header === undefined && responseHeader === undefined) say('cost', 'must name a `header` or a `responseHeader`');
   if (trustClient !== undefined && header === undefined) {
-    say(['cost', 'trustClient'], 'is about `header`, which is not given');
+    say('cost.trustClient', 'is about `header`, which is not given');
   }
   if (when === 'before-auth' && header !== undefined && trustClient !== true) {
     say(
-      ['cost', 'header'],
+      'cost.header',
       'is set by authentication, which has not run `before-auth`; only with `trustClient` is there one',
     );
   }

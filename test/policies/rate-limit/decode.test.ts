@@ -42,11 +42,12 @@ function* damaged(value: Json): Generator<Json> {
     }
     yield { 0: 'no list' };
   } else if (typeof value === 'object' && value !== null) {
-    for (const [name, member] of Object.entries(value)) {
-      for (const other of damaged(member)) yield { ...value, [name]: other };
-      yield { ...value, [name]: { strange: true } };
+    const members = Object.entries(value);
+    for (const [name, member] of members) {
+      for (const other of damaged(member)) yield Object.fromEntries([...members, [name, other]]);
+      yield Object.fromEntries([...members, [name, { strange: true }]]);
     }
-    yield { ...value, unknown: 1 };
+    yield Object.fromEntries([...members, ['unknown', 1]]);
   } else {
     yield typeof value === 'number' ? -value : 0;
   }

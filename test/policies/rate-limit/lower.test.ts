@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { KnownCaller, PolicyExplanation } from '../../../src/policies/contract.ts';
 import { policyLowering } from '../../../src/policies/lowerings.ts';
 import { factsOf } from '../chain.ts';
 import { lowered, lowerOptions } from '../lowering.ts';
@@ -92,11 +93,8 @@ describe('compiled limits', () => {
   });
 
   it('name every part of a key', () => {
-    const key = [
-      ...['address', 'api-key', 'consumer', 'country', 'method', 'route'],
-      { claim: 'org.id' },
-      { header: 'X-Tenant' },
-    ];
+    const simple = ['address', 'api-key', 'consumer', 'country', 'method', 'route'];
+    const key = [...simple, { claim: 'org.id' }, { header: 'X-Tenant' }];
     const more = [{ cookie: 'S' }, { query: 'q' }, { constant: 'all' }, { address: { ipv6Bits: 128 } }];
     const limits = [
       { name: 'a', rate: 1, unit: 'day', key, missing: 'refuse' },
@@ -109,7 +107,7 @@ describe('compiled limits', () => {
       limits: [
         {
           key: [
-            ...['address', 'api-key', 'consumer', 'country', 'method', 'route'].map((from) => ({ from })),
+            ...simple.map((from) => ({ from })),
             { from: 'claim', path: ['org', 'id'] },
             { from: 'header', name: 'x-tenant' },
           ],
@@ -309,14 +307,11 @@ describe('headers taken from clients', () => {
   });
 });
 
-describe('explain', () => {
-  const explain = (config: object, ...about: unknown[]) =>
-    policyLowering('rate-limit')?.explain(
-      lowered('rate-limit', config),
-      factsOf(),
-      ...(about as [{ consumer: null; nowMs: number }?, string?]),
-    );
+function explain(config: object, caller?: KnownCaller, routeId?: string): PolicyExplanation | undefined {
+  return policyLowering('rate-limit')?.explain(lowered('rate-limit', config), factsOf(), caller, routeId);
+}
 
+describe('explain', () => {
   it('names the limits and counters that a request would meet', () => {
     expect(explain(BASIC)).toEqual({
       input: {
