@@ -17,12 +17,13 @@ export function reportInactiveLimits(
   for (const resource of sorted) {
     const { domain } = resource.spec;
     if (domain === null || own.some((service) => service.domain === null || service.domain === domain)) continue;
+    const { reason, hint } = whyInactive(domain, services, own);
     reportAt(report, resource, {
       severity: 'warning',
       code: 'rate-limit-inactive',
-      message: `Its limits have no effect, as in Ambassador: ${whyInactive(domain, services, own)}.`,
+      message: `Its limits have no effect, as in Ambassador: ${reason}.`,
       path: 'spec.domain',
-      hint: 'Make `domain` that of the RateLimitService, or remove the RateLimit.',
+      hint,
     });
   }
   const [first] = sorted;
@@ -36,10 +37,24 @@ export function reportInactiveLimits(
   });
 }
 
-function whyInactive(domain: string, services: readonly ActiveService[], own: readonly ActiveService[]): string {
-  if (services.length === 0) return 'there are several RateLimitServices, so none counts';
-  if (own.length === 0) return 'a RateLimitService of somebody else counts, and knows no RateLimits';
-  return `labels of the domain \`${own[0]?.domain}\` are counted, and these are for \`${domain}\``;
+function whyInactive(
+  domain: string,
+  services: readonly ActiveService[],
+  own: readonly ActiveService[],
+): { readonly reason: string; readonly hint: string } {
+  if (services.length === 0) {
+    return { reason: 'there are several RateLimitServices, so none counts', hint: 'Keep one RateLimitService.' };
+  }
+  if (own.length === 0) {
+    return {
+      reason: 'a RateLimitService of somebody else counts, and knows no RateLimits',
+      hint: 'Remove that RateLimitService to have them counted here.',
+    };
+  }
+  return {
+    reason: `labels of the domain \`${own[0]?.domain}\` are counted, and these are for \`${domain}\``,
+    hint: 'Make `domain` that of the RateLimitService, or remove the RateLimit.',
+  };
 }
 
 /** `path`: of the labels; null: they are the Module's. */

@@ -4,6 +4,12 @@ import { manifest, normalize } from './normalized.ts';
 const limit = (more: string) =>
   manifest('RateLimit', `domain: ambassador\nlimits:\n- { pattern: [{ a: b }], rate: 1, unit: hour, ${more} }`);
 
+const service = (more: string) => normalize(manifest('RateLimitService', `service: s\n${more}`));
+const module = (labels: string) =>
+  normalize(
+    `apiVersion: getambassador.io/v3alpha1\nkind: Module\nmetadata: { name: ambassador }\nspec: { config: { default_labels: ${labels} } }\n`,
+  );
+
 describe('RateLimit', () => {
   it('reads every field, units and actions in any case, of either version', () => {
     const written = `domain: d
@@ -99,8 +105,6 @@ limits:
 });
 
 describe('RateLimitService', () => {
-  const service = (more: string) => normalize(manifest('RateLimitService', `service: s\n${more}`));
-
   it('reads its fields', () => {
     const { rateLimitServices, problems } = service(
       'domain: d\nfailure_mode_deny: true\ntimeout_ms: 30\nprotocol_version: v3\ntls: ctx',
@@ -132,11 +136,6 @@ describe('RateLimitService', () => {
 });
 
 describe('default_labels', () => {
-  const module = (labels: string) =>
-    normalize(
-      `apiVersion: getambassador.io/v3alpha1\nkind: Module\nmetadata: { name: ambassador }\nspec: { config: { default_labels: ${labels} } }\n`,
-    );
-
   it('are read as labels of a Mapping are', () => {
     const { module: read, problems } = module(
       '{ ambassador: { defaults: [{ remote_address: { key: remote_address } }] } }',

@@ -34,6 +34,15 @@ function counted(
   return { ...translated, options: optionsOf(translated, 'a') };
 }
 
+const byAddress = (name: string) => limits({ name, pattern: [{ remote_address: '*' }] });
+
+const actionOf = (labels: Labels, written: object, allow: readonly string[] = []) => {
+  const rateLimits = [rateLimit('r', { ...written })];
+  const resources = { mappings: [mapping('a', { labels })], rateLimits, rateLimitServices: [own] };
+  const translated = translate(resources, { allowUnenforced: new Set(allow) });
+  return { action: translated.route('a').action, options: optionsOf(translated, 'a'), ...translated };
+};
+
 function optionsOf({ route }: Translated, name: string): RateLimitOptions | undefined {
   const use = route(name).policies.find(({ policy }) => policy === 'rate-limit');
   return use?.options as RateLimitOptions | undefined;
@@ -194,15 +203,14 @@ describe('matching', () => {
   });
 
   it('lets the first by namespace, name and position decide between equals, and says so', () => {
-    const written = (name: string) => limits({ name, pattern: [{ remote_address: '*' }] });
     const { options, findings } = counted(
       of([address]),
       {},
       {
         rateLimits: [
-          rateLimit('b', written('2')),
-          rateLimit('a', written('1')),
-          rateLimit('a', written('0'), { namespace: 'aa' }),
+          rateLimit('b', byAddress('2')),
+          rateLimit('a', byAddress('1')),
+          rateLimit('a', byAddress('0'), { namespace: 'aa' }),
         ],
       },
     );
@@ -317,12 +325,6 @@ describe('default labels', () => {
 
 describe('a limit that cannot be read', () => {
   const sound = { name: 'sound', pattern: [{ generic_key: 'a' }, { remote_address: '*' }] };
-  const actionOf = (labels: Labels, written: object, allow: readonly string[] = []) => {
-    const rateLimits = [rateLimit('r', { ...written })];
-    const resources = { mappings: [mapping('a', { labels })], rateLimits, rateLimitServices: [own] };
-    const translated = translate(resources, { allowUnenforced: new Set(allow) });
-    return { action: translated.route('a').action, options: optionsOf(translated, 'a'), ...translated };
-  };
   const wrong = { pattern: [{ generic_key: 'a' }], rate: 0 };
 
   it('has the routes refuse that it may be about, and no others', () => {
