@@ -15,13 +15,13 @@ export type LinkedLimit = {
   readonly option: WrittenLimit | null;
 };
 
-/** The longest pattern first; one that cannot be read before all. Ties by namespace, name and position. */
+/** The longest pattern first; one that cannot be read before all; then by namespace, name and position. */
 export function compareLimits(a: LinkedLimit, b: LinkedLimit): number {
-  return (
-    itemCount(b.spec.pattern) - itemCount(a.spec.pattern) ||
-    compareVersions(a.resource, b.resource) ||
-    a.spec.index - b.spec.index
-  );
+  return compareLength(a, b) || compareVersions(a.resource, b.resource) || a.spec.index - b.spec.index;
+}
+
+function compareLength(a: LinkedLimit, b: LinkedLimit): number {
+  return itemCount(b.spec.pattern) - itemCount(a.spec.pattern);
 }
 
 function itemCount(pattern: LabelPattern | null): number {
@@ -33,7 +33,7 @@ export type LimitGroup = {
   readonly options: readonly WrittenLimit[];
   /** Limits that may decide and cannot be read. */
   readonly unreadable: readonly LinkedLimit[];
-  /** Two limits of equally many items that concern the same requests: the first of each pair decides. */
+  /** Two limits of equally many and equally exact items that concern the same requests: the first of each pair decides. */
   readonly ties: readonly (readonly [LinkedLimit, LinkedLimit])[];
   /** Where its options come from; null: no limit concerns it. */
   readonly first: LinkedLimit | null;
@@ -41,18 +41,15 @@ export type LimitGroup = {
 
 /** `limits` in the order of `compareLimits`. */
 export function limitGroup(labels: LabelGroupOfRoute, limits: readonly LinkedLimit[]): LimitGroup {
-  const candidates: (PatternMatch & { readonly limit: LinkedLimit })[] = [];
+  const candidates: Candidate[] = [];
   const ties: (readonly [LinkedLimit, LinkedLimit])[] = [];
-  for (const limit of limits) {
-    const match = matchPattern(limit.spec.pattern, labels);
-    if (match === null) continue;
-    const rival = candidates.find(
-      (other) => isTie(other.limit, limit) && !excludes(other.conditions, match.conditions),
-    );
+  for (const candidate of matchingLimits(labels, limits)) {
+    const { conditions, limit } = candidate;
+    const rival = candidates.find((other) => isTie(other, candidate) && !excludes(other.conditions, conditions));
     if (rival !== undefined) ties.push([rival.limit, limit]);
     // Whatever it concerns, one before it concerns too.
-    if (candidates.some(({ conditions }) => conditions.every((one) => hasCondition(match.conditions, one)))) continue;
-    candidates.push({ ...match, limit });
+    if (candidates.some((other) => other.conditions.every((one) => hasCondition(conditions, one)))) continue;
+    candidates.push(candidate);
   }
   const presence = presenceConditions(labels);
   return {
@@ -71,33 +68,56 @@ export function limitGroup(labels: LabelGroupOfRoute, limits: readonly LinkedLim
   };
 }
 
+type Candidate = PatternMatch & { readonly limit: LinkedLimit };
+
+/** In the order in which they are tried. */
+function matchingLimits(labels: LabelGroupOfRoute, limits: readonly LinkedLimit[]): readonly Candidate[] {
+  return limits
+    .flatMap((limit): Candidate | readonly [] => {
+      const match = matchPattern(limit.spec.pattern, labels);
+      return match === null ? [] : { ...match, limit };
+    })
+    .toSorted((a, b) => compareLength(a.limit, b.limit) || compareExactness(a, b));
+}
+
+/** A value goes before any value, item by item: otherwise it might never decide. */
+function compareExactness({ exact: a }: PatternMatch, { exact: b }: PatternMatch): number {
+  const at = a.findIndex((isExact, index) => isExact !== b[index]);
+  return at === -1 ? 0 : a[at] === true ? -1 : 1;
+}
+
 export type PatternMatch = {
+  /** Of each item: whether it names the value that the label must have. */
+  readonly exact: readonly boolean[];
   readonly conditions: readonly (WrittenCondition & { readonly is: string })[];
   readonly key: readonly WrittenKeyPart[];
 };
 
 /** null: no request with these labels matches. */
 export function matchPattern(pattern: LabelPattern | null, labels: LabelGroupOfRoute): PatternMatch | null {
-  if (pattern === null) return { conditions: [], key: [WHOLE_GROUP] };
+  if (pattern === null) return { exact: [], conditions: [], key: [WHOLE_GROUP] };
   if (pattern.length > labels.length) return null;
   const conditions: PatternMatch['conditions'][number][] = [];
   const key: WrittenKeyPart[] = [];
+  const exact: boolean[] = [];
   for (const [index, item] of pattern.entries()) {
     const label = labels[index];
     const matched = label === undefined ? null : matchItem(item, label);
     if (matched === null) return null;
     key.push(...matched.key);
+    exact.push(matched.exact);
     if (matched.condition === null || hasCondition(conditions, matched.condition)) continue;
     if (excludes(conditions, [matched.condition])) return null;
     conditions.push(matched.condition);
   }
   // A pattern without items counts all requests together.
-  return { conditions, key: key.length === 0 ? [WHOLE_GROUP] : key };
+  return { exact, conditions, key: key.length === 0 ? [WHOLE_GROUP] : key };
 }
 
 const WHOLE_GROUP: WrittenKeyPart = { constant: '*' };
 
 type ItemMatch = {
+  readonly exact: boolean;
   readonly key: readonly WrittenKeyPart[];
   readonly condition: PatternMatch['conditions'][number] | null;
 };
@@ -109,10 +129,12 @@ function matchItem(item: LabelPattern[number], { key, value }: Label): ItemMatch
   // Which of several keys it was is part of what is counted.
   const named: WrittenKeyPart[] = Object.keys(item).length > 1 ? [{ constant: key }] : [];
   if ('fixed' in value) {
-    return isAny || wanted === value.fixed ? { key: [...named, { constant: value.fixed }], condition: null } : null;
+    return isAny || wanted === value.fixed
+      ? { exact: !isAny, key: [...named, { constant: value.fixed }], condition: null }
+      : null;
   }
   const { part } = value;
-  return { key: [...named, part], condition: isAny ? null : { part, is: wanted } };
+  return { exact: !isAny, key: [...named, part], condition: isAny ? null : { part, is: wanted } };
 }
 
 /** Of every label, also behind the pattern: without one of them there is no group. */
@@ -129,8 +151,8 @@ function isOptional(value: LabelValue): value is LabelValue & { readonly part: W
   return 'part' in value && value.mayLack;
 }
 
-function isTie(a: LinkedLimit, b: LinkedLimit): boolean {
-  return itemCount(a.spec.pattern) === itemCount(b.spec.pattern);
+function isTie(a: Candidate, b: Candidate): boolean {
+  return compareLength(a.limit, b.limit) === 0 && compareExactness(a, b) === 0;
 }
 
 /** No request meets both. */

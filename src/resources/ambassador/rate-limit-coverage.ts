@@ -22,7 +22,7 @@ export const limitCoverage: Readonly<Record<LimitField, Coverage>> = {
   name: carried('Default `NAME.NAMESPACE-INDEX`. Part of the counter: another name starts at 0.'),
   action: carried('`Enforce` or `LogOnly`, which counts and never refuses.'),
   pattern: difference(
-    'Which of two patterns with equally many items decides, Ambassador does not say; here the first by namespace, name and position.',
+    'Which of two patterns with equally many items decides, Ambassador does not say; here a value goes before `*`, then the first by namespace, name and position.',
   ),
   rate: difference('1 to 1,000,000.'),
   unit: carried('Windows begin with the unit, in UTC.'),

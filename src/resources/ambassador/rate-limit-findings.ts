@@ -77,19 +77,18 @@ export function reportOfRoute(
     return;
   }
   reportClusterLabels(mapping, route, report);
+  reportCountedTwice(mapping, route, report);
   const ties = new Set(found.flatMap((group) => group.ties.map(([a, b]) => `${textOf(a)} and ${textOf(b)}`)));
   for (const tie of ties) {
     reportAt(report, mapping, {
       severity: 'warning',
       code: 'rate-limit-tie',
-      message: `${tie} match the same labels with equally many items. The first decides; Ambassador does not say which one does.`,
+      message: `${tie} match the same labels with equally many, equally exact items. The first decides; Ambassador does not say which one does.`,
       path,
       hint: 'Give one of the patterns another item, or remove one of the limits.',
     });
   }
   for (const lost of new Set(found.flatMap((group) => group.unreadable.map(textOf)))) {
-    const allowed = context.options.allowUnenforced.has('RateLimit');
-    if (allowed) continue;
     reportAt(report, mapping, {
       severity: 'warning',
       code: 'rate-limit-unreadable',
@@ -116,6 +115,32 @@ function reportClusterLabels(
       message: `The label \`${name}\` is \`${label.value.fixed}\` here: there is no Envoy whose name for a cluster it could be.`,
       path,
       hint: 'Only a pattern that compares it with a name of Envoy’s makes a difference.',
+    });
+  }
+}
+
+/** As in Ambassador, where each group is a question of its own to the service. */
+function reportCountedTwice(
+  mapping: MappingResource,
+  { found, path }: Parameters<typeof reportOfRoute>[1],
+  report: Report,
+): void {
+  const seen = new Set<string>();
+  const twice = new Set<string>();
+  for (const { options } of found) {
+    for (const { scope, name, index, key } of options) {
+      const counter = JSON.stringify([scope, name, index, key]);
+      if (seen.has(counter)) twice.add(name);
+      seen.add(counter);
+    }
+  }
+  for (const name of twice) {
+    reportAt(report, mapping, {
+      severity: 'info',
+      code: 'rate-limit-counted-twice',
+      message: `\`${name}\` may decide for several groups of these labels, and counts a request once for each, as in Ambassador.`,
+      path,
+      hint: 'Give the groups patterns of their own, or reckon with it in `rate`.',
     });
   }
 }

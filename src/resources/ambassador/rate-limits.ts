@@ -71,10 +71,8 @@ function limitsOfRoute(
   const found = isCounted && service.kind !== 'foreign' ? index.groupsFor(mapping, labels, service) : null;
   reportOfRoute(mapping, { domains, service, found: found?.groups ?? [], path: labelPath(labels) }, context);
   if (found === null) return NONE;
-  const lost = found.groups.flatMap((group) => group.unreadable)[0];
-  return lost !== undefined && !context.options.allowUnenforced.has('RateLimit')
-    ? { ...NONE, refuse: limitsUnreadable }
-    : found.limits;
+  const isUnreadable = found.groups.some((group) => group.unreadable.length > 0);
+  return isUnreadable ? { ...NONE, refuse: limitsUnreadable } : found.limits;
 }
 
 const REFUSES = 'Its requests are refused until it is corrected.';
@@ -154,12 +152,13 @@ class LimitIndex {
   #limitsOf(service: ActiveService): readonly LinkedLimit[] {
     const known = this.#limits.get(service);
     if (known !== undefined) return known;
+    const mayLack = this.#context.options.allowUnenforced.has('RateLimit');
     const limits = this.#resources
       // A domain that cannot be read may be this one.
       .filter(({ spec }) => spec.domain === null || spec.domain === service.domain)
       .flatMap((resource) => resource.spec.limits.map((spec) => linkLimit(resource, spec, service)))
-      // One that only logs protects nothing, readable or not.
-      .filter(({ option, spec }) => option !== null || !spec.logOnly)
+      // One that only logs protects nothing. One that is left out must not stand before those behind it.
+      .filter(({ option, spec }) => option !== null || !(spec.logOnly || mayLack))
       .toSorted(compareLimits);
     this.#limits.set(service, limits);
     return limits;
@@ -175,8 +174,6 @@ function findGroups(labels: readonly LabelGroupOfRoute[], limits: readonly Linke
   const groups = labels.map((group) => limitGroup(group, limits));
   const options = groups.map((group) => group.options).filter((group) => group.length > 0);
   const first = groups.find((group) => group.options.length > 0)?.first ?? null;
-  // Two groups that say the same are counted once: a request must not use up its limit twice.
-  const distinct = [...new Map(options.map((group) => [JSON.stringify(group), group])).values()];
   const source = first === null ? null : provenanceAt(first.resource, first.spec.at);
-  return { groups, limits: { groups: distinct, source, refuse: null } };
+  return { groups, limits: { groups: options, source, refuse: null } };
 }

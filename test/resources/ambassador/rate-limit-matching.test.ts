@@ -117,18 +117,25 @@ function naiveDecisions(own: Scenario['mappings'][number], given: Scenario, aske
   for (const group of naiveGroups(own, given)) {
     const labels = group.map((one) => naiveLabel(one, asked));
     if (labels.length === 0 || labels.includes(null)) continue;
-    let best: (Decision & { readonly items: number }) | null = null;
+    let best: (Decision & { readonly items: number; readonly exactness: string }) | null = null;
     for (const [at, patterns] of given.rateLimits.entries()) {
       for (const [index, pattern] of patterns.entries()) {
         const counter: unknown[] = [];
+        // Compared as text: exact before any, item by item.
+        let exactness = '';
         const matches = pattern.every((items, position) => {
           const [name = '', actual] = labels[position] ?? [];
-          const wanted = Object.hasOwn(items, name) ? items[name] : undefined;
+          const meant = Object.hasOwn(items, name) ? items[name] : undefined;
           counter.push(Object.keys(items).length > 1 ? [name, actual] : actual);
-          return actual !== undefined && (wanted === '' || wanted === '*' || wanted === actual);
+          const isAny = meant === '' || meant === '*';
+          exactness += isAny ? 'b' : 'a';
+          return actual !== undefined && (isAny || meant === actual);
         });
-        if (matches && (best === null || pattern.length > best.items)) {
-          best = { limit: `${at}-${index}`, counter: JSON.stringify(counter), items: pattern.length };
+        if (!matches) continue;
+        const isBetter =
+          best === null || pattern.length > best.items || (pattern.length === best.items && exactness < best.exactness);
+        if (isBetter) {
+          best = { limit: `${at}-${index}`, counter: JSON.stringify(counter), items: pattern.length, exactness };
         }
       }
     }

@@ -223,6 +223,19 @@ describe('matching', () => {
     expect(ties[0]?.message).toContain('RateLimit aa/a and limit 1 of RateLimit default/a');
   });
 
+  it('tries a value before any value, and sees no tie', () => {
+    const { options, codes } = counted(
+      of([header('x'), header('y')]),
+      limits(
+        { name: 'any', pattern: [{ x: '*' }, { y: '*' }] },
+        { name: 'second', pattern: [{ x: '*' }, { y: '1' }] },
+        { name: 'first', pattern: [{ x: '1' }, { y: '*' }] },
+      ),
+    );
+    expect(options?.groups?.map((group) => group.map(({ name }) => name))).toEqual([['first', 'second', 'any']]);
+    expect(codes).not.toContain('rate-limit-tie');
+  });
+
   it('sees no tie between values that no request has both of', () => {
     const { codes, options } = counted(
       of([header('x')]),
@@ -232,12 +245,16 @@ describe('matching', () => {
     expect(codes).not.toContain('rate-limit-tie');
   });
 
-  it('checks every group, and one that says the same twice once', () => {
-    const { options } = counted(
+  it('checks every group, and says when one limit decides for two', () => {
+    const { options, findings } = counted(
       of([generic('a')], [address], [address]),
       limits({ pattern: [{ generic_key: 'a' }] }, { pattern: [{ remote_address: '*' }] }),
     );
-    expect(options?.groups?.map((group) => group.map(({ name }) => name))).toEqual([['r.default-0'], ['r.default-1']]);
+    const names = options?.groups?.map((group) => group.map(({ name }) => name));
+    expect(names).toEqual([['r.default-0'], ['r.default-1'], ['r.default-1']]);
+    const twice = findings.filter(({ code }) => code === 'rate-limit-counted-twice');
+    expect(twice).toMatchObject([{ severity: 'info', source: { kind: 'Mapping' }, path: 'spec.labels' }]);
+    expect(twice[0]?.message).toContain('`r.default-1`');
   });
 
   it('gives clusters values of its own, and says them', () => {
@@ -287,8 +304,7 @@ describe('default labels', () => {
 
   it('stand before the labels of every group', () => {
     const { options } = counted(of([generic('a')], [generic('b')]), both, { module });
-    // Counted once: for both groups the same limit decides, and by the same key.
-    expect(options?.groups?.map((group) => group.map(({ name }) => name))).toEqual([['one']]);
+    expect(options?.groups?.map((group) => group.map(({ name }) => name))).toEqual([['one'], ['one']]);
   });
 
   it('are the only group of a Mapping without labels', () => {
@@ -359,9 +375,11 @@ describe('a limit that cannot be read', () => {
     expect(actionOf(of([generic('a')]), limits({ ...wrong, action: 'LogOnly' })).action.kind).toBe('forward');
   });
 
-  it('is left out on request, which is said', () => {
-    const { action, findings } = actionOf(of([generic('a')]), limits(wrong), ['RateLimit']);
+  it('is left out on request, which is said, and hides none behind it', () => {
+    const shorter = { name: 'shorter', pattern: [] };
+    const { action, options, findings } = actionOf(of([generic('a')]), limits(wrong, shorter), ['RateLimit']);
     expect(action.kind).toBe('forward');
+    expect(options?.groups).toMatchObject([[{ name: 'shorter' }]]);
     expect(findings).toContainEqual(
       expect.objectContaining({
         code: 'served-without-policy',
