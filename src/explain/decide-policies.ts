@@ -114,6 +114,9 @@ function prepare(c: Context<GatewayEnv>, route: CompiledRoute, facts: RequestFac
   c.set('consumer', null);
   c.set('body', createRequestBody(c.req.raw));
   c.set('rematch', false);
+  c.set('refusedCredentials', false);
+  c.set('afterAuthentication', () => undefined);
+  c.set('atEnd', () => undefined);
   c.set('waitUntil', () => undefined);
 }
 
@@ -142,7 +145,7 @@ async function ask(
   }
   const runtime = offline.createRuntime();
   const caller = consumer === null ? undefined : { consumer, nowMs: runtime.now() };
-  const { input, note, decides = true } = lowering.explain(config, facts, caller);
+  const { input, note, decides = true } = lowering.explain(config, facts, caller, c.var.route.id);
   const about = { name, source, input, note };
   if (decides === 'later') return { entry: { ...about, decision: null, code: null }, answer: null, gap: null };
   // Whoever decides by the caller would judge nobody in place of somebody.
