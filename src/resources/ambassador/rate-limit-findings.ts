@@ -78,7 +78,7 @@ export function reportOfRoute(
   }
   reportClusterLabels(mapping, route, report);
   reportCountedTwice(mapping, route, report);
-  const ties = new Set(found.flatMap((group) => group.ties.map(([a, b]) => `${textOf(a)} and ${textOf(b)}`)));
+  const ties = new Set(found.flatMap((group) => group.ties.map(([a, b]) => `${textOf(a)} and l${textOf(b).slice(1)}`)));
   for (const tie of ties) {
     reportAt(report, mapping, {
       severity: 'warning',
@@ -146,7 +146,7 @@ function reportCountedTwice(
 }
 
 function textOf({ resource, spec }: LinkedLimit): string {
-  return `limit ${spec.index + 1} of RateLimit ${nameOf(resource)}`;
+  return `Limit ${spec.index + 1} of RateLimit ${nameOf(resource)}`;
 }
 
 function reportOtherDomains(

@@ -9,7 +9,12 @@ import type {
   RateLimitKeyPart,
   RateLimitOptions,
 } from '../../../src/policies/rate-limit/options.ts';
+import type { CompiledRateLimit } from '../../../src/policies/rate-limit/compiled.ts';
+import { decodeRateLimit } from '../../../src/policies/rate-limit/decode.ts';
+import { selectLimits } from '../../../src/policies/rate-limit/select.ts';
 import type { LabelGroup, LabelSpecifier } from '../../../src/resources/ambassador/label-shape.ts';
+import { factsOf } from '../../policies/chain.ts';
+import { lowered } from '../../policies/lowering.ts';
 import { mapping, moduleOf, rateLimit, rateLimitService, translate } from './resources.ts';
 
 const KEYS = ['k', 'l'];
@@ -215,6 +220,24 @@ function compile(given: Scenario): readonly RateLimitOptions[] {
   });
 }
 
+function configOf(options: RateLimitOptions): CompiledRateLimit | null {
+  return options.groups === undefined ? null : decodeRateLimit(lowered('rate-limit', options));
+}
+
+/** By the gateway's own code. */
+function servedLimits(config: CompiledRateLimit | null, asked: Request): readonly string[] {
+  if (config === null) return [];
+  const { address: clientIp, headers, method, authority, path } = asked;
+  const facts = factsOf({ clientIp, headers, method, authority, path });
+  const { selected, refusal } = selectLimits(config, { facts, consumer: null, routeId: '' });
+  expect(refusal).toBeNull();
+  const names = selected.map(({ limit: { counter } }) => {
+    const [scope = '', name] = counter.split('/').slice(1);
+    return `${decodeURIComponent(scope).split('/').at(-1)}-${name}`;
+  });
+  return [...new Set(names)].toSorted();
+}
+
 function distinct(decisions: readonly Decision[], by: keyof Decision): readonly string[] {
   return [...new Set(decisions.map((one) => one[by]))].toSorted();
 }
@@ -225,11 +248,13 @@ describe('labels and patterns', () => {
     fc.assert(
       fc.property(scenario, (given) => {
         const options = compile(given);
+        const configs = options.map(configOf);
         const all = given.mappings.flatMap((own, at) =>
           given.requests.map((asked) => {
             const naive = naiveDecisions(own, given, asked);
             const compiled = compiledDecisions(options[at] ?? {}, asked);
             expect(distinct(compiled, 'limit')).toEqual(distinct(naive, 'limit'));
+            expect(servedLimits(configs[at] ?? null, asked)).toEqual(distinct(naive, 'limit'));
             decided += naive.length;
             return { naive: distinct(naive, 'counter'), compiled: distinct(compiled, 'counter') };
           }),
