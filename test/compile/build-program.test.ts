@@ -48,6 +48,12 @@ function aFilterPolicy(path: string): string {
 function anAuthService(proto: string): string {
   return aResource('AuthService', `auth_service: auth, proto: ${proto}`);
 }
+function aRateLimit(rate: string): string {
+  return aResource(
+    'RateLimit',
+    `domain: ambassador, limits: [{ pattern: [{ generic_key: a }], rate: ${rate}, unit: minute }]`,
+  );
+}
 function aResource(kind: string, spec: string): string {
   return `---\napiVersion: getambassador.io/v3alpha1\nkind: ${kind}\nmetadata: { name: it, namespace: default }\nspec: { ${spec} }\n`;
 }
@@ -213,22 +219,17 @@ describe('buildProgram: last good versions', () => {
   });
 
   it('a limit that broke is still counted as it was', () => {
-    const limit = (rate: string) =>
-      aResource(
-        'RateLimit',
-        `domain: ambassador, limits: [{ pattern: [{ generic_key: a }], rate: ${rate}, unit: minute }]`,
-      );
     const web = aMapping(
       'web',
       'prefix: /, service: web, labels: { ambassador: [{ g: [{ generic_key: { value: a } }] }] }',
     );
-    const first = build(web + limit('5'));
-    const { model, statuses, findings } = build(web + limit('-5'), { previous: first.accepted, now: LATER });
+    const first = build(web + aRateLimit('5'));
+    const { model, statuses, findings } = build(web + aRateLimit('-5'), { previous: first.accepted, now: LATER });
     expect(model.routes[0]?.policies).toMatchObject([{ options: { groups: [[{ rate: 5 }]] } }]);
     expect(statuses.find(({ source }) => source.kind === 'RateLimit')?.state).toBe('stale');
     expect(findings).toContainEqual(expect.objectContaining({ code: 'serving-last-accepted' }));
     // Without an earlier version the route that it is about refuses.
-    expect(build(web + limit('-5')).model.routes[0]?.action).toMatchObject({ kind: 'refuse' });
+    expect(build(web + aRateLimit('-5')).model.routes[0]?.action).toMatchObject({ kind: 'refuse' });
   });
 
   it('no earlier version of a Mapping takes away labels that only a foreign service could count', () => {

@@ -106,7 +106,7 @@ export const mappingCoverage: Readonly<Record<MappingField | CommonField, Covera
   labels: difference(
     'Those of the RateLimitService’s domain. `source_cluster` and `destination_cluster` have values of this gateway, because there is no Envoy to name clusters.',
   ),
-  rate_limits: carried('Our own: counted per client address; every matching limit must allow.'),
+  rate_limits: carried('Our own: counted per client address, IPv6 by its /64; every matching limit must allow.'),
   allow_upgrade: difference('`websocket` only; another upgrade gets 403.'),
   use_websocket: carried('The same as `allow_upgrade: [websocket]`.'),
   error_response_overrides: errorPages,
