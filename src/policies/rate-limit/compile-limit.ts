@@ -2,7 +2,7 @@
 import { LEASABLE_FROM, LEASED_FROM } from '../../limits/calls.ts';
 import { largestCost, type Limit } from '../../limits/limit.ts';
 import { compileGlob } from '../glob.ts';
-import { keyParts, quota } from './authored-limit.ts';
+import { claimPath, keyParts, quota } from './authored-limit.ts';
 import type { CompiledCost, CompiledKeyPart, CompiledLimit } from './compiled.ts';
 import type { RateLimitCost, RateLimitKeyPart, RateLimitOption, RateLimitUnit } from './options.ts';
 import { countedAddress } from './address-part.ts';
@@ -75,7 +75,7 @@ export function compilePart(part: RateLimitKeyPart): CompiledKeyPart {
     const { ipv6Bits } = part.address;
     return ipv6Bits === DEFAULT_IPV6_BITS ? { from: 'address' } : { from: 'address', ipv6Bits };
   }
-  if ('claim' in part) return { from: 'claim', path: part.claim.split('.') };
+  if ('claim' in part) return { from: 'claim', path: claimPath(part.claim) ?? [] };
   if ('header' in part) return { from: 'header', name: part.header.toLowerCase() };
   if ('cookie' in part) return { from: 'cookie', name: part.cookie };
   if ('query' in part) return { from: 'query', name: part.query };
