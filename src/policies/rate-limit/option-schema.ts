@@ -14,7 +14,7 @@ import type {
 /** Keeps every product of the limiter's arithmetic an exact integer, see limits/algorithms/. */
 const MAX_COUNT = 1_000_000;
 const MAX_TIMEOUT_MS = 10_000;
-const MAX_PARTS = 8;
+const MAX_PARTS = 16;
 
 const filled = (max: number) => z.string().min(1, 'must not be empty').max(max);
 const count = z.int().min(1).max(MAX_COUNT);
@@ -86,13 +86,15 @@ const limit: z.ZodType<RateLimitOption> = z
     for (const { message, at } of checkLimit(value)) context.addIssue({ code: 'custom', message, path: [...at] });
   });
 
-const list = z.array(limit).min(1, 'needs at least one limit').max(100);
+const filledList = z.array(limit).min(1, 'needs at least one limit');
+const list = filledList.max(100);
 
 export const rateLimitOptionsSchema: z.ZodType<RateLimitOptions> = z
   .strictObject({
     scope: scope.optional(),
     limits: list.optional(),
-    groups: z.array(list).max(100).optional(),
+    // RateLimits of Edge Stack may have one for each customer.
+    groups: z.array(filledList.max(10_000)).max(100).optional(),
     // A plan without limits is one that nothing limits.
     plans: z.record(filled(256), z.array(limit).max(100)).optional(),
     planClaim: claim.optional(),

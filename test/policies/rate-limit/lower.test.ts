@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { policyLowering } from '../../../src/policies/lowerings.ts';
+import { countedAddress } from '../../../src/policies/rate-limit/address-part.ts';
+import { decodeRateLimit } from '../../../src/policies/rate-limit/decode.ts';
 import { lowered, lowerOptions } from '../lowering.ts';
 
 const BASIC = {
@@ -141,6 +143,26 @@ function modeOf(form: object): readonly string[] {
   const leased = JSON.stringify(config).includes('"mode":"leased"');
   return [leased ? 'leased' : 'exact', findings.map(({ severity, code }) => `${severity} ${code}`).join()];
 }
+
+describe('conditions', () => {
+  it('compare addresses as requests have them', () => {
+    const whole = { address: { ipv6Bits: 128 } };
+    const conditions = [
+      { part: 'address', is: '2001:DB8:0:0:1::1' },
+      { part: whole, is: '2001:db8::1' },
+      { part: whole, is: '::ffff:10.0.0.1' },
+      { part: { header: 'x' }, is: '::ffff:10.0.0.1' },
+    ];
+    const limits = [{ name: 'a', rate: 1, unit: 'day', if: conditions }];
+    const { limits: compiled } = decodeRateLimit(lowered('rate-limit', { limits }));
+    expect(compiled[0]?.if?.map(({ is }) => is)).toEqual([
+      countedAddress('2001:db8::1:0:0:2', 64),
+      countedAddress('2001:0db8::0001', 128),
+      '10.0.0.1',
+      '::ffff:10.0.0.1',
+    ]);
+  });
+});
 
 describe('mode', () => {
   it.each([
