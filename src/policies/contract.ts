@@ -169,6 +169,8 @@ export interface PolicyLowering {
   lower(options: unknown, context: LowerContext): Json | null;
   /** Request headers that this configuration writes, lower case; see AuthMethodLowering.injectedHeaders. Default none. */
   injectedHeaders?(config: Json): readonly string[];
+  /** Request headers of which this configuration takes the client's word, lower case: what any policy writes is no client's any more. Default none. */
+  clientHeaders?(config: Json): readonly string[];
   /** For `explain`: what this policy would look at for this request, and one sentence about it. Pure, offline. `caller`: when it is known. */
   explain(
     config: Json,

@@ -39,9 +39,10 @@ function serve(cost: object, says: Readonly<Record<string, string>>) {
   });
   const policies = Object.values(program.tables).flat()[0]?.policies ?? [];
   const routes = [aRoute('/', { policies })];
-  const { send } = gatewayFixture({ routes, settings: program.settings, limiter, bindings: { backends: { fetcher } } });
+  const { settings } = program;
+  const gateway = gatewayFixture({ routes, settings, limiter, bindings: { backends: { fetcher } } });
   return async (sent: Readonly<Record<string, string>>) => {
-    const { status } = await send('http://a.test/x', { headers: sent });
+    const { status } = await gateway.send('http://a.test/x', { headers: sent });
     const headers = forwarded.at(-1)?.headers;
     return { status, costs: limiter.asked.at(-1)?.map((check) => check.cost), up: headers?.get('x-cost') ?? null };
   };
