@@ -1,18 +1,10 @@
 /** The gateways of the auth bench: Portolan over routes that demand credentials, and hand-written ones. */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { bundleWorker } from '../../scripts/bundle-worker.ts';
-import { buildProgram } from '../../src/compile/build-program.ts';
-import { parseConfig } from '../../src/config/parse.ts';
-import type { Finding } from '../../src/diagnostics/finding.ts';
-import { bindingName } from '../../src/program/binding-name.ts';
-import { encodeProgram } from '../../src/program/encode.ts';
-import { publishProgram } from '../../src/program/publish.ts';
-import { openStateFolder } from '../../src/stores/state-folder.ts';
 import { AUDIENCE, ISSUER, type IssuedKey, type TokenMint } from './auth-credentials.ts';
 import { bundleBaseline } from './bundle-baseline.ts';
+import { configuredOptions } from './configured-gateway.ts';
 import { hostnameOf, prefixOf } from './generate-mappings.ts';
-import { BUILD_OPTIONS } from './generated-program.ts';
 import type { WorkerdOptions } from './workerd-process.ts';
 
 type RouteEntry = Readonly<Record<string, unknown>>;
@@ -51,30 +43,13 @@ type PortolanInput = {
   readonly key: IssuedKey;
 };
 
-/** Publishes the routes into a state folder and says how to run the Worker over it. */
 export async function guardedOptions({ folder, backend, routes, mint, key }: PortolanInput): Promise<WorkerdOptions> {
   const keysFolder = path.join(folder, 'keys');
   fs.mkdirSync(keysFolder, { recursive: true, mode: 0o700 });
   fs.writeFileSync(path.join(keysFolder, key.name), key.record, { mode: 0o600 });
   const jwt = { issuer: ISSUER, audience: AUDIENCE, jwks: { keys: [mint.jwk] }, algorithms: ['ES256'] };
-  const findings: Finding[] = [];
   const authored = { authentication: { corp: { jwt }, keys: { apiKey: {} } }, routes };
-  const config = parseConfig(authored, (finding) => findings.push(finding), 'routes.config.ts');
-  const built = buildProgram({ objects: [], config, initialFindings: findings }, BUILD_OPTIONS);
-  const error = built.findings.find(({ severity }) => severity === 'error');
-  if (error !== undefined) throw new Error(`The routes have findings: ${error.code}: ${error.message}`);
-  await publishProgram(await openStateFolder(folder), await encodeProgram(built.program), {
-    now: new Date().toISOString(),
-    sources: built.accepted,
-  });
-  return {
-    code: (await bundleWorker({ minify: true })).code,
-    folder,
-    kvFolder: path.join(folder, 'kv'),
-    keysFolder,
-    objects: { RATE_LIMITS: 'RateLimitObject' },
-    backends: Object.fromEntries(built.program.upstreams.map(({ id }) => [bindingName(id), backend])),
-  };
+  return { ...(await configuredOptions({ folder, backend, authored })), keysFolder };
 }
 
 /** @param entry file of this folder */

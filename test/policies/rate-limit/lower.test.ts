@@ -93,16 +93,8 @@ describe('compiled limits', () => {
   });
 
   it('name every part of a key', () => {
-    const key = [
-      'address',
-      'api-key',
-      'consumer',
-      'country',
-      'method',
-      'route',
-      { claim: 'org.id' },
-      { header: 'X-Tenant' },
-    ];
+    const simple = ['address', 'api-key', 'consumer', 'country', 'method', 'route'];
+    const key = [...simple, { claim: 'org.id' }, { header: 'X-Tenant' }];
     const more = [{ cookie: 'S' }, { query: 'q' }, { constant: 'all' }, { address: { ipv6Bits: 128 } }];
     const limits = [
       { name: 'a', rate: 1, unit: 'day', key, missing: 'refuse' },
@@ -115,7 +107,7 @@ describe('compiled limits', () => {
       limits: [
         {
           key: [
-            ...['address', 'api-key', 'consumer', 'country', 'method', 'route'].map((from) => ({ from })),
+            ...simple.map((from) => ({ from })),
             { from: 'claim', path: ['org', 'id'] },
             { from: 'header', name: 'x-tenant' },
           ],

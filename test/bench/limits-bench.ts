@@ -1,0 +1,126 @@
+/**
+ * What a rate limit costs: one route without a limit, with a leased and with an exact one, and a gateway
+ * written by hand that asks a Durable Object for every request. One key that all requests share, and
+ * 10,000 keys in turn.
+ */
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { startBackend } from './backend.ts';
+import { bundleBaseline } from './bundle-baseline.ts';
+import { configuredOptions } from './configured-gateway.ts';
+import { measureRounds, type RoundResults, type Scenario, type Target } from './load-rounds.ts';
+import { round, type Section } from './report.ts';
+import { startWorkerd, type WorkerdOptions, type WorkerdProcess } from './workerd-process.ts';
+
+const ROUNDS = 11;
+const CONNECTIONS = 32;
+const WARM_UP_REQUESTS = 12_000;
+const REQUESTS = 2_500;
+const KEYS = 10_000;
+const MODES = ['leased', 'exact'] as const;
+const LIMITS = ['no limit', ...MODES, 'by hand'] as const;
+const LOADS = ['one key', `${KEYS.toLocaleString('en')} keys`] as const;
+
+type Compared = Scenario & { readonly base: string };
+
+export async function benchLimits(): Promise<readonly Section[]> {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'portolan-bench-'));
+  const backend = await startBackend();
+  const started: WorkerdProcess[] = [];
+  const start = async (options: WorkerdOptions): Promise<WorkerdProcess> => {
+    const process = await startWorkerd(options);
+    started.push(process);
+    return process;
+  };
+  try {
+    const scenarios: Compared[] = [];
+    for (const load of LOADS) {
+      for (const limit of LIMITS) scenarios.push(await scenario(load, limit, { folder, backend, start }));
+    }
+    const plan = { rounds: ROUNDS, requests: REQUESTS, warmUpRequests: WARM_UP_REQUESTS };
+    return [section(scenarios, await measureRounds(scenarios, plan))];
+  } finally {
+    for (const process of started) await process.close();
+    backend.close();
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+type Place = {
+  readonly folder: string;
+  readonly backend: { readonly address: string };
+  readonly start: (options: WorkerdOptions) => Promise<WorkerdProcess>;
+};
+
+/** A process for each, so that none has another's counters in its heap. */
+async function scenario(load: (typeof LOADS)[number], limit: (typeof LIMITS)[number], place: Place): Promise<Compared> {
+  const name = nameOf(load, limit);
+  const folder = path.join(place.folder, name.replaceAll(/\W+/g, '-'));
+  const backend = place.backend.address;
+  const options = limit === 'by hand' ? await byHand(folder, backend) : await portolan(folder, backend, limit);
+  const process = await place.start(options);
+  const counts = limit === 'leased' || limit === 'exact';
+  return {
+    name,
+    port: process.port,
+    pids: process.pids,
+    targets: targets(load),
+    connections: CONNECTIONS,
+    base: nameOf(load, 'no limit'),
+    ...(counts && { header: 'ratelimit' }),
+  };
+}
+
+function nameOf(load: (typeof LOADS)[number], limit: (typeof LIMITS)[number]): string {
+  return `${load}, ${limit}`;
+}
+
+/** The address stands where the gateway by hand looks for it and, because nobody is trusted there, in a header of its own. */
+function targets(load: (typeof LOADS)[number]): readonly Target[] {
+  const count = load === 'one key' ? 1 : KEYS;
+  return Array.from({ length: count }, (_, at) => {
+    const client = `10.0.${at >> 8}.${at & 255}`;
+    return { host: 'api.example.com', path: '/backend/orders/1', client, lines: [`x-client: ${client}`] };
+  });
+}
+
+function portolan(folder: string, backend: string, limit: Exclude<(typeof LIMITS)[number], 'by hand'>) {
+  const limits = [{ name: 'clients', rate: 1_000_000, unit: 'second', key: { header: 'x-client' }, mode: limit }];
+  const route = {
+    name: 'orders',
+    path: '/backend/',
+    backend: `http://${backend}`,
+    ...(limit !== 'no limit' && { policies: { rateLimit: { limits } } }),
+  };
+  return configuredOptions({ folder, backend, authored: { routes: [route] } });
+}
+
+async function byHand(folder: string, backend: string): Promise<WorkerdOptions> {
+  return {
+    code: await bundleBaseline('handwritten-worker.ts'),
+    folder,
+    backends: { BACKEND: backend },
+    objects: { LIMITS: 'Counter' },
+  };
+}
+
+function section(scenarios: readonly Compared[], results: RoundResults): Section {
+  return {
+    title: 'A route with a rate limit',
+    rows: scenarios.map(({ name, base }) => ({
+      gateway: name,
+      'req/s': Math.round(results.median(name, ({ perSecond }) => perSecond)),
+      'p50 ms': round(results.median(name, ({ p50 }) => p50)),
+      'p99 ms': round(results.median(name, ({ p99 }) => p99)),
+      'CPU µs/req': Math.round(results.median(name, ({ cpuUs }) => cpuUs)),
+      'req/s vs no limit': results.against(name, base, ({ perSecond }) => perSecond),
+      'CPU vs no limit': results.against(name, base, ({ cpuUs }) => cpuUs),
+    })),
+    notes: [
+      `${ROUNDS} rounds of ${REQUESTS} requests each over ${CONNECTIONS} connections, every gateway in every round, there and back; medians, ratios per round with (lowest–highest). Every answer was the backend's, with its status and body, and with a RateLimit header where there is a limit.`,
+      'The limit is so high that nothing is refused. By hand: Hono, its CORS middleware, and one call of one Durable Object per key and request, counted in memory only.',
+      'Gateway and counters are one workerd process; load generator and backend share the processors with it.',
+    ],
+  };
+}
