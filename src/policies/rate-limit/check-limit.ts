@@ -8,7 +8,7 @@ export type Misfit = { readonly message: string; readonly at: readonly PropertyK
 
 export function checkLimit(limit: RateLimitOption): readonly Misfit[] {
   const found: Misfit[] = [];
-  const say: Say = (at, message) => void found.push({ message, at: typeof at === 'string' ? [at] : at });
+  const say: Say = (at, message) => void found.push({ message, at: typeof at === 'string' ? at.split('.') : at });
   checkAlgorithm(limit, say);
   checkCost(limit, say);
   checkHeaders(limit, say);
@@ -49,13 +49,13 @@ function checkCost({ cost, when }: RateLimitOption, say: Say): void {
   const { header, responseHeader, trustClient } = cost;
   if (header === undefined && responseHeader === undefined) say('cost', 'must name a `header` or a `responseHeader`');
   if (trustClient !== undefined && header === undefined) {
-    say(['cost', 'trustClient'], 'is about `header`, which is not given');
+    say('cost.trustClient', 'is about `header`, which is not given');
   }
   const why = header === undefined ? null : costHeaderProblem(header);
-  if (why !== null) say(['cost', 'header'], `cannot be \`${header}\`: ${why}`);
+  if (why !== null) say('cost.header', `cannot be \`${header}\`: ${why}`);
   if (when === 'before-auth' && header !== undefined && trustClient !== true) {
     say(
-      ['cost', 'header'],
+      'cost.header',
       'is set by authentication, which has not run `before-auth`; only with `trustClient` is there one',
     );
   }

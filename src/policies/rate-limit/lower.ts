@@ -38,6 +38,7 @@ export const rateLimitLowering: PolicyLowering = {
     return [...compiled.values()].includes(null) ? null : toJson(lowered);
   },
   injectedHeaders,
+  clientHeaders,
   explain: explainRateLimit,
 };
 
@@ -62,6 +63,7 @@ export const rateLimitEarlyLowering: PolicyLowering = {
     return toJson(lowered);
   },
   injectedHeaders,
+  clientHeaders,
   explain: explainRateLimit,
 };
 
@@ -147,14 +149,23 @@ function headerStyle({ headers }: RateLimitOptions): Pick<CompiledRateLimit, 'he
   return headers === undefined || headers === 'draft' ? {} : { headers };
 }
 
+function clientHeaders(json: Json): readonly string[] {
+  return allLimits(json).flatMap(({ cost }) =>
+    cost?.header !== undefined && cost.fromClient === true ? [cost.header] : [],
+  );
+}
+
+function allLimits(json: Json): readonly CompiledLimit[] {
+  const { limits, groups = [], plans } = decodeRateLimit(json);
+  return [...limits, ...groups.flat(), ...Object.values(plans?.byName ?? {}).flat()];
+}
+
 /**
  * Taken from clients: headers that limits write, and those that say a cost, unless clients may say it.
  * What clients send for reasons of their own is overwritten or removed on the route itself, and nowhere else.
  */
 function injectedHeaders(json: Json): readonly string[] {
-  const { limits, groups = [], plans } = decodeRateLimit(json);
-  const all = [...limits, ...groups.flat(), ...Object.values(plans?.byName ?? {}).flat()];
-  return all.flatMap(({ inject, cost }) => [
+  return allLimits(json).flatMap(({ inject, cost }) => [
     ...(inject?.request.map(({ name }) => name).filter(isTakenFromClients) ?? []),
     ...(cost?.header !== undefined && cost.fromClient !== true ? [cost.header] : []),
   ]);

@@ -1,9 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { KnownCaller, PolicyExplanation } from '../../../src/policies/contract.ts';
 import { policyLowering } from '../../../src/policies/lowerings.ts';
 import { countedAddress } from '../../../src/policies/rate-limit/address-part.ts';
 import { decodeRateLimit } from '../../../src/policies/rate-limit/decode.ts';
-import { factsOf } from '../chain.ts';
 import { lowered, lowerOptions } from '../lowering.ts';
 
 const BASIC = {
@@ -326,47 +324,5 @@ describe('headers taken from clients', () => {
       groups: [[daily('c', { injectRequestHeaders: [{ name: 'X-Seen', value: '1' }] })]],
     });
     expect(policyLowering('rate-limit')?.injectedHeaders?.(config)).toEqual(['x-cost', 'x-seen']);
-  });
-});
-
-function explain(config: object, caller?: KnownCaller, routeId?: string): PolicyExplanation | undefined {
-  return policyLowering('rate-limit')?.explain(lowered('rate-limit', config), factsOf(), caller, routeId);
-}
-
-describe('explain', () => {
-  it('names the limits and counters that a request would meet', () => {
-    expect(explain(BASIC)).toEqual({
-      input: {
-        path: '/backend/hello',
-        limits: [
-          {
-            name: 'basic',
-            limit: '2 per minute, burst 2',
-            algorithm: 'token-bucket',
-            mode: 'exact',
-            key: 'rl/default%2Fbackend-mapping/basic/0|a:203.0.113.7',
-          },
-        ],
-      },
-      note: 'must be allowed by basic (2 per minute, burst 2)',
-      decides: 'later',
-    });
-  });
-
-  it('says when nothing concerns the request', () => {
-    const limits = [{ name: 'a', rate: 1, unit: 'day', pattern: '/other/*' }];
-    expect(explain({ limits })).toMatchObject({ note: 'no limit concerns this request', decides: false });
-  });
-
-  it('says when a caller is needed to know', () => {
-    const limits = [{ name: 'a', rate: 1, unit: 'day', key: 'consumer', missing: 'skip' }];
-    expect(explain({ limits })).toMatchObject({ decides: 'later' });
-    expect(explain({ limits })?.note).toContain('who is calling is not known here');
-    expect(explain({ limits }, { consumer: null, nowMs: 0 }, 'web')).toMatchObject({ decides: false });
-  });
-
-  it('knows the route', () => {
-    const limits = [{ name: 'a', rate: 1, unit: 'day', key: 'route' }];
-    expect(JSON.stringify(explain({ limits }, undefined, 'web/1'))).toContain('|r:web%2F1');
   });
 });
