@@ -6,9 +6,10 @@ import type { Log } from './gateway/problem.ts';
 import { SnapshotCache, type SnapshotStatus } from './gateway/snapshot-cache.ts';
 import { createTransport, parsePlatform, type Platform } from './gateway/transport.ts';
 import { boundBackends, unboundUpstreams } from './gateway/upstream/bound-backends.ts';
+import type { RateLimiter } from './limits/limiter.ts';
+import { limitBuckets, type RateLimitCheck, type RateLimitDecision } from './objects/bucket-limits.ts';
 import { createRateLimiter, createRemoteRateLimiter, noRateLimiter } from './objects/rate-limit-client.ts';
 import type { RateLimitObject } from './objects/rate-limit-object.ts';
-import type { RateLimitCheck, RateLimitDecision, RateLimiter } from './policies/contract.ts';
 import { POINTER_KEY } from './program/keys.ts';
 
 export { RateLimitObject } from './objects/rate-limit-object.ts';
@@ -37,7 +38,7 @@ const IMMUTABLE_TTL = 86_400;
 const LONGEST_GATHER_MS = 1_000;
 
 /** Events that tell of nothing wrong; all others are warnings. */
-const NEWS: ReadonlySet<string> = new Set(['program-loaded', 'jwks-changed', 'authorize-dry-run']);
+const NEWS: ReadonlySet<string> = new Set(['program-loaded', 'jwks-changed', 'authorize-dry-run', 'rate-limit-shadow']);
 
 /** The only way to log in a Worker; lines are JSON so that any collector can read them. */
 const log: Log = (event, fields) => {
@@ -80,8 +81,8 @@ function start(env: Env): Process {
 }
 
 function rateLimiterOf({ RATE_LIMITER, RATE_LIMITS }: Env): RateLimiter {
-  if (RATE_LIMITER !== undefined) return createRemoteRateLimiter(RATE_LIMITER);
-  return RATE_LIMITS === undefined ? noRateLimiter : createRateLimiter(RATE_LIMITS);
+  if (RATE_LIMITER !== undefined) return limitBuckets(createRemoteRateLimiter(RATE_LIMITER));
+  return limitBuckets(RATE_LIMITS === undefined ? noRateLimiter : createRateLimiter(RATE_LIMITS));
 }
 
 /** Until when answers are held back, in milliseconds since the epoch; see Control.gather(). */

@@ -114,6 +114,8 @@ function prepare(c: Context<GatewayEnv>, route: CompiledRoute, facts: RequestFac
   c.set('consumer', null);
   c.set('body', createRequestBody(c.req.raw));
   c.set('rematch', false);
+  c.set('refusedCredentials', false);
+  c.set('atEnd', () => undefined);
   c.set('waitUntil', () => undefined);
 }
 

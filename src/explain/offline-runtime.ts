@@ -40,7 +40,8 @@ export function createOfflineRuntime(knowledge: ExplainKnowledge, program: Route
   const keySetAt = keySet === undefined ? null : answerKeySets(program, keySet);
   return {
     createRuntime: () => ({
-      rateLimiter: { take: unknown('limiter') },
+      rateLimiter: { take: unknown('limiter'), reserve: unknown('limiter'), charge: () => undefined },
+      fence: () => ({ limit: unknown('limiter') }),
       failOpen: 'never',
       log: () => undefined,
       now,

@@ -111,7 +111,15 @@ async function answer(exchange: Exchange, state: GatewayState): Promise<Response
   const loader = state.loaderOf(view);
   const loaded = loader.load(verdict.route);
   const template = { facts, protocol: transport.protocol, startTime: new Date(), response: null, consumer: null };
-  const matched: MatchedExchange = { view, loaded, template, backendHeaders: null, outgoing: null, body: null };
+  const matched: MatchedExchange = {
+    view,
+    loaded,
+    template,
+    backendHeaders: null,
+    outgoing: null,
+    body: null,
+    ends: [],
+  };
   exchange.matched = matched;
   const { policies } = loaded;
   if (policies === null) return act(exchange, matched, state);

@@ -28,4 +28,6 @@ export type MatchedExchange = {
   outgoing: OutgoingHeaderLog | null;
   /** The request's body as policies see it; null: the route has none. */
   body: PeekedBody | null;
+  /** To be run once when the answer is over, see answer-end.ts. */
+  readonly ends: (() => void)[];
 };

@@ -1,5 +1,5 @@
 /** Ports of policies over the bindings of a Worker's environment, which arrives as a plain record. */
-import type { PolicyPorts, SharedTexts } from '../policies/contract.ts';
+import type { Fence, PolicyPorts, SharedTexts } from '../policies/contract.ts';
 import type { Platform } from './transport.ts';
 import { isFetcher } from './upstream/bound-backends.ts';
 
@@ -15,8 +15,9 @@ const KEY_TTL = 30;
 export function policyPorts(
   platform: Platform,
   env: Environment,
-): Pick<PolicyPorts, 'askPublic' | 'keys' | 'secret' | 'shared'> {
+): Pick<PolicyPorts, 'fence' | 'askPublic' | 'keys' | 'secret' | 'shared'> {
   return {
+    fence: fencesOf(env),
     askPublic: publicNetwork(platform, env),
     keys: keyNamespace(env),
     secret: secretsOf(env),
@@ -41,6 +42,13 @@ function secretsOf(env: Environment): PolicyPorts['secret'] {
   return (name) => {
     const value = env[SECRET_PREFIX + name];
     return typeof value === 'string' && value !== '' ? value : null;
+  };
+}
+
+function fencesOf(env: Environment): PolicyPorts['fence'] {
+  return (name) => {
+    const binding = Object.hasOwn(env, name) ? env[name] : undefined;
+    return isFence(binding) ? binding : null;
   };
 }
 
@@ -81,6 +89,17 @@ interface CacheLike {
 
 function isCache(value: unknown): value is CacheLike {
   return typeof value === 'object' && value !== null && 'match' in value && 'put' in value;
+}
+
+/** A service binding answers to any name of a method, and must not be taken for one. */
+function isFence(value: unknown): value is Fence {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    !isFetcher(value) &&
+    'limit' in value &&
+    typeof value.limit === 'function'
+  );
 }
 
 function isNamespace(value: unknown): value is { get(name: string, options: object): Promise<string | null> } {

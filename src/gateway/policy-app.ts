@@ -68,6 +68,8 @@ async function runPolicies(c: PolicyContext, run: PolicyRun): Promise<Response> 
   c.set('consumer', null);
   c.set('body', matched.body);
   c.set('rematch', false);
+  c.set('refusedCredentials', false);
+  c.set('atEnd', (work) => matched.ends.push(work));
   c.set('waitUntil', waitUntil);
   return pass(c, chain.head, () => afterHead(c, run));
 }

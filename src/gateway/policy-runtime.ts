@@ -12,11 +12,12 @@ export type PolicyProcess = PolicyPorts & {
 };
 
 export function createPolicyRuntime(
-  { backends, now = Date.now, rateLimiter, log, askPublic, keys, secret, shared }: PolicyProcess,
+  { backends, now = Date.now, rateLimiter, fence, log, askPublic, keys, secret, shared }: PolicyProcess,
   { failOpen }: Pick<GatewaySettings, 'failOpen'>,
 ): PolicyRuntime {
   return {
     rateLimiter,
+    fence,
     log,
     askPublic,
     keys,

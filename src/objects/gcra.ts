@@ -10,7 +10,7 @@
  * Over any stretch of t ms at most `burst + t * rate / periodMs` requests pass, and a refused request
  * changes nothing. test/objects/gcra.test.ts pins both against naive models.
  */
-import type { RateLimitCheck, RateLimitDecision } from '../policies/contract.ts';
+import type { RateLimitCheck, RateLimitDecision } from './bucket-limits.ts';
 
 /** What one counter remembers. `rate` and `periodMs` say what the debt was measured in. */
 export type GcraState = {

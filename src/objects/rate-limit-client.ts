@@ -1,6 +1,6 @@
 /** The RateLimiter port over one Durable Object per counter. */
 import { waitUntil } from 'cloudflare:workers';
-import type { RateLimitCheck, RateLimitDecision, RateLimiter } from '../policies/contract.ts';
+import type { BucketLimiter, RateLimitCheck, RateLimitDecision } from './bucket-limits.ts';
 import type { Limit } from './gcra.ts';
 import type { RateLimitObject } from './rate-limit-object.ts';
 
@@ -28,7 +28,7 @@ type Ask = <T>(counter: Counter, call: (stub: CounterStub) => Promise<T>, attemp
 export function createRateLimiter(
   namespace: DurableObjectNamespace<RateLimitObject>,
   options: RateLimiterOptions = {},
-): RateLimiter {
+): BucketLimiter {
   return createRateLimiterOver((name) => namespace.get(namespace.idFromName(name)), options);
 }
 
@@ -36,7 +36,7 @@ export function createRateLimiter(
 export function createRateLimiterOver(
   open: (name: string) => CounterStub,
   options: RateLimiterOptions = {},
-): RateLimiter {
+): BucketLimiter {
   const timeoutMs = options.timeoutMs ?? 2_000;
   const ask: Ask = (counter, call, attempts = 2) => {
     // A new stub for each attempt, because an error breaks the old one.
@@ -55,13 +55,13 @@ export function createRateLimiterOver(
 }
 
 /** The limiter of another process, over RPC; `timeoutMs` is for a whole call. */
-export function createRemoteRateLimiter(remote: RateLimiter, options: RateLimiterOptions = {}): RateLimiter {
+export function createRemoteRateLimiter(remote: BucketLimiter, options: RateLimiterOptions = {}): BucketLimiter {
   const timeoutMs = options.timeoutMs ?? 2_000;
   return { take: (checks) => retryOnce(() => withTimeout(remote.take(checks), timeoutMs), RECONNECT_MS) };
 }
 
 /** For a process with no way to any counter: what needs a limit fails as when the limiter is down. */
-export const noRateLimiter: RateLimiter = {
+export const noRateLimiter: BucketLimiter = {
   take: () => Promise.reject(new Error('This process has neither RATE_LIMITER nor RATE_LIMITS.')),
 };
 

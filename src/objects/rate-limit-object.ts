@@ -12,7 +12,7 @@
  * lapses after RESERVATION_MS: its caller is gone, so its request was not served.
  */
 import { DurableObject } from 'cloudflare:workers';
-import type { RateLimitDecision } from '../policies/contract.ts';
+import type { RateLimitDecision } from './bucket-limits.ts';
 import { debtAt, decide, type GcraState, idleAtMs, type Limit, peek, spend } from './gcra.ts';
 
 /** How long a reservation may wait for its commit or release. */

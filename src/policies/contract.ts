@@ -8,6 +8,7 @@
  */
 import type { Context, MiddlewareHandler } from 'hono';
 import type { Report } from '../diagnostics/finding.ts';
+import type { RateLimiter } from '../limits/limiter.ts';
 import type { Json, Provenance, RegexModel, ServiceRef } from '../model/route-model.ts';
 import type { CompiledRegex, CompiledRoute, UpstreamTransport } from '../program/route-program.ts';
 
@@ -85,6 +86,13 @@ export type GatewayVariables = {
   body: RequestBody;
   /** A policy changed request headers: the route is looked for once more, see gateway/policy-app.ts. */
   rematch: boolean;
+  /** The request showed credentials, and authentication refused them. Only its policies set it: an upstream's 401 says nothing about ours. */
+  refusedCredentials: boolean;
+  /**
+   * `work` runs once, when the answer is over: its last byte has gone, either side broke off, or its
+   * WebSocket closed. Register before `next()`, so that it also runs when somebody refuses later. It must not throw.
+   */
+  atEnd: (work: () => void) => void;
   /** Keeps work alive after the answer: refreshing a key set ahead of need, for example. */
   waitUntil: (work: Promise<unknown>) => void;
 };
@@ -164,6 +172,8 @@ export interface PolicyLowering {
 /** Ports that the process gives to policies; worker.ts supplies them. */
 export type PolicyPorts = {
   readonly rateLimiter: RateLimiter;
+  /** A rate-limit binding of the Worker by its name; null: it has none of that name. */
+  readonly fence: (name: string) => Fence | null;
   /** One structured line: `event` is kebab-case and stable, `fields` hold no secret. Never throws. */
   readonly log: (event: string, fields: Readonly<Record<string, Json>>) => void;
   /** Plain fetch of a public https address: only for addresses that nobody wrote into the configuration. null: not in this process. */
@@ -191,6 +201,11 @@ export type PolicyRuntime = PolicyPorts & {
   readonly regex: (regex: CompiledRegex, text: string) => boolean;
 };
 
+/** A rate-limit binding: approximate, of one place, and nothing must be asked over a network. Rejects when it fails. */
+export interface Fence {
+  limit(about: { readonly key: string }): Promise<{ readonly success: boolean }>;
+}
+
 export interface SharedTexts {
   get(name: string): Promise<string | null>;
   put(name: string, text: string, seconds: number): Promise<void>;
@@ -203,29 +218,4 @@ export interface SharedTexts {
 export interface PolicyHandler {
   readonly name: string;
   create(config: Json, runtime: PolicyRuntime): MiddlewareHandler<GatewayEnv>;
-}
-
-/** One limit on one key. GCRA: `burst` requests at once, then one every `periodMs / rate`. */
-export type RateLimitCheck = {
-  /** Identity of the counter; equal keys share it. At most 512 bytes: longer ones are hashed by the caller. */
-  readonly key: string;
-  readonly rate: number;
-  readonly periodMs: number;
-  readonly burst: number;
-};
-export type RateLimitDecision = {
-  readonly allowed: boolean;
-  /** Requests left right now. */
-  readonly remaining: number;
-  /** Until the full burst is available again. */
-  readonly resetMs: number;
-  /** Until one request would pass; 0 when allowed. */
-  readonly retryAfterMs: number;
-};
-export interface RateLimiter {
-  /**
-   * All or nothing: when one check refuses, none is consumed. Decisions are in the order of the checks.
-   * Throws when the limiter cannot be asked.
-   */
-  take(checks: readonly RateLimitCheck[]): Promise<readonly RateLimitDecision[]>;
 }

@@ -11,6 +11,7 @@ import type { InsecureAction, RouteAction, RouteModel } from '../../src/model/ro
 import type { RouteProgram } from '../../src/program/route-program.ts';
 import { arbitraryFacts, arbitraryModel } from '../oracle/model-arbitrary.ts';
 import { aBackend, aService, forwardTo } from '../oracle/model-builder.ts';
+import { NO_LIMITER } from '../policies/memory-limiter.ts';
 
 const ACTIONS: readonly RouteAction[] = [
   forwardTo(aBackend({ rewrite: { kind: 'prefix', length: 1, value: '/' } })),
@@ -68,7 +69,8 @@ async function serve(program: RouteProgram, probe: ProbeRequest, draw: number): 
         },
       }),
     },
-    rateLimiter: { take: () => Promise.reject(new Error('no limiter')) },
+    rateLimiter: NO_LIMITER,
+    fence: () => null,
     log: () => undefined,
     askPublic: null,
     keys: { get: () => Promise.resolve(null) },

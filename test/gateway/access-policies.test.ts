@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { BuildCache, buildProgram } from '../../src/compile/build-program.ts';
 import { parseConfig } from '../../src/config/parse.ts';
 import type { Finding } from '../../src/diagnostics/finding.ts';
-import type { RateLimitCheck } from '../../src/policies/contract.ts';
+import { fixedLimiter } from '../policies/memory-limiter.ts';
 import { aRoute, gatewayFixture } from './gateway-fixture.ts';
 
 const ORIGIN = 'https://shop.example.com';
@@ -24,16 +24,10 @@ function build(policies: object, gateway: object = {}, cache = new BuildCache())
 }
 function serve(policies: object, gateway: object = {}) {
   const { route, settings } = build(policies, gateway);
-  const asked: (readonly RateLimitCheck[])[] = [];
-  const limiter = {
-    take: (checks: readonly RateLimitCheck[]) => {
-      asked.push(checks);
-      return Promise.resolve(checks.map(() => ({ allowed: true, remaining: 1, resetMs: 1, retryAfterMs: 0 })));
-    },
-  };
+  const limiter = fixedLimiter({ allowed: true, remaining: 1, resetMs: 1, retryAfterMs: 0 });
   const compiled = route?.policies ?? [];
   const fixture = gatewayFixture({ routes: [aRoute('/', { policies: compiled })], settings, limiter });
-  return { ...fixture, asked, order: compiled.map(({ name }) => name) };
+  return { ...fixture, asked: limiter.asked, order: compiled.map(({ name }) => name) };
 }
 
 describe('order', () => {

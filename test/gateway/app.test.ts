@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { GatewayError } from '../../src/diagnostics/errors.ts';
-import type { RateLimiter } from '../../src/policies/contract.ts';
+import type { RateLimiter } from '../../src/limits/limiter.ts';
+import { fixedLimiter } from '../policies/memory-limiter.ts';
 import type { CompiledPolicy, CompiledRoute } from '../../src/program/route-program.ts';
 import { aBackend, aRoute, gatewayFixture, type Fixture } from './gateway-fixture.ts';
 
@@ -29,7 +30,7 @@ function draw(value: number, route: CompiledRoute): Fixture {
 }
 
 function take(allowed: boolean): RateLimiter {
-  return { take: () => Promise.resolve([{ allowed, remaining: 0, resetMs: 900, retryAfterMs: allowed ? 0 : 900 }]) };
+  return fixedLimiter({ allowed, remaining: 0, resetMs: 900, retryAfterMs: allowed ? 0 : 900 });
 }
 
 describe('gateway', () => {
@@ -335,7 +336,11 @@ describe('gateway: policies', () => {
   const limit: CompiledPolicy = {
     name: 'rate-limit',
     source,
-    config: { limits: [{ label: 'basic', keyPrefix: 'k/', rate: 1, periodMs: 1000, burst: 1 }] },
+    config: {
+      limits: [
+        { label: 'basic', counter: 'k', limit: { algorithm: 'token-bucket', rate: 1, periodMs: 1_000, burst: 1 } },
+      ],
+    },
   };
 
   it('a policy that this Worker does not know makes the route refuse', async () => {

@@ -4,7 +4,8 @@ import type { TransportFacts } from '../../src/gateway/client-address.ts';
 import { createMemoryView } from '../../src/gateway/program-view.ts';
 import type { Json } from '../../src/model/route-model.ts';
 import { DEFAULT_SETTINGS } from '../../src/model/settings.ts';
-import type { RateLimiter } from '../../src/policies/contract.ts';
+import type { RateLimiter } from '../../src/limits/limiter.ts';
+import { NO_LIMITER } from '../policies/memory-limiter.ts';
 import type { CompiledBackend, CompiledDomain, CompiledRoute, RouteProgram } from '../../src/program/route-program.ts';
 
 export const UPSTREAM = 'http-web.default-80';
@@ -91,7 +92,8 @@ export function gatewayFixture(options: FixtureOptions): Fixture {
             }
           : null,
     },
-    rateLimiter: options.limiter ?? { take: () => Promise.reject(new Error('no limiter')) },
+    rateLimiter: options.limiter ?? NO_LIMITER,
+    fence: () => null,
     log: (event, fields) => logged.push({ event, fields }),
     askPublic: null,
     keys: { get: () => Promise.resolve(null) },

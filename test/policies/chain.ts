@@ -11,13 +11,13 @@ import type {
   GatewayVariables,
   PolicyHandler,
   PolicyRuntime,
-  RateLimiter,
   RequestFacts,
 } from '../../src/policies/contract.ts';
 import { policyHandler } from '../../src/policies/handlers.ts';
 import { regexMatches } from '../../src/gateway/regex.ts';
 import { createRequestBody } from '../../src/gateway/request-body.ts';
 import { OutgoingHeaderLog } from '../../src/policies/outgoing-headers.ts';
+import { NO_LIMITER } from './memory-limiter.ts';
 
 export type ChainOptions = {
   /** `handler`: in place of the registered one. */
@@ -28,10 +28,6 @@ export type ChainOptions = {
   readonly runtime?: PolicyRuntime;
   /** Who authentication found. */
   readonly consumer?: Consumer | null;
-};
-
-const UNUSED_LIMITER: RateLimiter = {
-  take: () => Promise.reject(new Error('no limiter in this test')),
 };
 
 export function factsOf(
@@ -56,7 +52,8 @@ export function factsOf(
 /** Ports that policies get; a limiter that was not given cannot be asked. */
 export function runtimeOf(ports: Partial<PolicyRuntime>): PolicyRuntime {
   return {
-    rateLimiter: UNUSED_LIMITER,
+    rateLimiter: NO_LIMITER,
+    fence: () => null,
     failOpen: 'as-upstream',
     log: () => undefined,
     now: Date.now,
@@ -79,11 +76,14 @@ export function answering(headers: HeadersInit): () => Response {
 export async function runChain(options: ChainOptions, facts: RequestFacts): Promise<Response> {
   const runtime = options.runtime ?? runtimeOf({});
   const outgoing = new OutgoingHeaderLog();
+  const ends: (() => void)[] = [];
   const app = new Hono<GatewayEnv>();
   app.use(async (c, next) => {
     c.set('facts', facts);
     c.set('outgoing', outgoing);
     c.set('rematch', false);
+    c.set('refusedCredentials', false);
+    c.set('atEnd', (work) => void ends.push(work));
     c.set('consumer', options.consumer ?? null);
     c.set('body', createRequestBody(c.req.raw));
     c.set('waitUntil', () => undefined);
@@ -113,5 +113,6 @@ export async function runChain(options: ChainOptions, facts: RequestFacts): Prom
   const answer = await app.request('http://gateway.test/', { method: facts.method });
   const response = new Response(answer.body, answer);
   outgoing.applyTo(response.headers);
+  for (const end of ends) end();
   return response;
 }

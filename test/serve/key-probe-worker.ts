@@ -6,6 +6,7 @@ import type { Json } from '../../src/model/route-model.ts';
 import type { PolicyRuntime } from '../../src/policies/contract.ts';
 import { createKeySource } from '../../src/policies/authentication/jwt/keys/create-key-source.ts';
 import type { KeySource } from '../../src/policies/authentication/jwt/keys/key-source.ts';
+import { NO_LIMITER } from '../policies/memory-limiter.ts';
 import { decodeKeys } from '../../src/policies/authentication/jwt/keys/decode-keys.ts';
 
 /** Only so that the process can be seen to have started. */
@@ -29,7 +30,7 @@ function runtimeOf(env: Environment): PolicyRuntime {
     {
       ...policyPorts('self-hosted', env),
       backends: boundBackends(env),
-      rateLimiter: { take: () => Promise.reject(new Error('no limiter in this test')) },
+      rateLimiter: NO_LIMITER,
       log: (event, fields) => logged.push(`${event} ${JSON.stringify(fields)}`),
     },
     { failOpen: 'as-upstream' },

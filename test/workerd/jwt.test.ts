@@ -31,7 +31,8 @@ function methodOf(keys: Json, algorithms: readonly string[], realm: string): Aut
     ],
   } satisfies Json;
   const runtime: PolicyRuntime = {
-    rateLimiter: { take: unused },
+    rateLimiter: { take: unused, reserve: unused, charge: () => undefined },
+    fence: () => null,
     log: () => undefined,
     askPublic: null,
     keys: { get: unused },

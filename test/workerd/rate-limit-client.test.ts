@@ -1,7 +1,7 @@
 /** What the client does when objects fail. The platform's failures cannot be provoked, so stubs fail on request. */
 import { describe, expect, it } from 'vitest';
 import { type CounterStub, createRateLimiterOver } from '../../src/objects/rate-limit-client.ts';
-import type { RateLimitCheck, RateLimitDecision } from '../../src/policies/contract.ts';
+import type { RateLimitCheck, RateLimitDecision } from '../../src/objects/bucket-limits.ts';
 
 type Call = { readonly object: string; readonly method: string; readonly stub: number };
 type Script = (call: Call, nth: number) => RateLimitDecision | Promise<RateLimitDecision>;

@@ -9,7 +9,7 @@ import { env } from 'cloudflare:workers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createRateLimiter } from '../../src/objects/rate-limit-client.ts';
 import { RESERVATION_MS, WRITE_SPACING_MS } from '../../src/objects/rate-limit-object.ts';
-import type { RateLimitCheck, RateLimitDecision } from '../../src/policies/contract.ts';
+import type { RateLimitCheck, RateLimitDecision } from '../../src/objects/bucket-limits.ts';
 
 const limiter = createRateLimiter(env.RATE_LIMITS);
 

@@ -5,7 +5,7 @@
  */
 import type { Json } from '../../model/route-model.ts';
 import type { Consumer, RequestFacts } from '../contract.ts';
-import { readQuery } from './read-query.ts';
+import { readQuery } from '../read-query.ts';
 
 /** A fact that is too large to be judged, or that nobody can know: `code` says which. */
 export class FactError extends Error {

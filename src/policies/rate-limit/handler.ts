@@ -1,87 +1,35 @@
-/**
- * Asks the limiter once for all limits that match the path, and says in the IETF header fields
- * (draft-ietf-httpapi-ratelimit-headers) what is left, on passed and refused requests alike.
- */
-import { GatewayError } from '../../diagnostics/errors.ts';
+/** Counts a request that every earlier policy let through, under the limits that concern it. */
 import type { Json } from '../../model/route-model.ts';
-import type { GatewayContext, OutgoingHeaders, PolicyHandler, PolicyRuntime, RateLimitDecision } from '../contract.ts';
-import { logSparsely } from '../sparse-log.ts';
-import type { CompiledLimit } from './compiled.ts';
+import type { GatewayContext, PolicyHandler, PolicyRuntime } from '../contract.ts';
+import { chargeAnswer } from './cost.ts';
+import { countRequest, type Outcome, type RateLimitPolicy } from './count.ts';
+import type { AskedLimit } from './counted.ts';
 import { decodeRateLimit } from './decode.ts';
-import { bucketOf, selectLimits, toCheck } from './select.ts';
+import { readyLimits } from './ready-limits.ts';
+
+type Next = () => Promise<void>;
 
 export const rateLimitHandler: PolicyHandler = {
   name: 'rate-limit',
   create(json: Json, runtime: PolicyRuntime) {
     const config = decodeRateLimit(json);
-    return async (c, next) => {
-      const limits = selectLimits(config, c.get('facts').path);
-      if (limits.length === 0) return next();
-      const decisions = await askLimiter(limits, c, runtime);
-      if (decisions !== null) {
-        writeHeaders(limits, decisions, c.get('outgoing'));
-        refuseUnlessAllowed(limits, decisions, c.get('outgoing'));
-      }
-      return next();
+    const policy: RateLimitPolicy = { config, ready: readyLimits(config, runtime), runtime };
+    const goOn = async ({ answer, counted }: Outcome, c: GatewayContext, next: Next): Promise<Response | undefined> => {
+      if (answer !== null) return answer;
+      await next();
+      chargeFor(counted, c, runtime);
+      return undefined;
+    };
+    // Where the limiter decides without waiting, so does this.
+    return (c, next) => {
+      const outcome = countRequest(policy, c);
+      return outcome instanceof Promise ? outcome.then((done) => goOn(done, c, next)) : goOn(outcome, c, next);
     };
   },
 };
 
-/** null: the limiter cannot be asked and the gateway's setting says to let the request pass. */
-async function askLimiter(
-  limits: readonly CompiledLimit[],
-  c: GatewayContext,
-  runtime: PolicyRuntime,
-): Promise<readonly RateLimitDecision[] | null> {
-  const facts = c.get('facts');
-  try {
-    return await runtime.rateLimiter.take(limits.map((limit) => toCheck(limit, facts)));
-  } catch (error) {
-    const { failOpen } = runtime;
-    const fields = { requestId: facts.requestId, route: c.get('route').id, error: String(error), failOpen };
-    logSparsely(runtime, 'rate-limiter-unavailable', fields);
-    if (failOpen === 'never') {
-      throw new GatewayError(503, 'rate-limit-unavailable', 'The rate limit could not be checked.', { cause: error });
-    }
-    return null;
-  }
-}
-
-function writeHeaders(
-  limits: readonly CompiledLimit[],
-  decisions: readonly RateLimitDecision[],
-  outgoing: OutgoingHeaders,
-): void {
-  for (const [index, limit] of limits.entries()) {
-    const decision = decisions[index];
-    if (decision === undefined) continue;
-    // Added, not set: an upstream may have limits of its own, and both are true.
-    const { rate, periodMs } = bucketOf(limit.limit);
-    outgoing.append('ratelimit-policy', `"${limit.label}";q=${rate};w=${periodMs / 1_000}`);
-    outgoing.append('ratelimit', `"${limit.label}";r=${decision.remaining};t=${Math.ceil(decision.resetMs / 1_000)}`);
-  }
-  outgoing.expose('RateLimit-Policy');
-  outgoing.expose('RateLimit');
-}
-
-function refuseUnlessAllowed(
-  limits: readonly CompiledLimit[],
-  decisions: readonly RateLimitDecision[],
-  outgoing: OutgoingHeaders,
-): void {
-  const violated: string[] = [];
-  let retryAfterMs = 0;
-  for (const [index, limit] of limits.entries()) {
-    const decision = decisions[index];
-    // A missing decision is a broken limiter, and must not read as "allowed".
-    if (decision?.allowed === true) continue;
-    violated.push(limit.label);
-    retryAfterMs = Math.max(retryAfterMs, decision?.retryAfterMs ?? 0);
-  }
-  if (violated.length === 0) return;
-  outgoing.expose('Retry-After');
-  throw new GatewayError(429, 'rate-limited', 'Too many requests; see Retry-After.', {
-    headers: { 'retry-after': String(Math.max(1, Math.ceil(retryAfterMs / 1_000))) },
-    extensions: { 'violated-policies': violated },
-  });
+/** The rest of what the answer says to have cost; after `next()`. An answer of ours, a refusal below, costs no more. */
+export function chargeFor(counted: readonly AskedLimit[], c: GatewayContext, runtime: PolicyRuntime): void {
+  const admitted = counted.filter(({ ready }) => ready.limit.cost?.responseHeader !== undefined);
+  if (admitted.length > 0) chargeAnswer(admitted, c.res.headers, runtime.rateLimiter, c.get('waitUntil'));
 }

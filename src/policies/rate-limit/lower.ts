@@ -6,7 +6,7 @@ import type { CompiledLimit, CompiledRateLimit } from './compiled.ts';
 import { decodeRateLimit } from './decode.ts';
 import { compileGlob } from '../glob.ts';
 import { rateLimitOptionsSchema, type RateLimitOption, type RateLimitOptions, type RateLimitUnit } from './options.ts';
-import { bucketOf, selectLimits, toCheck } from './select.ts';
+import { selectLimits } from './select.ts';
 
 const KNOWN_KEYS = ['scope', 'limits', 'name', 'index', 'pattern', 'rate', 'unit', 'burst'] as const;
 
@@ -31,21 +31,26 @@ export const rateLimitLowering: PolicyLowering = {
     if (limits === null) return null;
     return { limits } satisfies CompiledRateLimit satisfies Json;
   },
-  explain(json, facts) {
+  explain(json, facts, caller) {
     const config = decodeRateLimit(json);
-    const selected = selectLimits(config, facts.path);
+    const consumer = caller?.consumer ?? null;
+    const { selected } = selectLimits(config, { facts, consumer, routeId: '' });
     const note =
       selected.length === 0
         ? 'no limit has a pattern that matches this path'
-        : `must be allowed by ${selected.map(describeLimit).join(' and ')}, counted per client address`;
+        : `must be allowed by ${selected.map(({ limit }) => describeLimit(limit)).join(' and ')}, counted per client address`;
     const decides = selected.length === 0 ? false : ('later' as const);
-    return { input: { path: facts.path, keys: selected.map((limit) => toCheck(limit, facts).key) }, note, decides };
+    return {
+      input: { path: facts.path, keys: selected.map(({ key }) => (typeof key === 'string' ? key : 'sha256:')) },
+      note,
+      decides,
+    };
   },
 };
 
 function describeLimit({ label, limit }: CompiledLimit): string {
-  const { rate, periodMs, burst } = bucketOf(limit);
-  return `${label} (${rate} per ${periodMs / 1_000} s, burst ${burst})`;
+  if (limit.algorithm !== 'token-bucket') return label;
+  return `${label} (${limit.rate} per ${limit.periodMs / 1_000} s, burst ${limit.burst})`;
 }
 
 /** Gives every limit its counter key and its public label; null after reporting two limits with one identity. */

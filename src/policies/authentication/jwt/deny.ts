@@ -6,7 +6,7 @@ import { GoStruct, TemplateError } from '../../go-template/value.ts';
 import type { AuthRequest, AuthVerdict } from '../method.ts';
 import type { TokenProblem } from './check-claims.ts';
 import type { CompiledJwt } from './compiled.ts';
-import { safeHeaderValue } from './header-value.ts';
+import { safeHeaderValue } from '../../header-value.ts';
 
 type Denial = {
   readonly status: number;

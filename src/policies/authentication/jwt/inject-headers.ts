@@ -4,7 +4,7 @@ import { fieldsOf } from '../../go-template/fields-of.ts';
 import { GoHeader, GoStruct, TemplateError, type GoMap } from '../../go-template/value.ts';
 import type { HeaderEdit } from '../method.ts';
 import type { CompiledHeader } from './compiled.ts';
-import { safeHeaderValue } from './header-value.ts';
+import { safeHeaderValue } from '../../header-value.ts';
 import type { ParsedToken } from './parse-token.ts';
 
 /** The values change with nothing but the token, so that they can be kept with it. */

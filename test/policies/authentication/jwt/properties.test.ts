@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parseStrictObject } from '../../../../src/policies/authentication/jwt/strict-json.ts';
 import { parseToken } from '../../../../src/policies/authentication/jwt/parse-token.ts';
-import { safeHeaderValue } from '../../../../src/policies/authentication/jwt/header-value.ts';
+import { safeHeaderValue } from '../../../../src/policies/header-value.ts';
 import {
   base64Url,
   goodClaims,

@@ -1,0 +1,231 @@
+/**
+ * The RateLimiter port: what can be decided here is, all the rest is asked for in one call. Leased
+ * units are taken first and given back when something else refuses, so that all or nothing counts.
+ */
+import { type Check, LEASABLE_FROM } from '../limits/calls.ts';
+import { largestCost } from '../limits/limit.ts';
+import type { LimitCheck, RateLimiter, Reserved, Taken, Verdict, WaitUntil } from '../limits/limiter.ts';
+import { Leases, type Obtained } from './leases.ts';
+import type { LimitClient, Why } from './limit-client.ts';
+import { isFigures, isUnavailable } from './outcomes.ts';
+import { holdSlot } from './request-slot.ts';
+
+/** Requests of this isolate since it started, by what became of them: decided, or undecided and let through or refused for it. */
+export type LimitCounts = { readonly decided: number; readonly open: number; readonly closed: number };
+
+export type CountingRateLimiter = RateLimiter & { counts(): LimitCounts };
+
+export type RateLimiterOptions = {
+  /** Milliseconds. Default `Date.now`. */
+  readonly now?: () => number;
+  readonly maxLeases?: number;
+};
+
+export function createRateLimiter(client: LimitClient, options: RateLimiterOptions = {}): CountingRateLimiter {
+  const { now = Date.now, maxLeases } = options;
+  return new ObjectRateLimiter(client, new Leases({ client, now, ...(maxLeases !== undefined && { maxLeases }) }));
+}
+
+class ObjectRateLimiter implements CountingRateLimiter {
+  readonly #client: LimitClient;
+  readonly #leases: Leases;
+  readonly #counts = { decided: 0, open: 0, closed: 0 };
+
+  constructor(client: LimitClient, leases: Leases) {
+    this.#client = client;
+    this.#leases = leases;
+  }
+
+  counts(): LimitCounts {
+    return { ...this.#counts };
+  }
+
+  take(checks: readonly LimitCheck[], waitUntil: WaitUntil): Taken | Promise<Taken> {
+    const isLeased = checks.map(isLeasable);
+    for (const [place, check] of checks.entries()) if (isLeased[place] === true) this.#leases.demand(check);
+    return (
+      (isLeased.every(Boolean) ? this.#takeHere(checks, waitUntil) : null) ??
+      this.#takeThere(checks, isLeased, waitUntil)
+    );
+  }
+
+  async reserve(checks: readonly LimitCheck[], waitUntil: WaitUntil): Promise<Reserved> {
+    if (checks.length === 0) return { verdicts: [], commit: nothing, release: nothing };
+    const id = crypto.randomUUID();
+    const plain = checks.map(toCheck);
+    const [answer] = await this.#client.decide([{ kind: 'reserve', checks: plain, id }], waitUntil);
+    const verdicts = plain.map((check, place) => verdictOf(check, answer?.outcomes[place]));
+    this.#count(plain, verdicts);
+    const settle = (kind: 'commit' | 'release', some: readonly Check[]) => {
+      if (some.length > 0) waitUntil(this.#client.decide([{ kind, checks: some, id }], waitUntil));
+    };
+    // What could not be asked may hold a place all the same.
+    settle(
+      'release',
+      plain.filter((_, place) => mayHold(answer?.outcomes[place])),
+    );
+    const held = plain.filter((_, place) => isAllowed(verdicts[place]));
+    let isSettled = isRefused(plain, verdicts);
+    const once = (kind: 'commit' | 'release') => () => {
+      if (!isSettled) settle(kind, held);
+      isSettled = true;
+    };
+    return { verdicts, commit: once('commit'), release: once('release') };
+  }
+
+  charge(checks: readonly LimitCheck[], waitUntil: WaitUntil): void {
+    const there = checks.filter((check) => !isLeasable(check) || this.#leases.here(check, waitUntil)?.kind !== 'spent');
+    if (there.length === 0) return;
+    waitUntil(this.#client.decide([{ kind: 'charge', checks: there.map(toCheck) }], waitUntil));
+  }
+
+  /** null: something must be asked for; then nothing was taken. */
+  #takeHere(checks: readonly LimitCheck[], waitUntil: WaitUntil): Taken | null {
+    const obtained: Obtained[] = [];
+    for (const check of checks) {
+      const here = this.#leases.here(check, waitUntil);
+      if (here === null) {
+        giveBack(obtained);
+        return null;
+      }
+      obtained.push(here);
+    }
+    return this.#conclude(checks, obtained, []);
+  }
+
+  async #takeThere(checks: readonly LimitCheck[], isLeased: readonly boolean[], waitUntil: WaitUntil): Promise<Taken> {
+    const obtained = await Promise.all(
+      checks.map((check, place) =>
+        isLeased[place] === true ? this.#leases.obtain(check, waitUntil) : ({ kind: 'take' } as const),
+      ),
+    );
+    const asked = checks.flatMap((check, place) => (obtained[place]?.kind === 'take' ? [toCheck(check)] : []));
+    if (asked.length === 0) return this.#conclude(checks, obtained, []);
+    const slot = asked.some(isSlot) ? crypto.randomUUID() : null;
+    const isStopped = checks.some((check, place) => stops(check, obtained[place]));
+    const outcomes = await (isStopped ? this.#judge(asked, waitUntil) : this.#ask(asked, slot, waitUntil));
+    const taken = this.#conclude(checks, obtained, outcomes);
+    if (slot === null || isStopped) return taken;
+    const isHeld = !isRefused(checks, taken.verdicts);
+    return { ...taken, endSlots: this.#slotOf({ asked, outcomes, slot, isHeld }, waitUntil) };
+  }
+
+  async #ask(checks: readonly Check[], slot: string | null, waitUntil: WaitUntil): Promise<Outcomes> {
+    const [answer] = await this.#client.decide([{ kind: 'take', checks, slot }], waitUntil);
+    return answer?.outcomes ?? [];
+  }
+
+  /** What they would have said: reserved and given back in one go, so that nobody else ever meets the reservation. */
+  async #judge(checks: readonly Check[], waitUntil: WaitUntil): Promise<Outcomes> {
+    const id = crypto.randomUUID();
+    const calls = [{ kind: 'reserve', checks, id } as const, { kind: 'release', checks, id } as const];
+    const [answer] = await this.#client.decide(calls, waitUntil);
+    return answer?.outcomes ?? [];
+  }
+
+  #conclude(checks: readonly LimitCheck[], obtained: readonly Obtained[], outcomes: Outcomes): Taken {
+    let asked = 0;
+    const answers = checks.map((_, place) => (obtained[place]?.kind === 'take' ? outcomes[asked++] : undefined));
+    const isHere = (place: number) => obtained[place]?.kind !== 'take';
+    const verdictAt = (check: Check, place: number) =>
+      isHere(place) ? verdictHere(check, obtained[place]) : verdictOf(check, answers[place]);
+    let verdicts = checks.map(verdictAt);
+    if (isRefused(checks, verdicts)) {
+      giveBack(obtained);
+      // Once more: what is left has changed with it.
+      verdicts = checks.map(verdictAt);
+    }
+    this.#count(checks, verdicts);
+    return { verdicts, endSlots: null };
+  }
+
+  /** null: the request holds none. */
+  #slotOf({ asked, outcomes, slot, isHeld }: AskedSlot, waitUntil: WaitUntil): (() => void) | null {
+    const slots = (holds: (outcome: Outcome) => boolean) =>
+      asked.filter((check, place) => isSlot(check) && holds(outcomes[place]));
+    const unsure = slots(mayHold);
+    if (unsure.length > 0) waitUntil(this.#client.decide([{ kind: 'free', checks: unsure, slot }], waitUntil));
+    const held = slots((outcome) => isFigures(outcome) && outcome.allowed);
+    return isHeld && held.length > 0 ? holdSlot({ checks: held, slot }, this.#client, waitUntil) : null;
+  }
+
+  #count(checks: readonly Check[], verdicts: readonly Verdict[]): void {
+    let became: keyof LimitCounts = 'decided';
+    for (const [place, { shadow }] of checks.entries()) {
+      const verdict = verdicts[place];
+      if (shadow === true || verdict === undefined || !('undecided' in verdict)) continue;
+      if (became !== 'closed') became = verdict.undecided;
+    }
+    this.#counts[became] += 1;
+  }
+}
+
+type Outcome = Parameters<typeof isFigures>[0];
+type Outcomes = readonly Outcome[];
+type AskedSlot = {
+  readonly asked: readonly Check[];
+  readonly outcomes: Outcomes;
+  readonly slot: string;
+  /** The request passed. */
+  readonly isHeld: boolean;
+};
+
+function nothing(): void {
+  // A reservation of nothing has nothing to settle.
+}
+
+/** Lowering decides this too; a program of another version may say more than it should. */
+function isLeasable({ mode, limit }: LimitCheck): boolean {
+  return (
+    mode === 'leased' &&
+    limit.algorithm !== 'calendar' &&
+    limit.algorithm !== 'concurrency' &&
+    Math.min(limit.rate, largestCost(limit)) >= LEASABLE_FROM
+  );
+}
+
+function isSlot({ limit }: Check): boolean {
+  return limit.algorithm === 'concurrency';
+}
+
+function toCheck({ mode: _, ...check }: LimitCheck): Check {
+  return check;
+}
+
+function giveBack(obtained: readonly Obtained[]): void {
+  for (const one of obtained) if (one.kind === 'spent') one.giveBack();
+}
+
+/** Refuses the request before the objects are asked. */
+function stops({ shadow, onFailure }: Check, obtained: Obtained | undefined): boolean {
+  if (shadow === true || obtained === undefined) return false;
+  return obtained.kind === 'denied' || (obtained.kind === 'undecided' && onFailure === 'closed');
+}
+
+function verdictHere({ onFailure }: Check, obtained: Obtained | undefined): Verdict {
+  if (obtained?.kind === 'spent') return obtained.figures();
+  if (obtained?.kind === 'denied') return obtained.figures;
+  return { undecided: onFailure, why: obtained?.kind === 'undecided' ? obtained.why : ('gone' satisfies Why) };
+}
+
+function verdictOf({ onFailure }: Check, outcome: Outcome): Verdict {
+  if (isFigures(outcome)) return outcome;
+  return { undecided: onFailure, why: isUnavailable(outcome) ? outcome.unavailable : ('gone' satisfies Why) };
+}
+
+function isAllowed(verdict: Verdict | undefined): boolean {
+  return verdict !== undefined && 'allowed' in verdict && verdict.allowed;
+}
+
+function isRefused(checks: readonly Check[], verdicts: readonly Verdict[]): boolean {
+  return checks.some(({ shadow }, place) => {
+    const verdict = verdicts[place];
+    if (shadow === true || verdict === undefined) return false;
+    return 'undecided' in verdict ? verdict.undecided === 'closed' : !verdict.allowed;
+  });
+}
+
+/** It could not be asked, or its answer was lost on the way back. */
+function mayHold(outcome: Outcome): boolean {
+  return isUnavailable(outcome) && outcome.unavailable !== 'overloaded';
+}

@@ -1,0 +1,49 @@
+/** How many units a request costs. */
+import type { LimitCheck, RateLimiter, WaitUntil } from '../../limits/limiter.ts';
+import type { CompiledCost } from './compiled.ts';
+import type { AskedLimit } from './counted.ts';
+
+/** Zeros in front, signs and lists are other numbers to other readers. */
+const COST = /^[1-9]\d{0,8}$/;
+
+/** 1 to `maxCost`; anything else counts as 1. */
+export function parseCost(text: string | null, maxCost: number): number {
+  if (text === null || !COST.test(text)) return 1;
+  const cost = Number(text);
+  return cost <= maxCost ? cost : 1;
+}
+
+/** Costs that were taken out of the headers of a request, for the limits that look later. */
+const taken = new WeakMap<Headers, Map<string, string>>();
+
+/**
+ * What the request says to cost. The header goes, because it is meant for this gateway; a policy that
+ * ran in between may have written another one, which then counts.
+ */
+export function requestCost(cost: CompiledCost | undefined, headers: Headers): number {
+  if (cost?.header === undefined) return 1;
+  const { header, maxCost } = cost;
+  const value = headers.get(header);
+  if (value === null) return parseCost(taken.get(headers)?.get(header) ?? null, maxCost);
+  const costs = taken.get(headers) ?? new Map<string, string>();
+  taken.set(headers, costs.set(header, value));
+  headers.delete(header);
+  return parseCost(value, maxCost);
+}
+
+/** Charges what the answer costs beyond what the request was admitted at. */
+export function chargeAnswer(
+  admitted: readonly AskedLimit[],
+  answer: Headers,
+  limiter: RateLimiter,
+  waitUntil: WaitUntil,
+): void {
+  const checks: LimitCheck[] = [];
+  for (const { check, ready } of admitted) {
+    const { cost } = ready.limit;
+    if (cost?.responseHeader === undefined) continue;
+    const rest = parseCost(answer.get(cost.responseHeader), cost.maxCost) - check.cost;
+    if (rest > 0) checks.push({ ...check, cost: rest });
+  }
+  if (checks.length > 0) limiter.charge(checks, waitUntil);
+}

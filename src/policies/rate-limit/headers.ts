@@ -1,0 +1,86 @@
+/** Fields that tell clients what is left, on passed and refused requests alike. */
+import type { Figures, Limit } from '../../limits/limit.ts';
+import { largestCost } from '../../limits/limit.ts';
+import type { OutgoingHeaders } from '../contract.ts';
+import type { CompiledLimit, HeaderStyle } from './compiled.ts';
+import type { CountedLimit } from './counted.ts';
+
+type Told = { readonly limit: CompiledLimit; readonly figures: Figures };
+
+/** `counted` without shadows: those are nobody's business outside. Limits that could not be asked say nothing. */
+export function writeHeaders(counted: readonly CountedLimit[], style: HeaderStyle, outgoing: OutgoingHeaders): void {
+  if (style === 'none') return;
+  const told = counted.flatMap(({ ready, verdict }): Told[] =>
+    'undecided' in verdict ? [] : [{ limit: ready.limit, figures: verdict }],
+  );
+  if (told.length === 0) return;
+  if (style === 'draft') writeDraft(told, outgoing);
+  else writeNearest(told, style, outgoing);
+}
+
+/** draft-ietf-httpapi-ratelimit-headers-11. Added, not set: an upstream may have limits of its own, and both are true. */
+function writeDraft(told: readonly Told[], outgoing: OutgoingHeaders): void {
+  for (const { limit, figures } of told) {
+    outgoing.append('ratelimit-policy', `"${limit.label}";${draftPolicy(limit.limit)}`);
+    outgoing.append('ratelimit', `"${limit.label}";r=${figures.remaining};t=${seconds(figures.resetMs)}`);
+  }
+  outgoing.expose('RateLimit-Policy');
+  outgoing.expose('RateLimit');
+}
+
+/** §3.1: `w` may be left out, as a month and a number of places have no length. */
+function draftPolicy(limit: Limit): string {
+  if (limit.algorithm === 'concurrency') return `q=${limit.rate};qu="concurrent-requests"`;
+  const length = windowSeconds(limit);
+  return length === null ? `q=${limit.rate}` : `q=${limit.rate};w=${length}`;
+}
+
+/** Of the policy before authentication and the one after it: these styles know one limit, so both must be compared. */
+const toldBefore = new WeakMap<OutgoingHeaders, readonly Told[]>();
+
+/** In place of an upstream's: these styles cannot tell of two. */
+function writeNearest(told: readonly Told[], style: 'draft-7' | 'x-ratelimit', outgoing: OutgoingHeaders): void {
+  const all = [...(toldBefore.get(outgoing) ?? []), ...told];
+  toldBefore.set(outgoing, all);
+  const nearest = all.toSorted(byExhaustion)[0];
+  if (nearest === undefined) return;
+  const { limit } = nearest.limit;
+  const [most, remaining, reset] = [largestCost(limit), nearest.figures.remaining, seconds(nearest.figures.resetMs)];
+  if (style === 'draft-7') {
+    outgoing.set('ratelimit', `limit=${most}, remaining=${remaining}, reset=${reset}`);
+    const length = windowSeconds(limit);
+    outgoing.set('ratelimit-policy', length === null ? `${limit.rate}` : `${limit.rate};w=${length}`);
+    outgoing.expose('RateLimit-Policy');
+    outgoing.expose('RateLimit');
+    return;
+  }
+  for (const [name, value] of [
+    ['X-RateLimit-Limit', most],
+    ['X-RateLimit-Remaining', remaining],
+    ['X-RateLimit-Reset', reset],
+  ] as const) {
+    outgoing.set(name, String(value));
+    outgoing.expose(name);
+  }
+}
+
+/** What refused first, then by the share that is left; of equals the one that takes longer to recover. */
+function byExhaustion(a: Told, b: Told): number {
+  if (a.figures.allowed !== b.figures.allowed) return a.figures.allowed ? 1 : -1;
+  return shareLeft(a) - shareLeft(b) || b.figures.resetMs - a.figures.resetMs;
+}
+
+function shareLeft({ limit: { limit }, figures }: Told): number {
+  return figures.remaining / largestCost(limit);
+}
+
+/** null: it has no window, or none of a fixed length. Where clocks change, a day is one of 24 hours to who only counts. */
+function windowSeconds(limit: Limit): number | null {
+  if (limit.algorithm === 'concurrency') return null;
+  if (limit.algorithm === 'calendar') return limit.per === 'day' ? 86_400 : null;
+  return limit.periodMs / 1_000;
+}
+
+function seconds(ms: number): number {
+  return Math.ceil(ms / 1_000);
+}

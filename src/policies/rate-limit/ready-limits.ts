@@ -1,0 +1,35 @@
+/** The limits of a loaded route, made ready once. */
+import type { LimitCheck } from '../../limits/limiter.ts';
+import type { PolicyRuntime } from '../contract.ts';
+import type { CompiledLimit, CompiledRateLimit } from './compiled.ts';
+import { readyTemplates, type ReadyTemplates } from './templates.ts';
+
+const EXACT_BUDGET_MS = 2_000;
+const LEASED_BUDGET_MS = 50;
+
+export type ReadyLimit = {
+  readonly limit: CompiledLimit;
+  readonly check: Omit<LimitCheck, 'key' | 'cost'>;
+  /** null: it has none. */
+  readonly templates: ReadyTemplates | null;
+};
+
+export type ReadyLimits = ReadonlyMap<CompiledLimit, ReadyLimit>;
+
+export function readyLimits(config: CompiledRateLimit, runtime: PolicyRuntime): ReadyLimits {
+  const { limits, groups = [], plans, failures } = config;
+  const all = [...limits, ...groups.flat(), ...Object.values(plans?.byName ?? {}).flat()];
+  if (failures !== undefined) all.push(failures);
+  return new Map(all.map((limit) => [limit, readyLimit(limit, runtime)]));
+}
+
+function readyLimit(limit: CompiledLimit, runtime: PolicyRuntime): ReadyLimit {
+  const { mode = 'exact', shadow, budgetMs = mode === 'leased' ? LEASED_BUDGET_MS : EXACT_BUDGET_MS } = limit;
+  // `never` is said of the whole gateway, so no limit can be more lenient.
+  const onFailure = runtime.failOpen === 'never' ? 'closed' : (limit.onFailure ?? 'open');
+  return {
+    limit,
+    check: { limit: limit.limit, mode, onFailure, budgetMs, ...(shadow === true && { shadow }) },
+    templates: readyTemplates(limit, runtime),
+  };
+}

@@ -1,0 +1,94 @@
+/** Whether what the limiter said refuses a request, and the answer then. */
+import { GatewayError } from '../../diagnostics/errors.ts';
+import type { Figures } from '../../limits/limit.ts';
+import type { GatewayContext, PolicyRuntime } from '../contract.ts';
+import type { CountedLimit } from './counted.ts';
+import { templatedRefusal } from './templates.ts';
+
+/** Most that is added to a wait, as a share of it and in milliseconds. */
+const JITTER_SHARE = 0.1;
+const MAX_JITTER_MS = 5_000;
+
+type Refusing = { readonly counted: CountedLimit; readonly figures: Figures };
+
+/** null: all allow it. Shadows must not be among them. What is known to refuse comes before what is not known. */
+export function refusalOf(
+  enforced: readonly CountedLimit[],
+  c: GatewayContext,
+  runtime: PolicyRuntime,
+): GatewayError | Response | null {
+  const refusing: Refusing[] = [];
+  let isClosed = false;
+  for (const counted of enforced) {
+    const { verdict } = counted;
+    if ('undecided' in verdict) isClosed ||= verdict.undecided === 'closed';
+    else if (!verdict.allowed) refusing.push({ counted, figures: verdict });
+  }
+  const longest = longestOf(refusing);
+  if (longest !== null) return refuse({ enforced, refusing, longest }, c, runtime);
+  if (!isClosed) return null;
+  return new GatewayError(503, 'rate-limit-unavailable', 'The rate limit could not be checked.');
+}
+
+/** One that never will let it pass is the longest of all. */
+function longestOf(refusing: readonly Refusing[]): Refusing | null {
+  let longest: Refusing | null = null;
+  for (const each of refusing) {
+    if (longest === null || waitOf(each) > waitOf(longest)) longest = each;
+  }
+  return longest;
+}
+
+function waitOf({ figures }: Refusing): number {
+  return figures.retryAfterMs ?? Infinity;
+}
+
+type Refusal = {
+  readonly enforced: readonly CountedLimit[];
+  readonly refusing: readonly Refusing[];
+  readonly longest: Refusing;
+};
+
+function refuse(
+  { enforced, refusing, longest }: Refusal,
+  c: GatewayContext,
+  runtime: PolicyRuntime,
+): GatewayError | Response {
+  const { retryAfterMs } = longest.figures;
+  const { requestId } = c.get('facts');
+  const headers: Record<string, string> = {};
+  if (retryAfterMs !== null) {
+    // A place is free whenever somebody's answer ends: nobody waits for a time that all would share.
+    const isPlace = longest.counted.check.limit.algorithm === 'concurrency';
+    headers['retry-after'] = String(isPlace ? 1 : retryAfterSeconds(retryAfterMs, requestId));
+    c.get('outgoing').expose('Retry-After');
+  }
+  const error =
+    retryAfterMs === null
+      ? { code: 'rate-limit-cost-too-high', detail: 'The request costs more than this route ever lets pass at once.' }
+      : { code: 'rate-limited', detail: 'Too many requests; see Retry-After.' };
+  const templated = templatedRefusal(
+    { by: longest.counted, counted: enforced, headers, message: error.detail },
+    c,
+    runtime,
+  );
+  if (templated !== null) return templated;
+  const violated = refusing.map(({ counted }) => counted.ready.limit.label);
+  return new GatewayError(429, error.code, error.detail, { headers, extensions: { 'violated-policies': violated } });
+}
+
+/**
+ * Whole seconds, never before the time; up to a tenth of the wait and at most 5 s are added, so that all
+ * who were refused in one window do not come back in the same second. The same for the same request.
+ */
+export function retryAfterSeconds(waitMs: number, requestId: string): number {
+  const jitterMs = Math.min(waitMs * JITTER_SHARE, MAX_JITTER_MS) * fractionOf(requestId);
+  return Math.max(1, Math.ceil((waitMs + jitterMs) / 1_000));
+}
+
+/** In [0, 1): FNV-1a over the UTF-16 units, which spreads random ids evenly enough. */
+function fractionOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  return (hash >>> 0) / 2 ** 32;
+}
