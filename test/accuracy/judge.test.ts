@@ -63,16 +63,12 @@ describe('judge', () => {
       { kind: 'reserve', id: 'r' },
       { kind: 'take', allowed: false },
     ];
-    expect(judge(decisions(...held, { kind: 'release', id: 'r' }, { kind: 'take' }))).toMatchObject({
-      over: 0,
-      wrong: 0,
-      byReservation: 1,
-    });
-    expect(judge(decisions(...held, { kind: 'commit', id: 'r' }, { kind: 'take', allowed: false }))).toMatchObject({
-      over: 0,
-      wrong: 0,
-      byReservation: 0,
-    });
+    const released = judge(decisions(...held, { kind: 'release', id: 'r' }, { kind: 'take' }));
+    expect(released).toMatchObject({ over: 0, wrong: 0 });
+    expect(released.judged[1]).toMatchObject({ passed: false, expected: false, foreseen: true });
+    const committed = judge(decisions(...held, { kind: 'commit', id: 'r' }, { kind: 'take', allowed: false }));
+    expect(committed).toMatchObject({ over: 0, wrong: 0 });
+    expect(committed.judged[1]).toMatchObject({ passed: false, expected: false, foreseen: false });
     expect(judge(decisions(...held, { kind: 'commit', id: 'r' }, { kind: 'take' }))).toMatchObject({ over: 1 });
   });
 

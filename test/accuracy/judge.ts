@@ -9,8 +9,8 @@ export type Judged = {
   readonly passed: boolean;
   /** As the models decide, which count what they let pass themselves. */
   readonly expected: boolean;
-  /** Refused although nothing that passed in the end stood in its way: a place was held that was given back. */
-  readonly isByReservation: boolean;
+  /** As the models would decide if they knew which reservations end in nothing: those then hold no place. */
+  readonly foreseen: boolean;
   /** By how much the figures of a refused check of its own are wrong, in milliseconds; null: it has none. */
   readonly retryErrorMs: number | null;
   readonly resetErrorMs: number | null;
@@ -23,7 +23,6 @@ export type Judgement = {
   readonly over: number;
   /** Refused, and the model lets pass. */
   readonly wrong: number;
-  readonly byReservation: number;
   /** Places in an object's order that no decision has. */
   readonly missing: number;
 };
@@ -45,82 +44,83 @@ export function judge(decisions: readonly Decision[]): Judgement {
     judged,
     over: judged.filter(({ passed, expected }) => passed && !expected).length,
     wrong: judged.filter(({ passed, expected }) => !passed && expected).length,
-    byReservation: judged.filter(({ isByReservation }) => isByReservation).length,
     missing,
   };
 }
 
-/** One object as the specification has it. */
+/** One object as the specification has it, twice: as it must decide, and with foresight. */
 class NaiveObject {
   readonly #committed: ReadonlySet<string | null>;
-  readonly #counters = new Map<string, NaiveCounter>();
+  readonly #real = new NaiveCounters();
+  readonly #foreseeing = new NaiveCounters();
 
   constructor(committed: ReadonlySet<string | null>) {
     this.#committed = committed;
   }
 
   follow(decision: Decision): Judged | null {
-    const { kind, atMs, id, checks } = decision;
-    if (kind === 'take' || kind === 'reserve') return this.#judge(decision);
-    for (const check of checks) {
-      const counter = this.#counterOf(check);
-      if (kind === 'commit') counter.commit(atMs, check.cost, id);
-      else if (kind === 'release') counter.release(id);
-      else if (kind === 'charge') counter.count(atMs, check.cost, null);
-      else if (kind === 'renew') counter.count(atMs, check.cost, id);
-      else if (kind === 'free') counter.free(id);
+    if (decision.kind === 'take' || decision.kind === 'reserve') return this.#judge(decision);
+    for (const counters of [this.#real, this.#foreseeing]) {
+      for (const check of decision.checks) apply(decision, check, counters.of(check));
     }
     return null;
   }
 
   #judge(decision: Decision): Judged {
-    const { kind, atMs, id, checks } = decision;
-    const counters = checks.map((check) => ({ check, counter: this.#counterOf(check) }));
+    const { kind, id, checks } = decision;
     const passed = checks.every(({ allowed }) => allowed);
-    const expected = counters.every(({ check, counter }) => counter.admits(atMs, check.cost));
-    const isCounted = passed && (kind === 'take' || this.#committed.has(id));
-    const isByReservation = !passed && counters.every(({ check, counter }) => counter.wouldAdmit(atMs, check.cost));
-    for (const { check, counter } of counters) {
-      if (isCounted) counter.countInTheEnd(atMs, check.cost, id);
-      if (!expected) continue;
-      if (kind === 'take') counter.count(atMs, check.cost, id);
-      else counter.hold(check.cost, id);
-    }
-    const [only, ...others] = counters;
+    const expected = this.#real.admit(decision);
+    const foreseen = this.#foreseeing.admit(decision);
+    if (passed && (kind === 'take' || this.#committed.has(id))) this.#foreseeing.count(decision);
+    if (expected) this.#real.count(decision);
+    const [only, ...others] = checks;
     const hasFigures = only !== undefined && others.length === 0 && !passed && !expected;
-    const errors = hasFigures ? only.counter.figureErrors(only.check, atMs) : null;
-    return {
-      decision,
-      passed,
-      expected,
-      isByReservation,
-      retryErrorMs: errors?.retryMs ?? null,
-      resetErrorMs: errors?.resetMs ?? null,
-    };
-  }
-
-  #counterOf({ key, limit }: DecidedCheck): NaiveCounter {
-    const known = this.#counters.get(key);
-    if (known !== undefined) return known;
-    const counter = new NaiveCounter(limit);
-    this.#counters.set(key, counter);
-    return counter;
+    const errors = hasFigures ? this.#real.of(only).figureErrors(only, decision.atMs) : null;
+    const figures = { retryErrorMs: errors?.retryMs ?? null, resetErrorMs: errors?.resetMs ?? null };
+    return { decision, passed, expected, foreseen, ...figures };
   }
 }
 
-/** One counter twice: as its object must keep it, reservations included, and as if it knew how they end. */
+function apply({ kind, atMs, id }: Decision, { cost }: DecidedCheck, counter: NaiveCounter): void {
+  if (kind === 'commit') counter.commit(atMs, cost, id);
+  else if (kind === 'release') counter.release(id);
+  else if (kind === 'charge') counter.count(atMs, cost, null);
+  else if (kind === 'renew') counter.count(atMs, cost, id);
+  else if (kind === 'free') counter.free(id);
+}
+
+class NaiveCounters {
+  readonly #byKey = new Map<string, NaiveCounter>();
+
+  of({ key, limit }: DecidedCheck): NaiveCounter {
+    const known = this.#byKey.get(key);
+    if (known !== undefined) return known;
+    const counter = new NaiveCounter(limit);
+    this.#byKey.set(key, counter);
+    return counter;
+  }
+
+  admit({ atMs, checks }: Decision): boolean {
+    return checks.every((check) => this.of(check).admits(atMs, check.cost));
+  }
+
+  count({ kind, atMs, id, checks }: Decision): void {
+    for (const check of checks) {
+      if (kind === 'take') this.of(check).count(atMs, check.cost, id);
+      else this.of(check).hold(check.cost, id);
+    }
+  }
+}
+
 class NaiveCounter {
   readonly #limit: Limit;
   readonly #model: NaiveModel | NaiveSlots;
-  readonly #foresight: NaiveModel | NaiveSlots;
   /** Costs by reservation. */
   readonly #held = new Map<string | null, number>();
 
   constructor(limit: Limit) {
-    const create = () => (limit.algorithm === 'concurrency' ? new NaiveSlots(limit.rate) : naiveModelOf(limit));
     this.#limit = limit;
-    this.#model = create();
-    this.#foresight = create();
+    this.#model = limit.algorithm === 'concurrency' ? new NaiveSlots(limit.rate) : naiveModelOf(limit);
   }
 
   /** A held place counts as if its request came now. */
@@ -129,16 +129,10 @@ class NaiveCounter {
     return this.#model.admits(atMs, cost + held);
   }
 
-  wouldAdmit(atMs: number, cost: number): boolean {
-    return this.#foresight.admits(atMs, cost);
-  }
-
   count(atMs: number, cost: number, slot: string | null): void {
-    countIn(this.#model, { atMs, cost, slot });
-  }
-
-  countInTheEnd(atMs: number, cost: number, slot: string | null): void {
-    countIn(this.#foresight, { atMs, cost, slot });
+    const model = this.#model;
+    if (!(model instanceof NaiveSlots)) model.count(atMs, cost);
+    else if (slot !== null) model.renew(slot, atMs);
   }
 
   hold(cost: number, id: string | null): void {
@@ -155,9 +149,7 @@ class NaiveCounter {
   }
 
   free(slot: string | null): void {
-    for (const model of [this.#model, this.#foresight]) {
-      if (model instanceof NaiveSlots && slot !== null) model.free(slot);
-    }
+    if (this.#model instanceof NaiveSlots && slot !== null) this.#model.free(slot);
   }
 
   /** Of a refused request. Nobody knows when a slot gets free, and places that are held have no time. */
@@ -171,11 +163,4 @@ class NaiveCounter {
       resetMs: resetMs === null ? 0 : Math.abs(atMs + check.resetMs - resetMs),
     };
   }
-}
-
-type Counted = { readonly atMs: number; readonly cost: number; readonly slot: string | null };
-
-function countIn(model: NaiveModel | NaiveSlots, { atMs, cost, slot }: Counted): void {
-  if (!(model instanceof NaiveSlots)) model.count(atMs, cost);
-  else if (slot !== null) model.renew(slot, atMs);
 }

@@ -23,6 +23,7 @@ export type FloodAnswer = {
   readonly process: string;
   readonly moments: readonly Moment[];
 };
+/** A millisecond, and what was decided in it. */
 export type Moment = {
   readonly atMs: number;
   readonly offered: number;
