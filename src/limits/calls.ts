@@ -59,7 +59,7 @@ export type Lease = {
   readonly granted: number;
   /** Unspent units are void afterwards; never beyond the end of a window. */
   readonly validMs: number;
-  /** Nothing was granted, and nothing will be before this has passed; 0 otherwise. */
+  /** The counter has no more: what is granted now is all there is before this has passed. 0: it has. */
   readonly deniedMs: number;
 };
 

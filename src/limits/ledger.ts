@@ -262,7 +262,8 @@ export class Ledger {
     const validMs = Math.min(LEASE_MS, algorithm.windowEndMs(state, limit) - nowMs);
     this.#leases.grant(key, call.holder, { limit, granted, grantedAtMs: nowMs, validUntilMs: nowMs + validMs });
     const figures = this.#figuresAfter({ check: call.checks[0], algorithm, state, units: granted, waitMs: 0 });
-    return { outcomes: [figures], lease: { granted, validMs, deniedMs: 0 } };
+    const deniedMs = granted < batch ? this.#deniedMs(key, limit, state, batch) : 0;
+    return { outcomes: [figures], lease: { granted, validMs, deniedMs } };
   }
 
   #takeBack({ checks: [check], holder, unspent }: Extract<LimitCall, { readonly kind: 'lease' }>): CounterState | null {

@@ -22,6 +22,8 @@ export type LeaseRequest = { readonly wanted: number; readonly unspent: number; 
 export class Lease {
   readonly limit: Limit;
   #units = 0;
+  /** The last batch. */
+  #granted = 0;
   #validUntilMs = 0;
   /** The last word of the object. What it granted is no part of what it says remains. */
   #known: Known | null = null;
@@ -76,10 +78,11 @@ export class Lease {
     };
   }
 
-  /** Less than half of what the next horizon will need is here. */
+  /** Less than half of the batch is left, the rest will soon be used, and there is more to be had. */
   runsLow(nowMs: number): boolean {
+    if (this.#denial !== null && nowMs < this.#denial.untilMs) return false;
     const load = this.#loadNow(nowMs);
-    return load >= AHEAD_FROM && this.#units < Math.min(load, this.most) / 2;
+    return load >= AHEAD_FROM && this.#units < Math.min(load, this.#granted) / 2;
   }
 
   /** The next request to the object; `waiting` units are needed at once. What is unspent goes back and is part of the answer again. */
@@ -102,10 +105,11 @@ export class Lease {
     }
     const { granted, validMs, deniedMs } = answer.lease;
     this.#units = Math.max(0, granted - this.#spentMeanwhile);
+    this.#granted = granted;
     // From when it was sent, so that it never ends later than in the object.
     this.#validUntilMs = sentAtMs + validMs;
     this.#known = { figures, atMs: nowMs };
-    this.#denial = granted === 0 && deniedMs > 0 ? deniedFor(figures, deniedMs, nowMs) : null;
+    this.#denial = deniedMs > 0 ? deniedFor(figures, deniedMs, nowMs) : null;
     return granted;
   }
 
@@ -120,9 +124,9 @@ export class Lease {
   }
 }
 
-/** What is denied for longer than one unit takes to come in is refused for so long. */
+/** Whoever comes back when the denial ends is not refused again for it. */
 function deniedFor(figures: Figures, deniedMs: number, nowMs: number): Known & { readonly untilMs: number } {
-  const retryAfterMs = figures.retryAfterMs === null ? null : Math.max(figures.retryAfterMs, deniedMs);
+  const retryAfterMs = Math.max(figures.retryAfterMs ?? 0, deniedMs);
   return { figures: { ...figures, allowed: false, retryAfterMs }, atMs: nowMs, untilMs: nowMs + deniedMs };
 }
 

@@ -2,7 +2,8 @@
 import type { Check, LimitAnswer, Unavailable } from '../limits/calls.ts';
 import type { Figures } from '../limits/limit.ts';
 
-type Outcome = LimitAnswer['outcomes'][number] | undefined;
+/** undefined: there is no answer. */
+export type Outcome = LimitAnswer['outcomes'][number] | undefined;
 
 export function isFigures(outcome: Outcome): outcome is Figures {
   return outcome !== undefined && outcome !== null && 'allowed' in outcome;
@@ -19,4 +20,10 @@ export function refuses(checks: readonly Check[], outcomes: readonly Outcome[]):
     const outcome = outcomes[index];
     return isFigures(outcome) ? !outcome.allowed : onFailure === 'closed';
   });
+}
+
+/** What a reservation said, with the figures from after it was given back. */
+export function afterRelease(reserved: Outcome, released: Outcome): Outcome {
+  if (!isFigures(reserved) || !reserved.allowed || !isFigures(released)) return reserved;
+  return { ...released, allowed: true, retryAfterMs: 0 };
 }

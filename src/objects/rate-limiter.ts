@@ -7,7 +7,7 @@ import { largestCost } from '../limits/limit.ts';
 import type { LimitCheck, RateLimiter, Reserved, Taken, Verdict, WaitUntil } from '../limits/limiter.ts';
 import { Leases, type Obtained } from './leases.ts';
 import type { LimitClient, Why } from './limit-client.ts';
-import { isFigures, isUnavailable } from './outcomes.ts';
+import { afterRelease, isFigures, isUnavailable, type Outcome } from './outcomes.ts';
 import { holdSlot } from './request-slot.ts';
 
 /** Requests of this isolate since it started, by what became of them: decided, or undecided and let through or refused for it. */
@@ -119,8 +119,8 @@ class ObjectRateLimiter implements CountingRateLimiter {
   async #judge(checks: readonly Check[], waitUntil: WaitUntil): Promise<Outcomes> {
     const id = crypto.randomUUID();
     const calls = [{ kind: 'reserve', checks, id } as const, { kind: 'release', checks, id } as const];
-    const [answer] = await this.#client.decide(calls, waitUntil);
-    return answer?.outcomes ?? [];
+    const [reserved, released] = await this.#client.decide(calls, waitUntil);
+    return checks.map((_, place) => afterRelease(reserved?.outcomes[place], released?.outcomes[place]));
   }
 
   #conclude(checks: readonly LimitCheck[], obtained: readonly Obtained[], outcomes: Outcomes): Taken {
@@ -160,7 +160,6 @@ class ObjectRateLimiter implements CountingRateLimiter {
   }
 }
 
-type Outcome = Parameters<typeof isFigures>[0];
 type Outcomes = readonly Outcome[];
 type AskedSlot = {
   readonly asked: readonly Check[];

@@ -11,7 +11,7 @@ import type { Check, LimitAnswer, LimitCall } from '../limits/calls.ts';
 import type { WaitUntil } from '../limits/limiter.ts';
 import { budgetOf, unavailableAnswer } from './limit-client.ts';
 import { type AskHome, type HomePart, partsOf } from './limit-homes.ts';
-import { isFigures, isUnavailable, refuses } from './outcomes.ts';
+import { afterRelease, isFigures, isUnavailable, refuses } from './outcomes.ts';
 
 export type TakingFromHomes = {
   readonly homeOf: (key: string) => string;
@@ -24,7 +24,6 @@ type Take =
   | Extract<LimitCall, { readonly kind: 'take' }>
   | { readonly kind: 'reserve'; readonly checks: readonly Check[]; readonly id: string };
 type Part = HomePart & { readonly checks: readonly Check[] };
-type Outcome = LimitAnswer['outcomes'][number];
 
 /** Longest wait for a place to be given back when the budget is used up; it is given back later then. */
 const RELEASE_WAIT_MS = 50;
@@ -39,7 +38,7 @@ class TakeFromHomes {
   /** Of the reservations, and of the slot: what was reserved under a slot's name is that slot. */
   readonly #id: string;
   readonly #untilMs: number;
-  readonly #outcomes: Outcome[] = [];
+  readonly #outcomes: LimitAnswer['outcomes'][number][] = [];
 
   constructor(call: Take, taking: TakingFromHomes) {
     this.#call = call;
@@ -75,22 +74,23 @@ class TakeFromHomes {
     if (this.#mayHold(refusing)) this.#settleLater('release', [refusing]);
     const released = before.map(async (part) => {
       const waitMs = Math.max(this.#leftMs(), RELEASE_WAIT_MS);
-      const { outcomes } = await this.#taking.ask(part.home, this.#step('release', part), waitMs);
-      for (const [index, place] of part.places.entries()) {
-        const figures = outcomes[index];
-        if (isFigures(figures) && isFigures(this.#outcomes[place])) {
-          this.#outcomes[place] = { ...figures, allowed: true, retryAfterMs: 0 };
-        }
-      }
+      this.#noteRelease(part, await this.#taking.ask(part.home, this.#step('release', part), waitMs));
     });
     await Promise.all([...released, ...after.map((part) => this.#judge(part))]);
   }
 
   /** Reserves and gives back in one go, so that nobody else ever meets the reservation. */
   async #judge(part: Part): Promise<void> {
-    const judged = this.#ask(part, this.#step('reserve', part));
-    if (this.#leftMs() > 0) void this.#ask(part, this.#step('release', part));
-    this.#note(part, await judged);
+    const steps = [this.#ask(part, this.#step('reserve', part)), this.#ask(part, this.#step('release', part))] as const;
+    const [reserved, released] = await Promise.all(steps);
+    this.#note(part, reserved);
+    this.#noteRelease(part, released);
+  }
+
+  #noteRelease({ places }: Part, { outcomes }: LimitAnswer): void {
+    for (const [index, place] of places.entries()) {
+      this.#outcomes[place] = afterRelease(this.#outcomes[place], outcomes[index]) ?? { unavailable: 'gone' };
+    }
   }
 
   /** An object that is late may still carry out what it was sent, so what it holds is given back behind it. */
