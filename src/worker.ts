@@ -6,20 +6,17 @@ import type { Log } from './gateway/problem.ts';
 import { SnapshotCache, type SnapshotStatus } from './gateway/snapshot-cache.ts';
 import { createTransport, parsePlatform, type Platform } from './gateway/transport.ts';
 import { boundBackends, unboundUpstreams } from './gateway/upstream/bound-backends.ts';
-import type { RateLimiter } from './limits/limiter.ts';
-import { limitBuckets, type RateLimitCheck, type RateLimitDecision } from './objects/bucket-limits.ts';
-import { createRateLimiter, createRemoteRateLimiter, noRateLimiter } from './objects/rate-limit-client.ts';
-import type { RateLimitObject } from './objects/rate-limit-object.ts';
+import type { LimitAnswer, LimitCall } from './limits/calls.ts';
+import { noLimits } from './objects/limit-client.ts';
+import { answerOperator } from './objects/limiter-http.ts';
+import { type LimitBindings, type LimitObjects, openLimits, openObjects } from './objects/open-limits.ts';
+import { type CountingRateLimiter, createRateLimiter, type LimitCounts } from './objects/rate-limiter.ts';
 import { POINTER_KEY } from './program/keys.ts';
 
 export { RateLimitObject } from './objects/rate-limit-object.ts';
 
-type Env = {
+type Env = LimitBindings & {
   readonly ROUTES: KVNamespace;
-  /** The counters, where this process holds them. */
-  readonly RATE_LIMITS?: DurableObjectNamespace<RateLimitObject>;
-  /** `Limiter` of the process that holds the counters; asked instead of RATE_LIMITS. With neither, rate limits fail. */
-  readonly RATE_LIMITER?: Service<Limiter>;
   /** `cloudflare`, `dev` or `self-hosted` (default). */
   readonly PLATFORM?: string;
   /** How often the pointer is looked at, in milliseconds. Default 30000. */
@@ -48,7 +45,12 @@ const log: Log = (event, fields) => {
   else console.warn(line);
 };
 
-type Process = { readonly platform: Platform; readonly programs: SnapshotCache; readonly gateway: Gateway };
+type Process = {
+  readonly platform: Platform;
+  readonly programs: SnapshotCache;
+  readonly rateLimiter: CountingRateLimiter;
+  readonly gateway: Gateway;
+};
 /** One per isolate: bindings do not change while it lives. */
 let started: Process | null = null;
 
@@ -69,20 +71,16 @@ function start(env: Env): Process {
     log,
   });
   const transport = createTransport(platform);
+  const rateLimiter = createRateLimiter(openLimits(env));
   const gateway = createGateway({
     programs,
-    rateLimiter: rateLimiterOf(env),
+    rateLimiter,
     log,
     transport,
     backends,
     ...policyPorts(platform, env),
   });
-  return { platform, programs, gateway };
-}
-
-function rateLimiterOf({ RATE_LIMITER, RATE_LIMITS }: Env): RateLimiter {
-  if (RATE_LIMITER !== undefined) return limitBuckets(createRemoteRateLimiter(RATE_LIMITER));
-  return limitBuckets(RATE_LIMITS === undefined ? noRateLimiter : createRateLimiter(RATE_LIMITS));
+  return { platform, programs, rateLimiter, gateway };
 }
 
 /** Until when answers are held back, in milliseconds since the epoch; see Control.gather(). */
@@ -111,9 +109,10 @@ export class Control extends WorkerEntrypoint<Env> {
     return served;
   }
 
-  status(): SnapshotStatus & { readonly platform: Platform } {
-    const { platform, programs } = processOf(this.env);
-    return { platform, ...programs.status() };
+  /** `limits`: requests under limits since this isolate started; open and closed: decided without their counters. */
+  status(): SnapshotStatus & { readonly platform: Platform; readonly limits: LimitCounts } {
+    const { platform, programs, rateLimiter } = processOf(this.env);
+    return { platform, ...programs.status(), limits: rateLimiter.counts() };
   }
 
   /**
@@ -137,10 +136,19 @@ export class Control extends WorkerEntrypoint<Env> {
   }
 }
 
-/** The rate limiter for processes that hold no counters of their own; over RPC, never on a public listener. */
+/** One per isolate, so that calls of different requests can travel together. */
+let objects: LimitObjects | null = null;
+
+/** The counters for processes that hold none themselves; over RPC, never on a public listener. */
 export class Limiter extends WorkerEntrypoint<Env> {
-  take(checks: readonly RateLimitCheck[]): Promise<readonly RateLimitDecision[]> {
-    const { RATE_LIMITS } = this.env;
-    return (RATE_LIMITS === undefined ? noRateLimiter : createRateLimiter(RATE_LIMITS)).take(checks);
+  decide(calls: readonly LimitCall[]): Promise<readonly LimitAnswer[]> {
+    objects ??= openObjects(this.env);
+    return (objects?.client ?? noLimits).decide(calls, (work) => this.ctx.waitUntil(work));
+  }
+
+  override async fetch(request: Request): Promise<Response> {
+    objects ??= openObjects(this.env);
+    if (objects === null) return new Response(null, { status: 404 });
+    return answerOperator(request, objects, (work) => this.ctx.waitUntil(work));
   }
 }

@@ -1,118 +1,99 @@
 /**
- * One counter per object: a key's checks are decided one after the other in one place, which is what
- * makes the limit exact. The platform evicts an object after about 10 s without a call, so the state is
- * kept in storage too; an alarm deletes it once it says nothing any more.
+ * One of the objects that hold the counters: many keys in one table, decided one after the other in one
+ * place, which is what makes a limit exact. limit-objects.ts says which keys.
  *
- * Decisions are made in memory and written without waiting (`allowUnconfirmed`), a fast counter's at most
- * every WRITE_SPACING_MS: what a crash loses is the last unwritten requests, in the client's favour.
- *
- * A request under several limits asks several objects, and takes from all of them or from none:
- * `reserve` on each, then `commit` or `release`. A reservation counts against later requests while it
- * is held but is no part of the debt, so that giving it back leaves no trace. One that nobody settles
- * lapses after RESERVATION_MS: its caller is gone, so its request was not served.
+ * Decisions are made in memory and written behind the answer, at most every WRITE_SPACING_MS, because a
+ * write holds back every answer until the disk has it. After a quiet while that is at once, so that slow
+ * limits lose nothing; what a crash loses otherwise is the counting of that spacing, in the clients'
+ * favour. The platform evicts an object after about 10 s without a call; by then everything is written.
  */
 import { DurableObject } from 'cloudflare:workers';
-import type { RateLimitDecision } from './bucket-limits.ts';
-import { debtAt, decide, type GcraState, idleAtMs, type Limit, peek, spend } from './gcra.ts';
+import type { LimitAnswer, LimitCall } from '../limits/calls.ts';
+import { Ledger } from '../limits/ledger.ts';
+import { CounterTable } from './counter-table.ts';
+import { unavailableAnswer } from './limit-client.ts';
 
-/** How long a reservation may wait for its commit or release. */
-export const RESERVATION_MS = 5_000;
-/** A busy counter's clean-up moves on at most this often, so that a request costs no alarm write of its own. */
-const CLEANUP_SPACING_MS = 10_000;
-/**
- * A write costs more than all the rest of a decision. A counter that refills faster than this writes
- * once per spacing, and not at all when it is full again by then; a crash forgets at most what passed
- * meanwhile. A slower one writes each request, which its limit makes rare and whose loss would show for
- * long. Far below the 10 s before an eviction.
- */
+/** Between two writes; also from a decision to its being written, when it would not be missed for long. */
 export const WRITE_SPACING_MS = 50;
-const KEY = 'state';
-
-type Saved = { readonly gcra: GcraState; readonly alarmAtMs: number };
+/** Rows that say nothing any more are deleted at most this often, and no later after that. */
+const CLEANUP_SPACING_MS = 30_000;
+/** Where more than this many counters change within the spacing, they are written sooner. */
+const MOST_UNWRITTEN = 5_000;
 
 export class RateLimitObject extends DurableObject<unknown> {
-  #saved: Saved | null;
+  readonly #table: CounterTable;
+  readonly #ledger: Ledger;
   #write: ReturnType<typeof setTimeout> | null = null;
-  /** Reservation id → when it lapses. In memory only; oldest first, because all wait equally long. */
-  readonly #held = new Map<string, number>();
+  #writeAtMs = 0;
+  #writtenAtMs = 0;
+  /** 0: none that this object knows of. */
+  #alarmAtMs = 0;
 
   constructor(ctx: DurableObjectState, env: unknown) {
     super(ctx, env);
-    this.#saved = ctx.storage.kv.get<Saved>(KEY) ?? null;
+    this.#table = new CounterTable(ctx.storage.sql);
+    this.#ledger = new Ledger(this.#table);
   }
 
-  /** Decides one request and counts it when it passes. */
-  take(limit: Limit): RateLimitDecision {
+  /** In their order, at one time. A call that cannot be decided costs no other call its answer. */
+  decide(calls: readonly LimitCall[]): readonly LimitAnswer[] {
     const nowMs = Date.now();
-    const { debt, held } = this.#load(limit, nowMs);
-    const decision = decide(debt + held, limit);
-    if (decision.allowed) this.#save(spend(debt, limit, nowMs), nowMs);
-    return decision;
+    const answers = calls.map((call) => {
+      try {
+        return this.#ledger.decide(call, nowMs);
+      } catch (error) {
+        // oxlint-disable-next-line no-console
+        console.error(JSON.stringify({ event: 'rate-limit-call-failed', kind: call.kind, error: String(error) }));
+        return unavailableAnswer(call, 'gone', nowMs);
+      }
+    });
+    this.#writeLater(nowMs);
+    return answers;
   }
 
-  /** Decides one request and, when it passes, holds its place under `id`. Asking again with the same id changes nothing. */
-  reserve(limit: Limit, id: string): RateLimitDecision {
+  #writeLater(nowMs: number): void {
+    const { unwritten, isUrgent } = this.#table;
+    if (unwritten === 0) return;
+    if (unwritten > MOST_UNWRITTEN) return this.flush();
+    const atMs = isUrgent ? Math.max(nowMs, this.#writtenAtMs + WRITE_SPACING_MS) : nowMs + WRITE_SPACING_MS;
+    if (this.#write !== null) {
+      if (this.#writeAtMs <= atMs) return;
+      clearTimeout(this.#write);
+    }
+    this.#writeAtMs = atMs;
+    this.#write = setTimeout(() => this.flush(), atMs - nowMs);
+  }
+
+  /** Writes what was decided so far. */
+  flush(): void {
+    if (this.#write !== null) clearTimeout(this.#write);
+    this.#write = null;
     const nowMs = Date.now();
-    const { debt, held } = this.#load(limit, nowMs);
-    if (this.#held.has(id)) return decide(debt + held - limit.periodMs, limit);
-    const decision = decide(debt + held, limit);
-    if (decision.allowed) this.#held.set(id, nowMs + RESERVATION_MS);
-    return decision;
-  }
-
-  /** Counts a request that passed everywhere, also when its reservation lapsed or was lost in a restart. */
-  commit(limit: Limit, id: string): void {
-    const nowMs = Date.now();
-    this.#held.delete(id);
-    this.#save(spend(this.#load(limit, nowMs).debt, limit, nowMs), nowMs);
-  }
-
-  /** Gives a place back, because another limit refused the request. */
-  release(limit: Limit, id: string): RateLimitDecision {
-    this.#held.delete(id);
-    const { debt, held } = this.#load(limit, Date.now());
-    return peek(debt + held, limit);
+    this.#writtenAtMs = nowMs;
+    const idleMs = this.#table.write(nowMs);
+    if (idleMs === null) return;
+    const alarmAtMs = Math.max(idleMs, nowMs + CLEANUP_SPACING_MS);
+    if (this.#alarmAtMs > nowMs && this.#alarmAtMs <= alarmAtMs) return;
+    this.#alarmAtMs = alarmAtMs;
+    void this.ctx.storage.setAlarm(alarmAtMs);
   }
 
   override async alarm(): Promise<void> {
-    const nowMs = Date.now();
-    if (this.#saved !== null && idleAtMs(this.#saved.gcra) > nowMs) {
-      this.#saved = { gcra: this.#saved.gcra, alarmAtMs: 0 };
-      this.#store(nowMs);
+    this.#alarmAtMs = 0;
+    this.flush();
+    // Between the steps other calls are decided.
+    while (this.#table.deleteIdle(Date.now())) await new Promise((resolve) => setTimeout(resolve, 0));
+    this.#table.age();
+    const nextIdleMs = this.#table.nextIdleMs();
+    if (nextIdleMs !== null) {
+      this.#alarmAtMs = Math.max(nextIdleMs, Date.now() + CLEANUP_SPACING_MS);
+      await this.ctx.storage.setAlarm(this.#alarmAtMs);
       return;
     }
-    this.#saved = null;
+    // Something may have been decided between the steps; then its own writing goes first.
+    if (this.#table.unwritten > 0) return;
+    this.#table.forgetAll();
+    this.#alarmAtMs = 0;
     await this.ctx.storage.deleteAll();
-  }
-
-  #load(limit: Limit, nowMs: number): { readonly debt: number; readonly held: number } {
-    for (const [id, lapsesAtMs] of this.#held) {
-      if (lapsesAtMs > nowMs) break;
-      this.#held.delete(id);
-    }
-    return { debt: debtAt(this.#saved?.gcra ?? null, limit, nowMs), held: this.#held.size * limit.periodMs };
-  }
-
-  #save(gcra: GcraState, nowMs: number): void {
-    this.#saved = { gcra, alarmAtMs: this.#saved?.alarmAtMs ?? 0 };
-    if (gcra.periodMs >= gcra.rate * WRITE_SPACING_MS) this.#store(nowMs);
-    else this.#write ??= setTimeout(() => this.#store(Date.now()), WRITE_SPACING_MS);
-  }
-
-  /** Writes what is in memory now, unless it says nothing any more: then what was written before says nothing either. */
-  #store(nowMs: number): void {
-    if (this.#write !== null) clearTimeout(this.#write);
-    this.#write = null;
-    // Nothing in memory: the alarm has deleted the counter.
-    if (this.#saved === null) return;
-    const { gcra, alarmAtMs: pending } = this.#saved;
-    const idleMs = idleAtMs(gcra);
-    if (idleMs <= nowMs) return;
-    const alarmAtMs = pending > nowMs ? pending : Math.max(idleMs, nowMs + CLEANUP_SPACING_MS);
-    this.#saved = { gcra, alarmAtMs };
-    const { storage } = this.ctx;
-    // Not awaited: the answer does not wait for the disk. A failed write resets the object by itself.
-    void storage.put(KEY, this.#saved, { allowUnconfirmed: true });
-    if (alarmAtMs !== pending) void storage.setAlarm(alarmAtMs, { allowUnconfirmed: true });
   }
 }

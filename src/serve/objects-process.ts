@@ -6,13 +6,14 @@ import { BackOff } from './back-off.ts';
 import type { ProcessTable } from './process-table.ts';
 import { OBJECTS_SOCKET } from './runtime-config.ts';
 import { relayRuntimeLine, type ServeLog } from './serve-log.ts';
-import { answers } from './unix-socket.ts';
+import { answers, askSocket } from './unix-socket.ts';
 import { endedAtStart, WorkerdProcess } from './workerd-process.ts';
 
 const START_TIMEOUT_MS = 20_000;
 const POLL_MS = 10;
-/** Every decision is written within 50 ms, so there is nothing to wait for once its clients are gone. */
+/** Once its clients are gone and it has written everything, there is nothing to wait for. */
 const STOP_MS = 2_000;
+const FLUSH_MS = 2_000;
 
 export type ObjectsOptions = {
   readonly configFile: string;
@@ -68,7 +69,18 @@ export class ObjectsProcess {
   async stop(): Promise<void> {
     this.#stopping = true;
     if (this.#restart !== null) clearTimeout(this.#restart);
+    if (this.#ready) await this.#flush();
     await this.#process?.stop(STOP_MS);
+  }
+
+  /** Decisions are written a moment after they were made; a process that is told to end would not wait for that. */
+  async #flush(): Promise<void> {
+    try {
+      const { status } = await askSocket(this.#socket, { method: 'POST', path: '/flush' }, FLUSH_MS);
+      if (status !== 204) throw new Error(`it answered ${status}`);
+    } catch (error) {
+      this.#options.log('warning', 'counters-not-written', { message: String(error) });
+    }
   }
 
   #onEnded(child: WorkerdProcess, ended: { code: number | null; signal: string | null }): void {

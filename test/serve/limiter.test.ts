@@ -102,6 +102,8 @@ describe('Limiter', () => {
   it('fails as the setting says while its process is gone, and works again without a failure afterwards', async () => {
     expect((await ask(first, 'outage')).status).toBe(200);
     expect((await ask(second, 'outage')).status).toBe(200);
+    // Longer than the counters wait to be written.
+    await new Promise((resolve) => setTimeout(resolve, 200));
     objects.kill();
     await objects.ended;
     for (const edge of [first, second]) {

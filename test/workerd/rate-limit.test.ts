@@ -7,37 +7,59 @@ import {
 } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { createRateLimiter } from '../../src/objects/rate-limit-client.ts';
-import { RESERVATION_MS, WRITE_SPACING_MS } from '../../src/objects/rate-limit-object.ts';
-import type { RateLimitCheck, RateLimitDecision } from '../../src/objects/bucket-limits.ts';
+import { counterKey, type Check, type LimitAnswer, type LimitCall, RESERVATION_MS } from '../../src/limits/calls.ts';
+import type { Figures, Limit } from '../../src/limits/limit.ts';
+import { openObjects } from '../../src/objects/open-limits.ts';
+import { objectName } from '../../src/objects/limit-objects.ts';
+import { WRITE_SPACING_MS } from '../../src/objects/rate-limit-object.ts';
 
-const limiter = createRateLimiter(env.RATE_LIMITS);
+const COUNT = 4;
+const objects = openObjects({ RATE_LIMITS: env.RATE_LIMITS, RATE_LIMIT_OBJECTS: String(COUNT) });
 
-function check(key: string, rate: number, periodMs: number, burst = rate): RateLimitCheck {
-  return { key, rate, periodMs, burst };
-}
-const tenAMinute = (key: string) => check(key, 10, 60_000);
+const DAY_MS = 86_400_000;
+const TEN_A_MINUTE: Limit = { algorithm: 'token-bucket', rate: 10, periodMs: 60_000, burst: 10 };
 
-function stubOf(key: string) {
-  return env.RATE_LIMITS.get(env.RATE_LIMITS.idFromName(key));
+function perDay(rate: number): Limit {
+  return { algorithm: 'token-bucket', rate, periodMs: DAY_MS, burst: rate };
 }
-function savedOf(key: string): Promise<unknown> {
-  return runInDurableObject(stubOf(key), (_, state) => state.storage.kv.get('state'));
+function check(subject: string, limit: Limit, name = 'l'): Check {
+  return { key: counterKey(name, subject), limit, cost: 1, onFailure: 'closed', budgetMs: 2_000 };
 }
-/** What is stored in the same turn in which the object took some requests. */
-function savedAtOnce(key: string, limit: RateLimitCheck, requests: number): Promise<unknown> {
-  return runInDurableObject(stubOf(key), (object, state) => {
-    for (let count = 0; count < requests; count += 1) object.take(limit);
-    return state.storage.kv.get('state');
+function stubOf({ key }: Check) {
+  return env.RATE_LIMITS.get(env.RATE_LIMITS.idFromName(objectName(key, COUNT)));
+}
+async function decide(...calls: readonly LimitCall[]): Promise<readonly LimitAnswer[]> {
+  const waiting: Promise<unknown>[] = [];
+  const answers = await objects?.client.decide(calls, (work) => waiting.push(work));
+  await Promise.all(waiting);
+  return answers ?? [];
+}
+function take(...checks: readonly Check[]): LimitCall {
+  return { kind: 'take', checks, slot: crypto.randomUUID() };
+}
+function figuresOf({ outcomes }: LimitAnswer): readonly Figures[] {
+  return outcomes.map((outcome) => {
+    if (outcome === null || !('allowed' in outcome)) throw new Error(`undecided: ${JSON.stringify(outcome)}`);
+    return outcome;
   });
 }
-async function takeMany(count: number, checks: readonly RateLimitCheck[]) {
-  return Promise.all(Array.from({ length: count }, () => limiter.take(checks)));
+async function takeMany(count: number, ...checks: readonly Check[]): Promise<readonly (readonly Figures[])[]> {
+  const answers = await Promise.all(Array.from({ length: count }, () => decide(take(...checks))));
+  return answers.flat().map(figuresOf);
 }
-function passed(answers: readonly (readonly RateLimitDecision[])[]): number {
-  return answers.filter((decisions) => decisions.every(({ allowed }) => allowed)).length;
+function passed(answers: readonly (readonly Figures[])[]): number {
+  return answers.filter((figures) => figures.every(({ allowed }) => allowed)).length;
 }
+type Row = { readonly key: string; readonly counter: string; readonly idle_at: number };
+function rowsOf(one: Check): Promise<readonly Row[]> {
+  return runInDurableObject(stubOf(one), (_, { storage }) => {
+    const tables = storage.sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'counters'").toArray();
+    return tables.length === 0 ? [] : storage.sql.exec<Row>('SELECT * FROM counters').toArray();
+  });
+}
+const alarmOf = (one: Check) => runInDurableObject(stubOf(one), (_, { storage }) => storage.getAlarm());
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+const written = () => sleep(2 * WRITE_SPACING_MS);
 
 afterEach(async () => {
   vi.useRealTimers();
@@ -46,7 +68,7 @@ afterEach(async () => {
 
 describe('one limit', () => {
   it('lets exactly 10 of 15 concurrent requests through at 10 a minute', async () => {
-    const answers = await takeMany(15, [tenAMinute('a')]);
+    const answers = await takeMany(15, check('a', TEN_A_MINUTE));
     expect(passed(answers)).toBe(10);
     const refused = answers.flat().filter(({ allowed }) => !allowed);
     expect(refused).toHaveLength(5);
@@ -59,141 +81,186 @@ describe('one limit', () => {
   });
 
   it('lets exactly the burst of 1,000 concurrent requests through', async () => {
-    expect(passed(await takeMany(1_000, [check('b', 100, 86_400_000)]))).toBe(100);
+    expect(passed(await takeMany(1_000, check('b', perDay(100))))).toBe(100);
   });
 
   it('keeps keys apart, very long ones too', async () => {
     const long = 'k'.repeat(2_000);
-    const keys = ['c', 'd', `${long}1`, `${long}2`];
-    const answers = await Promise.all(keys.map((key) => takeMany(3, [check(key, 2, 60_000)])));
+    const subjects = ['c', 'd', `${long}1`, `${long}2`];
+    const two: Limit = { ...TEN_A_MINUTE, rate: 2, burst: 2 };
+    const answers = await Promise.all(subjects.map((subject) => takeMany(3, check(subject, two))));
     expect(answers.map(passed)).toEqual([2, 2, 2, 2]);
   });
 
-  it('refills while time passes', async () => {
-    const fast = check('e', 20, 1_000, 1);
-    expect(passed(await takeMany(3, [fast]))).toBe(1);
-    await sleep(60);
-    expect(passed(await takeMany(3, [fast]))).toBe(1);
-  });
-
-  it('answers nothing for no checks', async () => {
-    expect(await limiter.take([])).toEqual([]);
+  it('costs other calls nothing when one cannot be decided', async () => {
+    const slots = check('e', { algorithm: 'concurrency', rate: 1 });
+    const one = check('e', TEN_A_MINUTE, 'other');
+    // Slots without a name for the request are a mistake of the caller.
+    const answers = await decide({ kind: 'take', checks: [slots], slot: null }, take(one));
+    expect(answers.map(({ outcomes }) => outcomes[0])).toMatchObject([{ unavailable: 'gone' }, { allowed: true }]);
   });
 });
 
 describe('several limits', () => {
-  it('takes from all or from none', async () => {
-    const small = check('small', 3, 86_400_000);
-    const large = check('large', 100, 86_400_000);
-    expect(passed(await takeMany(3, [large, small]))).toBe(3);
-    const refused = await takeMany(20, [large, small]);
-    expect(passed(refused)).toBe(0);
-    for (const decisions of refused) expect(decisions.map(({ allowed }) => allowed)).toEqual([true, false]);
-    const [after] = await limiter.take([large]);
+  it('are decided in one object when they count one subject', async () => {
+    const [small, large] = [check('s', perDay(3), 'small'), check('s', perDay(100), 'large')];
+    expect(objectName(small.key, COUNT)).toBe(objectName(large.key, COUNT));
+    expect(passed(await takeMany(3, large, small))).toBe(3);
+    for (const figures of await takeMany(20, large, small)) {
+      expect(figures.map(({ allowed }) => allowed)).toEqual([true, false]);
+    }
+    const [[after] = []] = await takeMany(1, large);
     // 3 that passed and this one; none of the 20.
     expect(after).toMatchObject({ allowed: true, remaining: 96 });
   });
 
-  it('is exact under concurrency, whichever limit is the narrow one', async () => {
-    const checks = [check('x', 12, 86_400_000), check('y', 9, 86_400_000), check('z', 40, 86_400_000)];
-    // A request that loses at `y` may hold a place at `x` for a moment, which can refuse another; it
+  it('are exact over several objects, whichever limit is the narrow one', async () => {
+    const subjects = ['x', 'y', 'z', 'v', 'w'];
+    const checks = subjects.map((subject, at) => check(subject, perDay(at === 2 ? 9 : 12 + at)));
+    expect(new Set(checks.map(({ key }) => objectName(key, COUNT))).size).toBeGreaterThan(1);
+    // A request that loses at `z` may hold a place elsewhere for a moment, which can refuse another; it
     // never lets more through, and once all is settled the rest is still there.
-    const first = passed(await takeMany(50, checks));
+    const first = passed(await takeMany(50, ...checks));
     expect(first).toBeLessThanOrEqual(9);
     let total = first;
-    for (let request = 0; request < 12; request += 1) total += passed([await limiter.take(checks)]);
+    for (let request = 0; request < 12; request += 1) total += passed(await takeMany(1, ...checks));
     expect(total).toBe(9);
-    const rest = await Promise.all(['x', 'z'].map((key) => limiter.take([check(key, 40, 86_400_000)])));
-    expect(rest.map(([decision]) => decision?.remaining)).toEqual([30, 30]);
+    const left = await decide({ kind: 'show', keys: checks.map(({ key }) => key) });
+    const shown = left[0]?.outcomes.map((outcome) =>
+      outcome !== null && 'figures' in outcome ? outcome.figures : null,
+    );
+    expect(shown?.map((figures) => figures?.remaining)).toEqual([3, 4, 0, 6, 7]);
   });
 
-  it('gives a place back when nobody settles the reservation', async () => {
-    const one = check('lapse', 1, 86_400_000);
-    const stub = stubOf('lapse');
-    expect((await stub.reserve(one, 'gone')).allowed).toBe(true);
-    expect((await stub.reserve(one, 'gone')).allowed).toBe(true);
-    expect((await stub.take(one)).allowed).toBe(false);
+  it('give a place back when nobody settles the reservation', async () => {
+    const one = check('lapse', perDay(1));
+    const reserve: LimitCall = { kind: 'reserve', checks: [one], id: 'gone' };
+    const [first, again, other] = await decide(reserve, reserve, take(one));
+    expect([first, again, other].map((answer) => answer && figuresOf(answer)[0]?.allowed)).toEqual([true, true, false]);
     vi.setSystemTime(Date.now() + RESERVATION_MS);
-    expect((await stub.take(one)).allowed).toBe(true);
+    expect(passed(await takeMany(1, one))).toBe(1);
   });
 
-  it('counts a commit whose reservation was lost', async () => {
-    const one = check('late', 1, 86_400_000);
-    await stubOf('late').reserve(one, 'late');
-    await evictDurableObject(stubOf('late'));
-    await stubOf('late').commit(one, 'late');
-    expect((await stubOf('late').take(one)).allowed).toBe(false);
+  it('count a commit whose reservation was lost', async () => {
+    const one = check('late', perDay(1));
+    await decide({ kind: 'reserve', checks: [one], id: 'late' });
+    await evictDurableObject(stubOf(one));
+    await decide({ kind: 'commit', checks: [one], id: 'late' });
+    expect(passed(await takeMany(1, one))).toBe(0);
   });
 });
 
 describe('storage', () => {
   it('still refuses after the object was evicted', async () => {
-    const limit = tenAMinute('evicted');
-    expect(passed(await takeMany(15, [limit]))).toBe(10);
-    await evictDurableObject(stubOf('evicted'));
-    expect(passed(await takeMany(15, [limit]))).toBe(0);
+    const one = check('evicted', TEN_A_MINUTE);
+    expect(passed(await takeMany(15, one))).toBe(10);
+    await written();
+    await evictDurableObject(stubOf(one));
+    expect(passed(await takeMany(15, one))).toBe(0);
   });
 
-  it('still refuses after every object was torn down', async () => {
-    const limit = tenAMinute('aborted');
-    expect(passed(await takeMany(15, [limit]))).toBe(10);
-    await runInDurableObject(stubOf('aborted'), (_, state) => state.storage.sync());
+  it('still refuses after every object was torn down in the moment after a flush', async () => {
+    const one = check('aborted', TEN_A_MINUTE);
+    expect(passed(await takeMany(15, one))).toBe(10);
+    await objects?.flush();
     await abortAllDurableObjects();
-    expect(passed(await takeMany(15, [limit]))).toBe(0);
+    expect(passed(await takeMany(15, one))).toBe(0);
   });
 
-  it('writes a slow counter at once and a fast one a moment later', async () => {
-    expect(await savedAtOnce('slow', check('slow', 20, 1_000, 40), 1)).toMatchObject({ gcra: { rate: 20 } });
-    expect(await savedAtOnce('fast', check('fast', 30, 1_000, 40), 40)).toBeUndefined();
-    await sleep(2 * WRITE_SPACING_MS);
-    expect(await savedOf('fast')).toMatchObject({ gcra: { rate: 30, periodMs: 1_000 } });
+  it('writes what lasts at once when it was quiet, and the rest together a moment later', async () => {
+    const ones = Array.from({ length: 40 }, (_, at) => check('many', TEN_A_MINUTE, `l${at}`));
+    const [first, ...others] = ones;
+    if (first === undefined) throw new Error('none');
+    await decide(take(first));
+    await sleep(5);
+    expect(await rowsOf(first)).toHaveLength(1);
+    await decide(...others.map((one) => take(one)));
+    expect(await rowsOf(first)).toHaveLength(1);
+    await written();
+    expect(await rowsOf(first)).toHaveLength(40);
   });
 
-  it('never writes a fast counter that is full again a moment later', async () => {
-    await limiter.take([check('light', 1_000, 1_000)]);
-    await sleep(2 * WRITE_SPACING_MS);
-    expect(await savedOf('light')).toBeUndefined();
-    expect(await runInDurableObject(stubOf('light'), (_, state) => state.storage.getAlarm())).toBeNull();
-  });
-
-  it('still refuses at a fast counter after the object was evicted', async () => {
-    const limit = check('fast', 30, 1_000, 300);
-    expect(passed(await takeMany(300, [limit]))).toBe(300);
-    await sleep(2 * WRITE_SPACING_MS);
-    await evictDurableObject(stubOf('fast'));
-    // What refilled meanwhile, and not another burst.
-    expect(passed(await takeMany(300, [limit]))).toBeLessThan(150);
-  });
-
-  it('is deleted by the alarm once the counter is full again', async () => {
-    const limit = check('cleanup', 20, 1_000, 2);
-    await takeMany(2, [limit]);
-    const stub = stubOf('cleanup');
-    const entries = () => runInDurableObject(stub, (_, state) => [...state.storage.kv.list()].length);
-    expect(await entries()).toBe(1);
-    await sleep(150);
-    expect(await runDurableObjectAlarm(stub)).toBe(true);
-    expect(await entries()).toBe(0);
-    expect(await runInDurableObject(stub, (_, state) => state.storage.getAlarm())).toBeNull();
-    expect(passed(await takeMany(3, [limit]))).toBe(2);
-  });
-
-  it('keeps a counter that still says something when the alarm comes early, and sets another', async () => {
-    const limit = tenAMinute('busy');
-    await takeMany(10, [limit]);
-    const stub = stubOf('busy');
-    expect(await runDurableObjectAlarm(stub)).toBe(true);
-    const alarm = await runInDurableObject(stub, (_, state) => state.storage.getAlarm());
-    expect(alarm ?? 0).toBeGreaterThan(Date.now() + 50_000);
-    expect(passed(await takeMany(3, [limit]))).toBe(0);
+  it('never writes a counter that is full again a moment later', async () => {
+    const one = check('light', { algorithm: 'token-bucket', rate: 1_000, periodMs: 1_000, burst: 1_000 });
+    await takeMany(1, one);
+    await written();
+    expect(await rowsOf(one)).toEqual([]);
+    expect(await alarmOf(one)).toBeNull();
   });
 
   it('writes nothing for a refused request', async () => {
-    const limit = tenAMinute('quiet');
-    await takeMany(10, [limit]);
-    const before = await savedOf('quiet');
-    expect(before).toMatchObject({ gcra: { rate: 10, periodMs: 60_000 } });
-    await takeMany(5, [limit]);
-    expect(await savedOf('quiet')).toEqual(before);
+    const one = check('quiet', TEN_A_MINUTE);
+    await takeMany(10, one);
+    await written();
+    const before = await rowsOf(one);
+    expect(before).toHaveLength(1);
+    await takeMany(5, one);
+    await written();
+    expect(await rowsOf(one)).toEqual(before);
+  });
+
+  it('reads what is no longer in memory', async () => {
+    const first = check('crowd', TEN_A_MINUTE, 'first');
+    await takeMany(10, first);
+    // More than memory keeps, all in one object.
+    await decide(...Array.from({ length: 5_000 }, (_, at) => take(check('crowd', TEN_A_MINUTE, `l${at}`))));
+    expect(passed(await takeMany(1, first))).toBe(0);
+    await written();
+    expect(passed(await takeMany(1, first))).toBe(0);
+  });
+
+  it('forgets a counter that was reset while its row is still there', async () => {
+    const one = check('reset', TEN_A_MINUTE);
+    await takeMany(10, one);
+    await written();
+    await decide({ kind: 'reset', keys: [one.key] });
+    await decide(...Array.from({ length: 2_500 }, (_, at) => take(check('reset', TEN_A_MINUTE, `l${at}`))));
+    expect(passed(await takeMany(1, one))).toBe(1);
+  });
+
+  it('is empty again once the alarm finds every counter idle', async () => {
+    const one = check('cleanup', { algorithm: 'token-bucket', rate: 20, periodMs: 1_000, burst: 4 });
+    await takeMany(4, one);
+    await sleep(1.5 * WRITE_SPACING_MS);
+    expect(await rowsOf(one)).toHaveLength(1);
+    await sleep(250);
+    expect(await runDurableObjectAlarm(stubOf(one))).toBe(true);
+    expect(await rowsOf(one)).toEqual([]);
+    expect(await alarmOf(one)).toBeNull();
+    expect(passed(await takeMany(5, one))).toBe(4);
+  });
+
+  it('keeps what still says something when the alarm comes early, and sets another', async () => {
+    const one = check('busy', TEN_A_MINUTE);
+    const brief = check('busy', { algorithm: 'fixed-window', rate: 5, periodMs: 1_000 }, 'brief');
+    await takeMany(10, one, check('busy', { algorithm: 'fixed-window', rate: 50, periodMs: 1_000 }, 'brief'));
+    await written();
+    await sleep(1_000);
+    expect(await runDurableObjectAlarm(stubOf(one))).toBe(true);
+    expect((await rowsOf(one)).map(({ key }) => key)).toEqual([one.key]);
+    expect((await alarmOf(one)) ?? 0).toBeGreaterThan(Date.now() + 25_000);
+    expect(passed(await takeMany(3, one))).toBe(0);
+    expect(passed(await takeMany(5, brief))).toBeGreaterThan(0);
+  });
+
+  it('sets the alarm for the first counter that becomes idle, not for the last', async () => {
+    const long = check('alarm', perDay(1));
+    await takeMany(1, long);
+    await written();
+    expect((await alarmOf(long)) ?? 0).toBeGreaterThan(Date.now() + DAY_MS - 60_000);
+    await takeMany(1, check('alarm', { ...TEN_A_MINUTE, rate: 1, burst: 1 }, 'short'));
+    await written();
+    expect((await alarmOf(long)) ?? 0).toBeLessThan(Date.now() + 61_000);
+  });
+
+  it('clears what a former version kept of one key', async () => {
+    const stub = env.RATE_LIMITS.get(env.RATE_LIMITS.idFromName('rl/default%2Fm/basic/0/203.0.113.7'));
+    await runInDurableObject(stub, async (_, { storage }) => {
+      storage.kv.put('state', { gcra: { atMs: 0, debt: 1, rate: 1, periodMs: 1 }, alarmAtMs: 1 });
+      await storage.setAlarm(Date.now() + 60_000);
+    });
+    expect(await runDurableObjectAlarm(stub)).toBe(true);
+    const entries = await runInDurableObject(stub, (_, { storage }) => [...storage.kv.list()].length);
+    expect(entries).toBe(0);
   });
 });

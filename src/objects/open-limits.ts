@@ -1,0 +1,57 @@
+/** The way of a process to the counters, by what it is bound to. */
+import type { LimitCall, LimitService } from '../limits/calls.ts';
+import { Lane } from './lane.ts';
+import { budgetOf, type LimitClient, noLimits } from './limit-client.ts';
+import { LimitHomes } from './limit-homes.ts';
+import { objectCount, objectName } from './limit-objects.ts';
+import type { RateLimitObject } from './rate-limit-object.ts';
+
+/** The runtime gives up a lost connection a moment after its calls fail; until then a new call fails on it too. */
+const RECONNECT_MS = 10;
+
+export type LimitBindings = {
+  /** The counters, where this process holds them. */
+  readonly RATE_LIMITS?: DurableObjectNamespace<RateLimitObject>;
+  /** `Limiter` of the process that holds the counters; asked instead of RATE_LIMITS. With neither, nothing can be counted. */
+  readonly RATE_LIMITER?: LimitService;
+  /** Over how many objects the counters are spread, see limit-objects.ts. Processes with RATE_LIMITS of one gateway must agree. */
+  readonly RATE_LIMIT_OBJECTS?: string;
+};
+
+export function openLimits(bindings: LimitBindings): LimitClient {
+  const { RATE_LIMITER: remote } = bindings;
+  if (remote === undefined) return openObjects(bindings)?.client ?? noLimits;
+  // One lane: it is one process, whatever objects it asks in turn.
+  const lane = new Lane({ send: (calls) => remote.decide(calls), pauseMs: RECONNECT_MS });
+  return {
+    decide: (calls, waitUntil) =>
+      Promise.all(calls.map((call: LimitCall) => lane.ask(call, { budgetMs: budgetOf(call), waitUntil }))),
+  };
+}
+
+export type LimitObjects = {
+  readonly client: LimitClient;
+  /** Has every object write what it has decided. */
+  readonly flush: () => Promise<void>;
+};
+
+/** null: this process holds no counters. */
+export function openObjects({ RATE_LIMITS: namespace, RATE_LIMIT_OBJECTS }: LimitBindings): LimitObjects | null {
+  if (namespace === undefined) return null;
+  const count = objectCount(RATE_LIMIT_OBJECTS);
+  const asked = new Set<string>();
+  const open = (home: string) => namespace.get(namespace.idFromName(home));
+  return {
+    client: new LimitHomes({
+      homeOf: (key) => objectName(key, count),
+      send: (home, calls) => {
+        asked.add(home);
+        return open(home).decide(calls);
+      },
+    }),
+    // One that this isolate never asked has nothing unwritten: whoever else asks objects of this process has another isolate of its own.
+    flush: async () => {
+      await Promise.all([...asked].map((home) => open(home).flush()));
+    },
+  };
+}
