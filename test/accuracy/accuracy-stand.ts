@@ -60,10 +60,16 @@ export class AccuracyStand {
     await this.#objects.start();
   }
 
-  /** As a crash ends it; `serve` starts it again by itself. */
-  killObjects(): void {
-    const pid = this.#objects?.status().pid ?? null;
-    if (pid !== null) process.kill(pid, 'SIGKILL');
+  /** As a crash ends it; `serve` starts it again by itself. Waits until there is one. */
+  async killObjects(): Promise<void> {
+    for (;;) {
+      const { pid, state } = this.#objects?.status() ?? { pid: null, state: 'down' };
+      if (state === 'ready' && pid !== null) {
+        process.kill(pid, 'SIGKILL');
+        return;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
   }
 
   /** As `serve` stops it. */

@@ -5,32 +5,32 @@
  * the run and costs of 1, `rate - remaining` numbers them. A number that two requests were told was given
  * out again, so the first of them was lost.
  */
-import type { Limit } from '../../src/limits/limit.ts';
+import type { FixedWindow } from '../../src/limits/limit.ts';
 import type { LimitCheck, Verdict } from '../../src/limits/limiter.ts';
 import type { Section } from '../bench/report.ts';
 import { percentile } from '../faults/scenario.ts';
 import { AccuracyStand } from './accuracy-stand.ts';
-import { closedLoad, sleep, type Asked } from './closed-load.ts';
+import { closedLoad, sleep, type Asked, type LoadPlan } from './closed-load.ts';
 import type { Part } from './part.ts';
 
 const PROCESSES = 2;
-const CONNECTIONS = 20;
 const CRASHES = 10;
 const BETWEEN_MS = 2_000;
 const STOPS = 5;
 const STOP_REQUESTS_SECONDS = 0.5;
-/** Of a process that had served: the wait before its next start and that start, on a busy machine. */
-const TEN_DAYS_MS = 10 * 86_400_000;
 
-/** Fewer per second than are written one by one, and more: see the object's way of writing. */
-const LIMITS: Readonly<Record<'slow' | 'fast', Limit & { readonly rate: number }>> = {
-  slow: { algorithm: 'fixed-window', rate: 1_000_000, periodMs: TEN_DAYS_MS },
-  fast: { algorithm: 'fixed-window', rate: 1_000_000_000, periodMs: TEN_DAYS_MS },
-};
-type Pace = keyof typeof LIMITS;
+const LIMIT: FixedWindow = { algorithm: 'fixed-window', rate: 1_000_000, periodMs: 10 * 86_400_000 };
+
+/** Of one counter each: one that is always in use, and one that is asked five times a second. */
+const CLIENTS = {
+  busy: { connections: 20, pauseMs: 5 },
+  rare: { connections: 1, pauseMs: 200 },
+} as const;
+type Client = keyof typeof CLIENTS;
+const NAMES: readonly Client[] = ['busy', 'rare'];
 
 type CrashRun = {
-  readonly pace: Pace;
+  readonly client: Client;
   readonly onFailure: 'open' | 'closed';
   readonly requests: number;
   readonly crashes: readonly Crash[];
@@ -49,65 +49,69 @@ export async function measureCrash(): Promise<Part> {
   for (const onFailure of ['closed', 'open'] as const) runs.push(...(await crashRuns(onFailure)));
   const stops = await gracefulStops();
   const missed = [
-    ...stops.flatMap(({ pace, lost }) => (lost === 0 ? [] : [`graceful stop, ${pace} limit: ${lost} lost, must be 0`])),
-    ...runs.flatMap(({ pace, onFailure, crashes }) =>
-      crashes.some(({ backMs }) => backMs === null)
-        ? [`crash, ${pace} limit, ${onFailure}: a process never came back`]
-        : [],
-    ),
-    ...runs.flatMap(({ pace, onFailure, crashes }) =>
-      crashes.some((crash) => crash[onFailure === 'open' ? 'closed' : 'open'] > 0)
-        ? [`crash, ${pace} limit: an undecided request was not ${onFailure}`]
-        : [],
-    ),
+    ...(stops.lost === 0 ? [] : [`graceful stop: ${stops.lost} lost, must be 0`]),
+    ...runs.flatMap(missedByCrash),
   ];
   return { sections: [crashSection(runs), stopSection(stops)], missed };
 }
 
-/** Both limits at once, with half of the connections each. */
+function missedByCrash({ client, onFailure, crashes }: CrashRun): readonly string[] {
+  const other = onFailure === 'open' ? 'closed' : 'open';
+  const what = `crash, ${client} counter, ${onFailure}`;
+  return [
+    ...(crashes.some(({ backMs }) => backMs === null) ? [`${what}: no decision between two crashes`] : []),
+    ...(crashes.some((crash) => crash[other] > 0) ? [`${what}: an undecided request was ${other}`] : []),
+  ];
+}
+
+/** Both clients at once. */
 async function crashRuns(onFailure: 'open' | 'closed'): Promise<readonly CrashRun[]> {
   const stand = await AccuracyStand.start(PROCESSES);
   try {
-    const connections = await stand.connect(CONNECTIONS);
     const kills: number[] = [];
     const state = { isOver: false };
     const killing = async (): Promise<void> => {
       for (let crash = 0; crash < CRASHES; crash += 1) {
         await sleep(BETWEEN_MS);
+        await stand.killObjects();
         kills.push(performance.now());
-        stand.killObjects();
       }
       await sleep(BETWEEN_MS);
       state.isOver = true;
     };
-    const seconds = ((CRASHES + 2) * BETWEEN_MS) / 1_000;
-    const [, asked] = await Promise.all([
-      killing(),
-      closedLoad({
-        connections,
-        seconds,
-        rests: false,
-        pauseMs: 5,
-        isOver: () => state.isOver,
-        next: (number) => ({ checks: [checkOf(number % 2 === 0 ? 'slow' : 'fast', onFailure)] }),
-      }),
-    ]);
-    for (const connection of connections) connection.close();
-    return (['slow', 'fast'] as const).map((pace, parity) => {
-      const ofPace = asked.filter(({ tag }) => tag % 2 === parity);
-      return { pace, onFailure, requests: ofPace.length, crashes: crashesOf(ofPace, kills, LIMITS[pace].rate) };
-    });
+    const loads = NAMES.map(async (client) => ({
+      client,
+      asked: await load(stand, client, { onFailure, seconds: 60, isOver: () => state.isOver }),
+    }));
+    const [, ...asked] = await Promise.all([killing(), ...loads]);
+    return asked.map((each) => ({
+      client: each.client,
+      onFailure,
+      requests: each.asked.length,
+      crashes: crashesOf(each.asked, kills),
+    }));
   } finally {
     await stand.close();
   }
 }
 
-function checkOf(pace: Pace, onFailure: 'open' | 'closed'): LimitCheck {
-  const limit = LIMITS[pace];
-  return { key: `${pace}|crash-${pace}`, limit, cost: 1, mode: 'exact', onFailure, budgetMs: 2_000 };
+type ClientLoad = Pick<LoadPlan, 'seconds' | 'isOver'> & { readonly onFailure: 'open' | 'closed' };
+
+async function load(stand: AccuracyStand, client: Client, plan: ClientLoad): Promise<readonly Asked[]> {
+  const { connections: count, pauseMs } = CLIENTS[client];
+  const { onFailure, ...rest } = plan;
+  const connections = await stand.connect(count);
+  const check = checkOf(client, onFailure);
+  const asked = await closedLoad({ ...rest, connections, rests: false, pauseMs, next: () => ({ checks: [check] }) });
+  for (const connection of connections) connection.close();
+  return asked;
 }
 
-function crashesOf(asked: readonly Asked[], kills: readonly number[], rate: number): readonly Crash[] {
+function checkOf(client: Client, onFailure: 'open' | 'closed'): LimitCheck {
+  return { key: `crash|${client}`, limit: LIMIT, cost: 1, mode: 'exact', onFailure, budgetMs: 2_000 };
+}
+
+function crashesOf(asked: readonly Asked[], kills: readonly number[]): readonly Crash[] {
   const sorted = asked.toSorted((a, b) => a.answeredMs - b.answeredMs);
   const seen = new Set<number>();
   const crashes = kills.map(() => ({ lost: 0, open: 0, closed: 0, backMs: null as number | null }));
@@ -122,40 +126,28 @@ function crashesOf(asked: readonly Asked[], kills: readonly number[], rate: numb
     }
     const killedMs = kills[at] ?? 0;
     if (crash !== undefined && crash.backMs === null && sentMs > killedMs) crash.backMs = answeredMs - killedMs;
-    const number = rate - verdict.remaining;
+    const number = LIMIT.rate - verdict.remaining;
     if (seen.has(number) && crash !== undefined) crash.lost += 1;
     seen.add(number);
   }
   return crashes;
 }
 
-type Stops = { readonly pace: Pace; readonly passed: number; readonly counted: number; readonly lost: number };
+type Stops = { readonly passed: number; readonly counted: number; readonly lost: number };
 
 /** Each right after the last answer, when nothing may have been written yet. */
-async function gracefulStops(): Promise<readonly Stops[]> {
+async function gracefulStops(): Promise<Stops> {
   const stand = await AccuracyStand.start(PROCESSES);
   try {
-    const passed = { slow: 0, fast: 0 };
+    let passed = 0;
     for (let stop = 0; stop < STOPS; stop += 1) {
-      const connections = await stand.connect(CONNECTIONS);
-      const asked = await closedLoad({
-        connections,
-        seconds: STOP_REQUESTS_SECONDS,
-        rests: false,
-        next: (number) => ({ checks: [checkOf(number % 2 === 0 ? 'slow' : 'fast', 'closed')] }),
-      });
-      for (const connection of connections) connection.close();
+      const asked = await load(stand, 'busy', { onFailure: 'closed', seconds: STOP_REQUESTS_SECONDS });
       await stand.stopObjects();
-      for (const { tag, answer } of asked)
-        if (answer.verdicts.every(isAllowed)) passed[tag % 2 === 0 ? 'slow' : 'fast'] += 1;
+      passed += asked.filter(({ answer }) => answer.verdicts.every(isAllowed)).length;
       await stand.startObjects();
     }
-    return await Promise.all(
-      (['slow', 'fast'] as const).map(async (pace) => {
-        const counted = await countedOf(stand, pace);
-        return { pace, passed: passed[pace], counted, lost: Math.max(0, passed[pace] - counted) };
-      }),
-    );
+    const counted = await countedOf(stand);
+    return { passed, counted, lost: Math.max(0, passed - counted) };
   } finally {
     await stand.close();
   }
@@ -165,32 +157,31 @@ function isAllowed(verdict: Verdict): boolean {
   return 'allowed' in verdict && verdict.allowed;
 }
 
-async function countedOf(stand: AccuracyStand, pace: Pace): Promise<number> {
-  const [answer] = await stand.ask([{ kind: 'show', keys: [checkOf(pace, 'closed').key] }]);
+async function countedOf(stand: AccuracyStand): Promise<number> {
+  const [answer] = await stand.ask([{ kind: 'show', keys: [checkOf('busy', 'closed').key] }]);
   const shown = answer?.outcomes[0];
   if (shown === null || shown === undefined || !('figures' in shown)) return 0;
-  return LIMITS[pace].rate - shown.figures.remaining;
+  return LIMIT.rate - shown.figures.remaining;
 }
 
 function crashSection(runs: readonly CrashRun[]): Section {
   return {
     title: `Crashes: SIGKILL of the objects process every ${BETWEEN_MS / 1_000} s`,
-    rows: runs.map(({ pace, onFailure, requests, crashes }) => {
+    rows: runs.map(({ client, onFailure, requests, crashes }) => {
       const back = crashes.map(({ backMs }) => backMs ?? Infinity);
       return {
-        'limit, onFailure': `${pace}, ${onFailure}`,
+        'counter, onFailure': `${client}, ${onFailure}`,
         crashes: crashes.length,
         requests,
         'lost per crash': perCrash(crashes.map(({ lost }) => lost)),
         'open per crash': perCrash(crashes.map(({ open }) => open)),
         'closed per crash': perCrash(crashes.map(({ closed }) => closed)),
-        'back after ms': `${percentile(back, 0.5)} (${Math.round(Math.min(...back))}–${Math.round(Math.max(...back))})`,
+        'back after ms': `${Math.round(percentile(back, 0.5))} (${Math.round(Math.min(...back))}–${Math.round(Math.max(...back))})`,
       };
     }),
     notes: [
-      `${PROCESSES} edge processes, ${CONNECTIONS} connections with 5 ms between answer and next request, both limits at once. Medians, with (lowest–highest).`,
+      `${PROCESSES} edge processes. busy: ${CLIENTS.busy.connections} connections with ${CLIENTS.busy.pauseMs} ms between answer and next request; rare: one with ${CLIENTS.rare.pauseMs} ms; at the same time. Medians, with (lowest–highest).`,
       'lost: requests that passed before the crash and are not in the counter afterwards; open, closed: requests that no counter decided while it was down, which pass or get 503. back after: from the kill to the first decision of the next process, for a request sent after the kill.',
-      'slow: 1,000,000 in 10 days. fast: 1,000,000,000 in 10 days, 1,157 a second.',
     ],
   };
 }
@@ -199,10 +190,10 @@ function perCrash(values: readonly number[]): string {
   return `${percentile(values, 0.5)} (${Math.min(...values)}–${Math.max(...values)})`;
 }
 
-function stopSection(stops: readonly Stops[]): Section {
+function stopSection({ passed, counted, lost }: Stops): Section {
   return {
     title: 'Graceful stops',
-    rows: stops.map(({ pace, passed, counted, lost }) => ({ limit: pace, stops: STOPS, passed, counted, lost })),
+    rows: [{ stops: STOPS, passed, counted, lost }],
     notes: [
       'The objects process is stopped as serve stops it, right after the last of a series of requests was answered, and started again. counted: what the counter says after the last start.',
     ],

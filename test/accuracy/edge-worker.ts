@@ -1,14 +1,11 @@
 /** In place of the Worker in an edge process: the limiter's port over HTTP, as the policies call it. */
-import type { LimitAnswer, LimitCall } from '../../src/limits/calls.ts';
+import type { LimitService } from '../../src/limits/calls.ts';
 import type { RateLimiter, Taken, Verdict, WaitUntil } from '../../src/limits/limiter.ts';
+import { openLimits } from '../../src/objects/open-limits.ts';
+import { createRateLimiter } from '../../src/objects/rate-limiter.ts';
 import type { Ask, Flood, FloodAnswer, Moment, Records, Take, TakeAnswer } from './protocol.ts';
 
-type Environment = {
-  readonly RATE_LIMITER: {
-    decide(calls: readonly LimitCall[]): Promise<readonly LimitAnswer[]>;
-    records(): Promise<Records>;
-  };
-};
+type Environment = { readonly RATE_LIMITER: LimitService & { records(): Promise<Records> } };
 type Execution = { waitUntil(work: Promise<unknown>): void };
 
 /** How often a flood looks what is due. */
@@ -18,7 +15,7 @@ const TICK_MS = 5;
 let started: { readonly process: string; readonly limiter: RateLimiter } | null = null;
 
 function processOf({ RATE_LIMITER }: Environment): { readonly process: string; readonly limiter: RateLimiter } {
-  started ??= { process: crypto.randomUUID(), limiter: createLimiter(RATE_LIMITER) };
+  started ??= { process: crypto.randomUUID(), limiter: createRateLimiter(openLimits({ RATE_LIMITER })) };
   return started;
 }
 
