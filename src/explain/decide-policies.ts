@@ -115,6 +115,7 @@ function prepare(c: Context<GatewayEnv>, route: CompiledRoute, facts: RequestFac
   c.set('body', createRequestBody(c.req.raw));
   c.set('rematch', false);
   c.set('refusedCredentials', false);
+  c.set('afterAuthentication', () => undefined);
   c.set('atEnd', () => undefined);
   c.set('waitUntil', () => undefined);
 }

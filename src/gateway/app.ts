@@ -2,6 +2,7 @@
 import { GatewayError } from '../diagnostics/errors.ts';
 import type { PolicyPorts, RequestFacts } from '../policies/contract.ts';
 import { createRouteLoader, type RouteLoader } from './chain.ts';
+import { endAfter, runAll } from './answer-end.ts';
 import type { TransportFacts } from './client-address.ts';
 import type { Exchange, MatchedExchange } from './exchange.ts';
 import { finishResponse } from './finish-response.ts';
@@ -67,12 +68,26 @@ export function createGateway(bindings: GatewayBindings): Gateway {
     fetch: async (raw, waitUntil) => {
       const exchange: Exchange = { raw, waitUntil, view: null, facts: null, matched: null };
       try {
-        return finishResponse(await answer(exchange, state), exchange);
+        return endAnswer(finishResponse(await answer(exchange, state), exchange), exchange);
       } catch (error) {
-        return finishResponse(answerProblem(error, exchange, bindings), exchange);
+        const problem = finishResponse(answerProblem(error, exchange, bindings), exchange);
+        if (exchange.matched !== null) runAll(exchange.matched.ends);
+        return problem;
       }
     },
   };
+}
+
+function endAnswer(response: Response, { raw, waitUntil, matched }: Exchange): Response {
+  if (matched === null || matched.ends.length === 0) return response;
+  const { ends, isForwarded, dropUpstream } = matched;
+  if (isForwarded) {
+    const isHead = raw.method === 'HEAD';
+    return endAfter(response, { ends, client: raw.signal, waitUntil, isHead, dropUpstream });
+  }
+  // An answer of our own is here as a whole.
+  runAll(ends);
+  return response;
 }
 
 function answerProblem(cause: unknown, { raw, view, facts, matched }: Exchange, { log }: GatewayBindings): Response {
@@ -118,6 +133,8 @@ async function answer(exchange: Exchange, state: GatewayState): Promise<Response
     backendHeaders: null,
     outgoing: null,
     body: null,
+    isForwarded: false,
+    dropUpstream: null,
     ends: [],
   };
   exchange.matched = matched;
@@ -146,6 +163,8 @@ async function act({ raw, waitUntil }: Exchange, matched: MatchedExchange, state
     const body = matched.body?.rest() ?? null;
     const request = { raw, route, forward, context: template, settings, backends, draw, waitUntil, body };
     const sent = await forwardRequest(request);
+    matched.isForwarded = true;
+    matched.dropUpstream = sent.drop;
     matched.backendHeaders = sent.backend.responseHeaders;
     return sent.response;
   }

@@ -28,6 +28,10 @@ export type MatchedExchange = {
   outgoing: OutgoingHeaderLog | null;
   /** The request's body as policies see it; null: the route has none. */
   body: PeekedBody | null;
+  /** The answer is the backend's, unless a policy put another in its place. */
+  isForwarded: boolean;
+  /** Breaks the connection to the backend after an upgrade; null: there was none. */
+  dropUpstream: (() => void) | null;
   /** To be run once when the answer is over, see answer-end.ts. */
   readonly ends: (() => void)[];
 };

@@ -69,9 +69,11 @@ async function runPolicies(c: PolicyContext, run: PolicyRun): Promise<Response> 
   c.set('body', matched.body);
   c.set('rematch', false);
   c.set('refusedCredentials', false);
-  c.set('atEnd', (work) => matched.ends.push(work));
+  const passedHead: (() => void)[] = [];
+  c.set('afterAuthentication', (work) => void passedHead.push(work));
+  c.set('atEnd', (work) => void matched.ends.push(work));
   c.set('waitUntil', waitUntil);
-  return pass(c, chain.head, () => afterHead(c, run));
+  return pass(c, chain.head, () => afterHead(c, run, passedHead));
 }
 
 /** Runs policies one inside the other; `then` answers when all of them let the request pass. */
@@ -95,21 +97,29 @@ async function pass(
   throw new Error('A policy neither answered nor called next().');
 }
 
-async function afterHead(c: PolicyContext, { chain, matched, rematch, answer }: PolicyRun): Promise<Response> {
+async function afterHead(
+  c: PolicyContext,
+  { chain, matched, rematch, answer }: PolicyRun,
+  passedHead: readonly (() => void)[],
+): Promise<Response> {
   takeOver(c, matched);
-  if (!c.get('rematch')) return pass(c, chain.tail, answer);
+  const goOn = (tail: readonly PolicyStep[]): Promise<Response> => {
+    for (const work of passedHead) work();
+    return pass(c, tail, answer);
+  };
+  if (!c.get('rematch')) return goOn(chain.tail);
   const next = rematch();
   if (next instanceof Response) return next;
-  if (next === matched.loaded) return pass(c, chain.tail, answer);
+  if (next === matched.loaded) return goOn(chain.tail);
   const passed = new Set(chain.head.map(({ policy }) => identityOf(policy)));
   matched.loaded = next;
   c.set('route', next.route);
-  if (next.policies === null) return answer();
+  if (next.policies === null) return goOn([]);
   const { head, tail } = next.policies;
   const missing = head.filter(({ policy }) => !passed.has(identityOf(policy)));
   return pass(c, missing, () => {
     takeOver(c, matched);
-    return pass(c, tail, answer);
+    return goOn(tail);
   });
 }
 

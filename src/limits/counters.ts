@@ -1,6 +1,6 @@
 /** The counters of a store as they are now, by the limits that are asked for. */
 import type { Algorithm } from './algorithms/algorithm.ts';
-import { algorithmOf, sameLimit } from './algorithms/of-limit.ts';
+import { algorithmOf, sameLimit } from './algorithms/algorithm-of.ts';
 import type { Counter, CounterState, CounterStore } from './counter.ts';
 import { largestCost, type Limit } from './limit.ts';
 

@@ -1,6 +1,6 @@
 /** Who was given units of which counter to spend alone. In memory: after a restart they are spent, nothing else. */
 
-import { sameLimit } from './algorithms/of-limit.ts';
+import { sameLimit } from './algorithms/algorithm-of.ts';
 import type { Limit } from './limit.ts';
 
 type Outstanding = {
@@ -8,8 +8,8 @@ type Outstanding = {
   readonly granted: number;
   readonly grantedAtMs: number;
   readonly validUntilMs: number;
-  /** What its refund may take at most, see `Algorithm.refundable`. */
-  most: number;
+  /** The least that was `refundable` since. */
+  refundable: number;
 };
 
 /** How often leases of counters that nobody asks for are looked through. */
@@ -32,10 +32,10 @@ export class Leases {
     return units;
   }
 
-  grant(key: string, holder: string, lease: Omit<Outstanding, 'most'>): void {
+  grant(key: string, holder: string, lease: Omit<Outstanding, 'refundable'>): void {
     this.#sweep(lease.grantedAtMs);
     const holders = this.#byKey.get(key) ?? new Map<string, Outstanding>();
-    holders.set(holder, { ...lease, most: Number.POSITIVE_INFINITY });
+    holders.set(holder, { ...lease, refundable: Number.POSITIVE_INFINITY });
     this.#byKey.set(key, holders);
   }
 
@@ -54,11 +54,16 @@ export class Leases {
   }
 
   /** To be called before each spending of a leased counter. */
-  noteRefundable(key: string, limit: Limit, most: number): void {
+  noteRefundable(key: string, limit: Limit, units: number): void {
     for (const lease of this.#byKey.get(key)?.values() ?? []) {
       // What was counted by another limit is not measured in this one's units.
-      lease.most = sameLimit(lease.limit, limit) ? Math.min(lease.most, most) : 0;
+      lease.refundable = sameLimit(lease.limit, limit) ? Math.min(lease.refundable, units) : 0;
     }
+  }
+
+  /** With these units never spent, less would have been refundable to the others. */
+  noteRefunded(key: string, units: number): void {
+    for (const lease of this.#byKey.get(key)?.values() ?? []) lease.refundable = Math.max(0, lease.refundable - units);
   }
 
   forget(key: string): void {
@@ -70,7 +75,7 @@ export class Leases {
     this.#sweepAtMs = 0;
     for (const holders of this.#byKey.values()) {
       for (const [holder, lease] of holders) {
-        holders.set(holder, { ...lease, validUntilMs: Math.min(lease.validUntilMs, nowMs + longestMs), most: 0 });
+        holders.set(holder, { ...lease, validUntilMs: Math.min(lease.validUntilMs, nowMs + longestMs), refundable: 0 });
       }
     }
   }

@@ -35,12 +35,14 @@ export class Reservations {
     for (const [id, untilMs] of this.#settled) this.#settled.set(id, Math.min(untilMs, latestMs));
   }
 
-  isKnown(id: string): boolean {
-    return this.#live.has(id) || this.#settled.has(id);
+  /** Does it hold a place of this counter already? */
+  holds(id: string, key: string): boolean {
+    return this.#live.get(id)?.checks.some((check) => check.key === key) ?? false;
   }
 
+  /** Once: what is held or was settled already is left as it is. */
   hold(id: string, checks: readonly Check[], nowMs: number): void {
-    this.#insert(id, checks, nowMs + RESERVATION_MS);
+    if (!this.#live.has(id) && !this.#settled.has(id)) this.#insert(id, checks, nowMs + RESERVATION_MS);
   }
 
   /** Ends it. Answers what it held; null: it never was or has lapsed; `settled`: it was ended before. */

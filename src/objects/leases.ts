@@ -4,7 +4,8 @@
  * fetches may be ended by the runtime.
  */
 import { type Check, LEASE_MS } from '../limits/calls.ts';
-import { type Figures, largestCost, type Limit } from '../limits/limit.ts';
+import { sameLimit } from '../limits/algorithms/algorithm-of.ts';
+import type { Figures } from '../limits/limit.ts';
 import type { WaitUntil } from '../limits/limiter.ts';
 import { Lease } from './lease.ts';
 import type { LimitClient, Why } from './limit-client.ts';
@@ -123,7 +124,7 @@ export class Leases {
   /** A changed limit begins anew: what was denied under the old one may pass under the new one. */
   #entryOf({ key, limit }: Check): Entry {
     const known = this.#entries.get(key);
-    if (known !== undefined && (known.lease.limit === limit || isSameLimit(known.lease.limit, limit))) return known;
+    if (known !== undefined && (known.lease.limit === limit || sameLimit(known.lease.limit, limit))) return known;
     const entry: Entry = { lease: new Lease(limit), fetching: null, waitingUnits: 0 };
     this.#entries.set(key, entry);
     if (this.#entries.size > this.#maxLeases) {
@@ -132,14 +133,4 @@ export class Leases {
     }
     return entry;
   }
-}
-
-function isSameLimit(one: Limit, other: Limit): boolean {
-  const periodOf = (limit: Limit) => ('periodMs' in limit ? limit.periodMs : 0);
-  return (
-    one.algorithm === other.algorithm &&
-    one.rate === other.rate &&
-    periodOf(one) === periodOf(other) &&
-    largestCost(one) === largestCost(other)
-  );
 }

@@ -81,7 +81,7 @@ export function partsOf(call: LimitCall, homeOf: (key: string) => string): reado
     else known.push(place);
   }
   const parts = Array.from(places, ([home, places]) => ({ home, places }));
-  return parts.sort((one, other) => (one.home < other.home ? -1 : 1));
+  return parts.toSorted((one, other) => (one.home < other.home ? -1 : 1));
 }
 
 /** What needs no common decision. */

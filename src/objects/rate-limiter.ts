@@ -42,7 +42,7 @@ class ObjectRateLimiter implements CountingRateLimiter {
 
   take(checks: readonly LimitCheck[], waitUntil: WaitUntil): Taken | Promise<Taken> {
     const isLeased = checks.map(isLeasable);
-    for (const [place, check] of checks.entries()) if (isLeased[place] === true) this.#leases.demand(check);
+    for (const [place, check] of checks.entries()) if (isLeased[place]) this.#leases.demand(check);
     return (
       (isLeased.every(Boolean) ? this.#takeHere(checks, waitUntil) : null) ??
       this.#takeThere(checks, isLeased, waitUntil)
@@ -52,20 +52,19 @@ class ObjectRateLimiter implements CountingRateLimiter {
   async reserve(checks: readonly LimitCheck[], waitUntil: WaitUntil): Promise<Reserved> {
     if (checks.length === 0) return { verdicts: [], commit: nothing, release: nothing };
     const id = crypto.randomUUID();
-    const plain = checks.map(toCheck);
-    const [answer] = await this.#client.decide([{ kind: 'reserve', checks: plain, id }], waitUntil);
-    const verdicts = plain.map((check, place) => verdictOf(check, answer?.outcomes[place]));
-    this.#count(plain, verdicts);
+    const [answer] = await this.#client.decide([{ kind: 'reserve', checks, id }], waitUntil);
+    const verdicts = checks.map((check, place) => verdictOf(check, answer?.outcomes[place]));
+    this.#count(checks, verdicts);
     const settle = (kind: 'commit' | 'release', some: readonly Check[]) => {
       if (some.length > 0) waitUntil(this.#client.decide([{ kind, checks: some, id }], waitUntil));
     };
     // What could not be asked may hold a place all the same.
     settle(
       'release',
-      plain.filter((_, place) => mayHold(answer?.outcomes[place])),
+      checks.filter((_, place) => mayHold(answer?.outcomes[place])),
     );
-    const held = plain.filter((_, place) => isAllowed(verdicts[place]));
-    let isSettled = isRefused(plain, verdicts);
+    const held = checks.filter((_, place) => isAllowed(verdicts[place]));
+    let isSettled = isRefused(checks, verdicts);
     const once = (kind: 'commit' | 'release') => () => {
       if (!isSettled) settle(kind, held);
       isSettled = true;
@@ -76,7 +75,7 @@ class ObjectRateLimiter implements CountingRateLimiter {
   charge(checks: readonly LimitCheck[], waitUntil: WaitUntil): void {
     const there = checks.filter((check) => !isLeasable(check) || this.#leases.here(check, waitUntil)?.kind !== 'spent');
     if (there.length === 0) return;
-    waitUntil(this.#client.decide([{ kind: 'charge', checks: there.map(toCheck) }], waitUntil));
+    waitUntil(this.#client.decide([{ kind: 'charge', checks: there }], waitUntil));
   }
 
   /** null: something must be asked for; then nothing was taken. */
@@ -95,14 +94,20 @@ class ObjectRateLimiter implements CountingRateLimiter {
 
   async #takeThere(checks: readonly LimitCheck[], isLeased: readonly boolean[], waitUntil: WaitUntil): Promise<Taken> {
     const obtained = await Promise.all(
-      checks.map((check, place) =>
-        isLeased[place] === true ? this.#leases.obtain(check, waitUntil) : ({ kind: 'take' } as const),
+      checks.map(async (check, place): Promise<Obtained> =>
+        isLeased[place] ? this.#leases.obtain(check, waitUntil) : { kind: 'take' },
       ),
     );
-    const asked = checks.flatMap((check, place) => (obtained[place]?.kind === 'take' ? [toCheck(check)] : []));
+    const asked = checks.flatMap((check, place) => (obtained[place]?.kind === 'take' ? [check] : []));
     if (asked.length === 0) return this.#conclude(checks, obtained, []);
     const slot = asked.some(isSlot) ? crypto.randomUUID() : null;
-    const isStopped = checks.some((check, place) => stops(check, obtained[place]));
+    const undecided = obtained.find((one, place) => one.kind === 'undecided' && stops(checks[place], one));
+    if (undecided?.kind === 'undecided') {
+      // Refused for it whatever the others say, so they are not waited for.
+      const unasked = asked.map(() => ({ unavailable: undecided.why }));
+      return this.#conclude(checks, obtained, unasked);
+    }
+    const isStopped = obtained.some((one, place) => stops(checks[place], one));
     const outcomes = await (isStopped ? this.#judge(asked, waitUntil) : this.#ask(asked, slot, waitUntil));
     const taken = this.#conclude(checks, obtained, outcomes);
     if (slot === null || isStopped) return taken;
@@ -187,18 +192,14 @@ function isSlot({ limit }: Check): boolean {
   return limit.algorithm === 'concurrency';
 }
 
-function toCheck({ mode: _, ...check }: LimitCheck): Check {
-  return check;
-}
-
 function giveBack(obtained: readonly Obtained[]): void {
   for (const one of obtained) if (one.kind === 'spent') one.giveBack();
 }
 
 /** Refuses the request before the objects are asked. */
-function stops({ shadow, onFailure }: Check, obtained: Obtained | undefined): boolean {
-  if (shadow === true || obtained === undefined) return false;
-  return obtained.kind === 'denied' || (obtained.kind === 'undecided' && onFailure === 'closed');
+function stops(check: Check | undefined, obtained: Obtained): boolean {
+  if (check === undefined || check.shadow === true) return false;
+  return obtained.kind === 'denied' || (obtained.kind === 'undecided' && check.onFailure === 'closed');
 }
 
 function verdictHere({ onFailure }: Check, obtained: Obtained | undefined): Verdict {

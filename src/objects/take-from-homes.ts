@@ -32,6 +32,10 @@ export function takeFromHomes(call: Take, taking: TakingFromHomes): Promise<Limi
   return new TakeFromHomes(call, taking).run();
 }
 
+function isEnforced({ shadow }: Check): boolean {
+  return shadow !== true;
+}
+
 class TakeFromHomes {
   readonly #call: Take;
   readonly #taking: TakingFromHomes;
@@ -48,8 +52,10 @@ class TakeFromHomes {
   }
 
   async run(): Promise<LimitAnswer> {
-    const enforced = this.#partsOf(({ shadow }) => shadow !== true);
-    const shadowed = this.#partsOf(({ shadow }) => shadow === true);
+    const parts = this.#parts();
+    // Shadowed checks beside enforced ones go with them; objects that hold no others are asked last.
+    const enforced = parts.filter(({ checks }) => checks.some(isEnforced));
+    const shadowed = parts.filter(({ checks }) => !checks.some(isEnforced));
     let last: LimitAnswer | null = null;
     for (const [index, part] of enforced.entries()) {
       last = await this.#ask(part, index === enforced.length - 1 ? this.#deciding(part) : this.#step('reserve', part));
@@ -128,14 +134,12 @@ class TakeFromHomes {
       return isUnavailable(outcome) && outcome.unavailable !== 'overloaded';
     });
 
-  #partsOf(belongs: (check: Check) => boolean): readonly Part[] {
+  #parts(): readonly Part[] {
     const { checks } = this.#call;
-    const places = checks.flatMap((check, place) => (belongs(check) ? [place] : []));
-    const some = { ...this.#call, checks: checks.filter(belongs) };
-    return partsOf(some, this.#taking.homeOf).map((part) => ({
-      home: part.home,
-      places: part.places.map((place) => places[place] ?? 0),
-      checks: part.places.flatMap((place) => some.checks.slice(place, place + 1)),
+    return partsOf(this.#call, this.#taking.homeOf).map(({ home, places }) => ({
+      home,
+      places,
+      checks: places.flatMap((place) => checks.slice(place, place + 1)),
     }));
   }
 

@@ -33,8 +33,9 @@ export type RequestFacts = {
   /** Where the platform places the client; null where no platform says it (self-hosting). */
   readonly place: PlaceFacts | null;
   /**
-   * Request headers after sanitising. Authentication alone changes them (it removes credentials and
-   * adds what it found out); whoever runs later sees, and the upstream gets, the result.
+   * Request headers after sanitising. Authentication changes them (it removes credentials and adds what
+   * it found out), and rate limits do (they remove costs and add what they counted, which leads to no
+   * other route); whoever runs later sees, and the upstream gets, the result.
    */
   readonly headers: Headers;
 };
@@ -88,6 +89,8 @@ export type GatewayVariables = {
   rematch: boolean;
   /** The request showed credentials, and authentication refused them. Only its policies set it: an upstream's 401 says nothing about ours. */
   refusedCredentials: boolean;
+  /** `work` runs once, when every policy that may refuse or change credentials has let the request pass. It must not throw. */
+  afterAuthentication: (work: () => void) => void;
   /**
    * `work` runs once, when the answer is over: its last byte has gone, either side broke off, or its
    * WebSocket closed. Register before `next()`, so that it also runs when somebody refuses later. It must not throw.

@@ -47,11 +47,12 @@ export const HOST = 'gateway.test';
 
 /**
  * `specs`: Mappings; `service` is the backend unless written. `edit` is for what no resource can say yet.
- * Throws when a Mapping is not served as written.
+ * `code`: of a Worker without objects, in place of the built one. Throws when a Mapping is not served as written.
  */
 export async function startStand(
   specs: readonly Spec[],
   edit: (program: RouteProgram) => RouteProgram = (program) => program,
+  code?: string,
 ): Promise<Stand> {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'portolan-fidelity-'));
   const backend = await startRawBackend();
@@ -62,10 +63,10 @@ export async function startStand(
     sources: accepted,
   });
   const workerd = await startWorkerd({
-    code: (await bundleWorker({ minify: true })).code,
+    code: code ?? (await bundleWorker({ minify: true })).code,
     folder,
     kvFolder: path.join(folder, 'kv'),
-    objects: { RATE_LIMITS: 'RateLimitObject' },
+    objects: code === undefined ? { RATE_LIMITS: 'RateLimitObject' } : {},
     backends: Object.fromEntries(program.upstreams.map(({ id, origin }) => [bindingName(id), new URL(origin).host])),
   });
   const clients: Wire[] = [];

@@ -3,14 +3,14 @@
  * every request at the moment when it arrives. vitest's fake timers must be in use.
  */
 import { vi } from 'vitest';
-import type { Limit } from '../../src/limits/limit.ts';
+import type { FixedWindow, SlidingWindow, TokenBucket } from '../../src/limits/limit.ts';
 import type { Taken } from '../../src/limits/limiter.ts';
 import { LimitHomes } from '../../src/objects/limit-homes.ts';
 import { createRateLimiter } from '../../src/objects/rate-limiter.ts';
 import { check, HeldWork, homeOf, MemoryHomes } from './memory-homes.ts';
 
 export type Simulation = {
-  readonly limit: Limit & { readonly periodMs: number };
+  readonly limit: TokenBucket | FixedWindow | SlidingWindow;
   readonly isolates: number;
   /** Requests per window, as a multiple of the limit. */
   readonly offered: number;

@@ -1,9 +1,9 @@
 /** Leased limits keep close to the same limits asked for every request: 5 % of the limit in every window, both ways. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Limit } from '../../src/limits/limit.ts';
+import type { RateLimiter } from '../../src/limits/limiter.ts';
 import { createRateLimiter } from '../../src/objects/rate-limiter.ts';
 import { LimitHomes } from '../../src/objects/limit-homes.ts';
-import { simulate } from './lease-simulation.ts';
+import { simulate, type Simulation } from './lease-simulation.ts';
 import { bucket, check, HeldWork, homeOf, MemoryHomes } from './memory-homes.ts';
 
 beforeEach(() => {
@@ -17,7 +17,7 @@ const limits = {
   'token-bucket': (rate: number, periodMs: number) => bucket(rate, periodMs),
   'fixed-window': (rate: number, periodMs: number) => ({ algorithm: 'fixed-window', rate, periodMs }) as const,
   'sliding-window': (rate: number, periodMs: number) => ({ algorithm: 'sliding-window', rate, periodMs }) as const,
-} satisfies Record<string, (rate: number, periodMs: number) => Limit>;
+} satisfies Record<string, (rate: number, periodMs: number) => Simulation['limit']>;
 
 describe.each(['token-bucket', 'fixed-window', 'sliding-window'] as const)('%s', (algorithm) => {
   // A sliding window is counted by a log up to 1,000 and by two counters above.
@@ -65,11 +65,15 @@ function stand(maxLeases?: number) {
 const THOUSAND = bucket(1_000, 3_600_000);
 const leased = (key = 'l|a') => check(key, THOUSAND, { mode: 'leased', budgetMs: 50 });
 
+/** Together they show the rate. */
+async function takeTogether(count: number, limiter: RateLimiter, { waitUntil }: HeldWork, key?: string): Promise<void> {
+  await Promise.all(Array.from({ length: count }, async () => limiter.take([leased(key)], waitUntil)));
+}
+
 describe('a lease', () => {
   it('is spent without a promise, and without a call while it lasts', async () => {
     const { homes, limiter, work } = stand();
-    // The first requests together show the rate.
-    await Promise.all(Array.from({ length: 20 }, () => limiter.take([leased()], work.waitUntil)));
+    await takeTogether(20, limiter, work);
     await work.settled();
     const calls = homes.rpcs.length;
     const taken = limiter.take([leased()], work.waitUntil);
@@ -91,7 +95,7 @@ describe('a lease', () => {
 
   it('lapses: what was not spent within a second is not spent later', async () => {
     const { homes, limiter, work } = stand();
-    await Promise.all(Array.from({ length: 40 }, () => limiter.take([leased()], work.waitUntil)));
+    await takeTogether(40, limiter, work);
     await work.settled();
     await vi.advanceTimersByTimeAsync(1_001);
     const before = homes.rpcs.length;
@@ -179,7 +183,7 @@ describe('a lease', () => {
   it('is forgotten when too many others came after it', async () => {
     const { homes, limiter, work } = stand(2);
     for (const key of ['l|a:1', 'l|a:2', 'l|a:3']) {
-      await Promise.all(Array.from({ length: 20 }, () => limiter.take([leased(key)], work.waitUntil)));
+      await takeTogether(20, limiter, work, key);
     }
     await work.settled();
     const before = homes.rpcs.length;
@@ -203,7 +207,7 @@ describe('a lease', () => {
 
   it('counts charges on what it holds', async () => {
     const { homes, limiter, work } = stand();
-    await Promise.all(Array.from({ length: 20 }, () => limiter.take([leased()], work.waitUntil)));
+    await takeTogether(20, limiter, work);
     await work.settled();
     const before = homes.kinds().length;
     limiter.charge([leased()], work.waitUntil);

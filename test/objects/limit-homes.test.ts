@@ -39,7 +39,7 @@ function stand() {
     limiter,
   };
 }
-const break_ = (homes: MemoryHomes, home: string, error = platformError({})) => {
+const breakHome = (homes: MemoryHomes, home: string, error = platformError({})) => {
   homes.script = (rpc, carryOut) => (rpc.home === home ? Promise.reject(error) : carryOut());
 };
 
@@ -89,7 +89,7 @@ describe('counters of several objects', () => {
   });
 
   it('still refuse when giving back fails; the place lapses by itself', async () => {
-    const { homes, take, left, use } = stand();
+    const { homes, take, use } = stand();
     use('ten|b');
     homes.script = ({ calls }, carryOut) =>
       calls.some(({ kind }) => kind === 'release') ? Promise.reject(platformError({})) : carryOut();
@@ -102,7 +102,7 @@ describe('counters of several objects', () => {
 
   it('refuse by a closed one that cannot be asked, and give the others back', async () => {
     const { homes, take, left, work, limiter } = stand();
-    break_(homes, 'b');
+    breakHome(homes, 'b');
     const { verdicts } = await take([a(), b({ onFailure: 'closed' }), c()]);
     expect(verdicts).toMatchObject([
       { allowed: true, remaining: 10 },
@@ -116,7 +116,7 @@ describe('counters of several objects', () => {
 
   it('are enforced as far as they can be asked when the others are open', async () => {
     const { homes, take, left, work, use, limiter } = stand();
-    break_(homes, 'b');
+    breakHome(homes, 'b');
     expect((await take([a(), b(), c()])).verdicts).toMatchObject([
       { remaining: 9 },
       { undecided: 'open', why: 'gone' },
@@ -132,7 +132,7 @@ describe('counters of several objects', () => {
 
   it('are never asked again when overloaded', async () => {
     const { homes, take, work } = stand();
-    break_(homes, 'a', platformError({ overloaded: true, retryable: true }));
+    breakHome(homes, 'a', platformError({ overloaded: true, retryable: true }));
     expect((await take([a(), b()])).verdicts[0]).toEqual({ undecided: 'open', why: 'overloaded' });
     await work.settled();
     expect(homes.kinds().filter((kind) => kind.startsWith('a.'))).toEqual(['a.reserve']);
@@ -158,6 +158,25 @@ describe('counters of several objects', () => {
     use('ten|b');
     expect((await take([a({ shadow: true }), b()])).verdicts).toMatchObject([{ allowed: true }, { allowed: false }]);
     expect(left('ten|a')).toBe(9);
+  });
+
+  it('ask shadowed ones beside enforced ones with them, and count those that would pass', async () => {
+    const { homes, take, left, use, work, limiter } = stand();
+    const aside = check('ten|a:x', TEN, { shadow: true });
+    const checks = [a(), aside, b()];
+    expect((await take(checks)).verdicts).toMatchObject([{ remaining: 9 }, { remaining: 9 }, { remaining: 9 }]);
+    await work.settled();
+    expect(homes.kinds()).toEqual(['a.reserve', 'b.take', 'a.commit']);
+    use('ten|a:x');
+    expect((await take(checks)).verdicts).toMatchObject([{ allowed: true }, { allowed: false }, { allowed: true }]);
+    const held = await limiter.reserve([a(), check('ten|a:y', TEN, { shadow: true }), b()], work.waitUntil);
+    held.commit();
+    await work.settled();
+    expect(['ten|a', 'ten|a:y', 'ten|b'].map(left)).toEqual([7, 9, 7]);
+    use('ten|b');
+    await take([a(), check('ten|a:y', TEN, { shadow: true }), b()]);
+    await work.settled();
+    expect(['ten|a', 'ten|a:y'].map(left)).toEqual([7, 9]);
   });
 
   it('show and reset each where it lives', async () => {

@@ -3,7 +3,7 @@ import type { LimitAnswer, LimitCall } from '../../src/limits/calls.ts';
 import type { Counter, CounterStore } from '../../src/limits/counter.ts';
 import { Ledger } from '../../src/limits/ledger.ts';
 import type { LimitCheck, WaitUntil } from '../../src/limits/limiter.ts';
-import type { Limit } from '../../src/limits/limit.ts';
+import type { Limit, TokenBucket } from '../../src/limits/limit.ts';
 
 class MemoryCounters implements CounterStore {
   readonly #counters = new Map<string, Counter>();
@@ -63,7 +63,7 @@ export class HeldWork {
   }
 }
 
-export function bucket(rate: number, periodMs: number, burst = rate): Limit {
+export function bucket(rate: number, periodMs: number, burst = rate): TokenBucket {
   return { algorithm: 'token-bucket', rate, periodMs, burst };
 }
 

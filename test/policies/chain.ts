@@ -77,12 +77,14 @@ export async function runChain(options: ChainOptions, facts: RequestFacts): Prom
   const runtime = options.runtime ?? runtimeOf({});
   const outgoing = new OutgoingHeaderLog();
   const ends: (() => void)[] = [];
+  const passed: (() => void)[] = [];
   const app = new Hono<GatewayEnv>();
   app.use(async (c, next) => {
     c.set('facts', facts);
     c.set('outgoing', outgoing);
     c.set('rematch', false);
     c.set('refusedCredentials', false);
+    c.set('afterAuthentication', (work) => void passed.push(work));
     c.set('atEnd', (work) => void ends.push(work));
     c.set('consumer', options.consumer ?? null);
     c.set('body', createRequestBody(c.req.raw));
@@ -102,6 +104,7 @@ export async function runChain(options: ChainOptions, facts: RequestFacts): Prom
     app.use(handler.create(config, runtime));
   }
   app.all('*', (c) => {
+    for (const work of passed) work();
     options.inspect?.(c.var);
     return options.upstream?.() ?? new Response('upstream');
   });

@@ -55,6 +55,12 @@ async function statuses(edges: readonly Edge[], name: string, count: number): Pr
   return counted;
 }
 
+type Counts = { readonly decided: number; readonly open: number; readonly closed: number };
+
+async function countsOf(edge: Edge): Promise<Counts> {
+  return (await edge.status())['limits'] as Counts;
+}
+
 /** It keeps its connections and answers nothing. */
 function stop({ pid }: WorkerdProcess): void {
   if (pid === null) throw new Error('This process never ran.');
@@ -106,6 +112,7 @@ describe('Limiter', () => {
     await new Promise((resolve) => setTimeout(resolve, 200));
     objects.kill();
     await objects.ended;
+    const before = await countsOf(first);
     for (const edge of [first, second]) {
       expect(await ask(edge, 'outage')).toMatchObject({ status: 503, code: 'rate-limit-unavailable' });
       expect((await ask(edge, 'free')).status).toBe(200);
@@ -113,6 +120,7 @@ describe('Limiter', () => {
     await stand.publish(config('as-upstream'));
     await first.reload();
     expect(await ask(first, 'outage')).toEqual({ status: 200, code: null, limit: null });
+    expect(await countsOf(first)).toEqual({ ...before, open: before.open + 1, closed: before.closed + 1 });
     await stand.publish(config('never'));
     await first.reload();
     objects = await stand.startObjects();

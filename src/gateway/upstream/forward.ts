@@ -56,7 +56,12 @@ export type ForwardInput = {
   readonly waitUntil: WaitUntil;
 };
 
-export type Forwarded = { readonly response: Response; readonly backend: PreparedBackend };
+export type Forwarded = {
+  readonly response: Response;
+  readonly backend: PreparedBackend;
+  /** Breaks the connection to the upstream, of an upgraded exchange; null of any other. */
+  readonly drop: (() => void) | null;
+};
 
 /**
  * Throws GatewayError: 400 `request-body-broken`, 403 `upgrade-not-allowed`, 411 `length-required`, 500 `no-backend`, 503 `upstream-unbound`, 503
@@ -91,7 +96,11 @@ export async function forwardRequest(input: ForwardInput): Promise<Forwarded> {
     const response = await send(way.fetcher, raw, { url: target.url, headers, body, deadline });
     if (upgrade !== null) deadline.clear();
     const context = { deadline, client: raw.signal, waitUntil: input.waitUntil };
-    return { response: await guardBody(response, context), backend };
+    return {
+      response: await guardBody(response, context),
+      backend,
+      drop: upgrade === null ? null : () => deadline.expire(),
+    };
   } catch (error) {
     throw upstreamError(error, deadline);
   }

@@ -21,13 +21,14 @@ export interface Algorithm<L extends Limit = Limit, S extends CounterState = Cou
   resetMs(state: S | null, limit: L, nowMs: number): number;
   /** Counts without asking. */
   spend(state: S | null, limit: L, units: number, nowMs: number): S;
+  /** As if they had not been spent. */
   refund(state: S | null, limit: L, refund: Refund, nowMs: number): S | null;
-  /** The most that a refund of something spent before may take now, in the algorithm's own measure. */
+  /** The most units that a refund of something spent before may take now. */
   refundable(state: S | null, limit: L, nowMs: number): number;
   /** When what is spent now is void, whoever holds it; Infinity: at no set time. */
   windowEndMs(state: S, limit: L): number;
   idleAtMs(state: S, limit: L): number;
 }
 
-/** Units spent at `spentAtMs` that nobody used. `most` is the least `refundable` since then. */
-export type Refund = { readonly units: number; readonly spentAtMs: number; readonly most: number };
+/** Units spent at `spentAtMs` that nobody used, no more than `refundable` was at any time since. */
+export type Refund = { readonly units: number; readonly spentAtMs: number };

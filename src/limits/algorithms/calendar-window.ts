@@ -7,9 +7,8 @@
  */
 export type CalendarWindow = { readonly startMs: number; readonly endMs: number };
 
-const HOUR_MS = 3_600_000;
 /** No zone was ever further from UTC than this. */
-const FARTHEST_MS = 16 * HOUR_MS;
+const FARTHEST_MS = 16 * 3_600_000;
 
 /** Local time of a zone, written as if it were UTC. */
 type LocalClock = (atMs: number) => number;
@@ -47,26 +46,18 @@ function firstDate(per: 'day' | 'month', localMs: number, later: number): number
   return per === 'day' ? Date.UTC(year, month, day + later) : Date.UTC(year, month + later, 1);
 }
 
-/** Looks through the stretch in which it must lie; within one offset the clock runs straight. */
+/** It lies within FARTHEST_MS of that midnight in UTC, and with one offset the clock runs straight. */
 function firstMomentOf(midnightMs: number, clock: LocalClock): number {
-  let fromMs = midnightMs - FARTHEST_MS;
-  for (; fromMs < midnightMs + FARTHEST_MS; fromMs += HOUR_MS) {
-    const found = firstMomentWithin(midnightMs, fromMs, fromMs + HOUR_MS, clock);
-    if (found !== null) return found;
-  }
-  return fromMs;
-}
-
-function firstMomentWithin(midnightMs: number, fromMs: number, toMs: number, clock: LocalClock): number | null {
+  const fromMs = midnightMs - FARTHEST_MS;
+  const toMs = midnightMs + FARTHEST_MS;
   const before = clock(fromMs) - fromMs;
   const after = clock(toMs) - toMs;
-  const changeMs = before === after ? toMs : findChange(fromMs, toMs, clock);
-  if (midnightMs - before < changeMs) return Math.max(fromMs, midnightMs - before);
-  if (changeMs < toMs && midnightMs - after < toMs) return Math.max(changeMs, midnightMs - after);
-  return null;
+  if (before === after) return midnightMs - before;
+  const changeMs = findChange(fromMs, toMs, clock);
+  return midnightMs - before < changeMs ? midnightMs - before : Math.max(changeMs, midnightMs - after);
 }
 
-/** The moment at which the offset changes; no zone changes twice within an hour. */
+/** The moment at which the offset changes; no zone changes it twice within two days. */
 function findChange(fromMs: number, toMs: number, clock: LocalClock): number {
   const before = clock(fromMs) - fromMs;
   let low = fromMs;

@@ -44,9 +44,9 @@ export const calendar: Algorithm<CalendarQuota, State> = {
     return { algorithm: 'calendar', startMs, endMs, used: Math.min((state?.used ?? 0) + units, MAX_COUNTED) };
   },
 
-  refund(state, _limit, { units, most }) {
+  refund(state, _limit, { units }) {
     if (state === null) return null;
-    const used = Math.max(0, state.used - Math.min(units, most));
+    const used = Math.max(0, state.used - units);
     return used === 0 ? null : { ...state, used };
   },
 

@@ -40,9 +40,8 @@ export const concurrency: Algorithm<Concurrency, State> = {
     return limit.rate - (state?.slots.length ?? 0);
   },
 
-  resetMs(state, _limit, nowMs) {
-    if (state === null) return 0;
-    return Math.max(0, this.idleAtMs(state, _limit) - nowMs);
+  resetMs(state, limit, nowMs) {
+    return state === null ? 0 : concurrency.idleAtMs(state, limit) - nowMs;
   },
 
   spend() {

@@ -49,9 +49,9 @@ export const fixedWindow: Algorithm<FixedWindow, State> = {
     return { algorithm: 'fixed-window', startMs: state?.startMs ?? startOf(limit, nowMs), used };
   },
 
-  refund(state, _limit, { units, most }) {
+  refund(state, _limit, { units }) {
     if (state === null) return null;
-    const used = Math.max(0, state.used - Math.min(units, most));
+    const used = Math.max(0, state.used - units);
     return used === 0 ? null : { ...state, used };
   },
 

@@ -64,9 +64,9 @@ export const slidingCounters: Algorithm<SlidingWindow, State> = {
     return stateOf(state.startMs, Math.min(state.current + units, MAX_COUNTED), state.previous);
   },
 
-  refund(state, _limit, { units, most }) {
+  refund(state, _limit, { units }) {
     if (state === null) return null;
-    const current = Math.max(0, state.current - Math.min(units, most));
+    const current = Math.max(0, state.current - units);
     return current + state.previous === 0 ? null : stateOf(state.startMs, current, state.previous);
   },
 

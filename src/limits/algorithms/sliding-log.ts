@@ -75,12 +75,12 @@ export const slidingLog: Algorithm<SlidingWindow, State> = {
     return stateOf(passed);
   },
 
-  refund(state, _limit, { units, spentAtMs, most }) {
+  refund(state, _limit, { units, spentAtMs }) {
     if (state === null) return null;
     const index = state.passed.findIndex(([atMs]) => atMs === spentAtMs);
     const cost = state.passed[index]?.[1];
     if (cost === undefined) return state;
-    const rest = cost - Math.min(units, most, cost);
+    const rest = cost - Math.min(units, cost);
     const passed = state.passed.slice();
     passed.splice(index, 1, ...(rest === 0 ? [] : [[spentAtMs, rest] as const]));
     return passed.length === 0 ? null : stateOf(passed);

@@ -7,7 +7,7 @@
  * - of requests e ms into the running window no stretch that ends there holds more than
  *   `rate + P * e / periodMs`: below 2 × rate, and that only when all of P came in its last moment;
  * - when P came in its first moment, up to `P * (1 - e / periodMs)` are refused that the log would pass.
- * With even load both vanish. test/limits/sliding-window.test.ts reaches the bounds.
+ * With even load both vanish. test/limits/algorithms-and-models.test.ts reaches the bounds.
  */
 import { SLIDING_LOG_MAX, type SlidingWindow } from '../limit.ts';
 import type { Algorithm, StateOf } from './algorithm.ts';

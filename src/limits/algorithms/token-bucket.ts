@@ -67,14 +67,15 @@ export const tokenBucket: Algorithm<TokenBucket, State> = {
     return stateOf(debtAt(state, limit, nowMs) + units * limit.periodMs, nowMs);
   },
 
-  /** A bucket that would have been full meanwhile has lost the time, with or without these units. */
-  refund(state, limit, { units, most }, nowMs) {
-    const debt = debtAt(state, limit, nowMs);
-    const rest = debt - Math.min(units * limit.periodMs, most, debt);
-    return rest === 0 ? null : stateOf(rest, nowMs);
+  refund(state, limit, { units }, nowMs) {
+    const rest = debtAt(state, limit, nowMs) - units * limit.periodMs;
+    return rest <= 0 ? null : stateOf(rest, nowMs);
   },
 
-  refundable: debtAt,
+  /** Without these units the bucket would have been full for a while: that time was lost either way. */
+  refundable(state, limit, nowMs) {
+    return Math.floor(debtAt(state, limit, nowMs) / limit.periodMs);
+  },
 
   windowEndMs() {
     return Number.POSITIVE_INFINITY;

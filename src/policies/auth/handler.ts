@@ -4,6 +4,7 @@
  */
 import type { Json } from '../../model/route-model.ts';
 import { applyEdits } from '../authentication/apply-edits.ts';
+import { refusesCredential } from '../authentication/denial-answer.ts';
 import { authMethod } from '../authentication/methods.ts';
 import type { PolicyHandler } from '../contract.ts';
 import { decodeAuth } from './decode.ts';
@@ -31,6 +32,8 @@ export const authHandler: PolicyHandler = {
       const settled = settle(judgement, { count: methods.length, optional });
       if ('refusal' in settled) {
         const { refusal } = settled;
+        const denials = 'denials' in judgement ? judgement.denials : [];
+        if (denials.some((denial) => refusesCredential(denial, facts.headers))) c.set('refusedCredentials', true);
         const outgoing = c.get('outgoing');
         outgoing.expose('WWW-Authenticate');
         outgoing.expose('Retry-After');

@@ -24,3 +24,15 @@ export function denialAnswer({
     headers: { ...options.headers, 'www-authenticate': challenge },
   });
 }
+
+/**
+ * Whether this is the refusal of a credential, for limits on guessing. A caller who is known and may not
+ * (`insufficient-scope`), or is sent elsewhere to log in, has guessed nothing.
+ */
+export function refusesCredential(
+  { isMissing, isOpaque, code, answer }: Extract<AuthVerdict, { kind: 'deny' }>,
+  headers: Headers,
+): boolean {
+  if (isMissing || code === 'insufficient-scope' || answer.status < 400 || answer.status >= 500) return false;
+  return isOpaque !== true || headers.has('authorization') || headers.has('cookie');
+}

@@ -43,6 +43,8 @@ export type AuthVerdict =
       readonly kind: 'deny';
       /** No credential of this method was shown at all: `optional` and `anyOf` may go on. Any shown one that is bad is not missing. */
       readonly isMissing: boolean;
+      /** Nobody can say whether a credential was shown: an external service judged whatever it was sent. */
+      readonly isOpaque?: true;
       /** Stable kebab-case, as in the answer's problem body. */
       readonly code: string;
       /** For `WWW-Authenticate`; null: this method has none. Several methods' challenges are sent together. */

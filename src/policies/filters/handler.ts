@@ -92,6 +92,7 @@ async function enforce(
     runtime.regex,
   );
   if (outcome.kind === 'refuse') {
+    if (outcome.refusedCredentials) c.set('refusedCredentials', true);
     const outgoing = c.get('outgoing');
     outgoing.expose('WWW-Authenticate');
     outgoing.expose('Retry-After');

@@ -1,7 +1,7 @@
 /** One chain of filters on one request, as Ambassador Edge Stack runs it. */
 import { GatewayError } from '../../diagnostics/errors.ts';
 import { applyEdits } from '../authentication/apply-edits.ts';
-import { denialAnswer } from '../authentication/denial-answer.ts';
+import { denialAnswer, refusesCredential } from '../authentication/denial-answer.ts';
 import type { AuthMethod, AuthRequest, AuthVerdict } from '../authentication/method.ts';
 import type { Consumer, PolicyRuntime } from '../contract.ts';
 import type { CompiledFilterUse, CompiledHeaderCondition } from './compiled.ts';
@@ -16,9 +16,19 @@ export type ChainOutcome =
       readonly consumer: Consumer | null;
       readonly hasChangedHeaders: boolean;
     }
-  | { readonly kind: 'refuse'; readonly answer: GatewayError | Response };
+  | {
+      readonly kind: 'refuse';
+      readonly answer: GatewayError | Response;
+      /** One of the filters refused a credential that was shown, see `refusesCredential`. */
+      readonly refusedCredentials: boolean;
+    };
 
-type Denial = { readonly kind: 'deny'; readonly answer: GatewayError | Response; readonly isUndecided: boolean };
+type Denial = {
+  readonly kind: 'deny';
+  readonly answer: GatewayError | Response;
+  readonly isUndecided: boolean;
+  readonly refusesCredential: boolean;
+};
 
 /**
  * Changes of headers are made at once, because conditions and filters behind see them; a refused request
@@ -34,14 +44,16 @@ export async function runChain(
   let consumer: Consumer | null = null;
   let hasChangedHeaders = false;
   let undecided: GatewayError | Response | null = null;
+  let refusedCredentials = false;
   for (const { method, when, scopes = [], onDeny, onAllow } of chain) {
     if (when !== undefined && !holds(when, headers, matches)) continue;
     const asked = ask(method, { ...request, scopes });
     const verdict = asked instanceof Promise ? await asked : asked;
     if (verdict.kind === 'deny') {
       if (verdict.isUndecided) undecided ??= verdict.answer;
+      refusedCredentials ||= verdict.refusesCredential;
       if (onDeny === 'continue') continue;
-      return { kind: 'refuse', answer: undecided ?? verdict.answer };
+      return { kind: 'refuse', answer: undecided ?? verdict.answer, refusedCredentials };
     }
     consumer = verdict.consumer ?? consumer;
     hasChangedHeaders = applyEdits(verdict.edits, headers) || hasChangedHeaders;
@@ -56,19 +68,22 @@ type Allowed = Extract<AuthVerdict, { kind: 'allow' }>;
 function ask(method: AuthMethod, request: AuthRequest): Allowed | Denial | Promise<Allowed | Denial> {
   try {
     const verdict = method.check(request);
-    return verdict instanceof Promise ? verdict.then(judged, undecidedBy) : judged(verdict);
+    const judge = (said: AuthVerdict): Allowed | Denial => judged(said, request.facts.headers);
+    return verdict instanceof Promise ? verdict.then(judge, undecidedBy) : judge(verdict);
   } catch (error) {
     return undecidedBy(error);
   }
 }
 
-function judged(verdict: AuthVerdict): Allowed | Denial {
-  return verdict.kind === 'allow' ? verdict : { kind: 'deny', answer: denialAnswer(verdict), isUndecided: false };
+function judged(verdict: AuthVerdict, headers: Headers): Allowed | Denial {
+  if (verdict.kind === 'allow') return verdict;
+  const refuses = refusesCredential(verdict, headers);
+  return { kind: 'deny', answer: denialAnswer(verdict), isUndecided: false, refusesCredential: refuses };
 }
 
 function undecidedBy(error: unknown): Denial {
   if (!(error instanceof GatewayError)) throw error;
-  return { kind: 'deny', answer: error, isUndecided: true };
+  return { kind: 'deny', answer: error, isUndecided: true, refusesCredential: false };
 }
 
 function holds(

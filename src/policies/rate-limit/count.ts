@@ -21,7 +21,7 @@ export type RateLimitPolicy = {
 export type Outcome = { readonly answer: Response | null; readonly counted: readonly CountedLimit[] };
 
 /** A limiter that gave no verdict for a check is broken, and must not read as a yes. */
-const NO_VERDICT: Verdict = { undecided: 'closed', why: 'no verdict' };
+export const NO_VERDICT: Verdict = { undecided: 'closed', why: 'no verdict' };
 
 const UNCOUNTED: Outcome = { answer: null, counted: [] };
 
@@ -33,11 +33,24 @@ export function limitedRequest(c: GatewayContext): LimitedRequest {
  * A plain value where nothing had to be waited for. Throws GatewayError, or rejects with it: 429
  * `rate-limited` and `rate-limit-cost-too-high`, 503 `rate-limit-unavailable`, 403 `unknown-plan`,
  * 400 `rate-limit-key-missing`.
+ *
+ * @param passed keys that the request was counted by already; those of now are added
  */
-export function countRequest(policy: RateLimitPolicy, c: GatewayContext): Outcome | Promise<Outcome> {
+export function countRequest(
+  policy: RateLimitPolicy,
+  c: GatewayContext,
+  passed: Set<string> | null = null,
+): Outcome | Promise<Outcome> {
   const asked = checksOf(policy, c);
-  if (asked instanceof Promise) return asked.then((checks) => take(checks, policy, c));
-  return asked.length === 0 ? UNCOUNTED : take(asked, policy, c);
+  if (asked instanceof Promise) return asked.then((checks) => take(notPassed(checks, passed), policy, c));
+  return take(notPassed(asked, passed), policy, c);
+}
+
+function notPassed(asked: readonly AskedLimit[], passed: Set<string> | null): readonly AskedLimit[] {
+  if (passed === null) return asked;
+  const fresh = asked.filter(({ check }) => !passed.has(check.key));
+  for (const { check } of fresh) passed.add(check.key);
+  return fresh;
 }
 
 function checksOf(
@@ -61,6 +74,7 @@ function checksOf(
 }
 
 function take(asked: readonly AskedLimit[], policy: RateLimitPolicy, c: GatewayContext): Outcome | Promise<Outcome> {
+  if (asked.length === 0) return UNCOUNTED;
   const taken = policy.runtime.rateLimiter.take(
     asked.map(({ check }) => check),
     c.get('waitUntil'),
@@ -75,7 +89,7 @@ function settle(asked: readonly AskedLimit[], taken: Taken, policy: RateLimitPol
   if (taken.endSlots !== null) c.get('atEnd')(taken.endSlots);
   const counted = asked.map((each, index): CountedLimit => ({ ...each, verdict: taken.verdicts[index] ?? NO_VERDICT }));
   const enforced = counted.filter(({ check }) => check.shadow !== true);
-  report(counted, c, runtime);
+  reportCounted(counted, c, runtime);
   writeHeaders(enforced, config.headers ?? 'draft', c.get('outgoing'));
   injectHeaders(counted, c, runtime);
   const refusal = refusalOf(enforced, c, runtime);
@@ -85,7 +99,7 @@ function settle(asked: readonly AskedLimit[], taken: Taken, policy: RateLimitPol
 }
 
 /** What operators must hear of and clients do not: limits that could not be asked, and shadows that would have refused. */
-function report(counted: readonly CountedLimit[], c: GatewayContext, runtime: PolicyRuntime): void {
+export function reportCounted(counted: readonly CountedLimit[], c: GatewayContext, runtime: PolicyRuntime): void {
   const route = c.get('route').id;
   for (const { check, verdict, ready } of counted) {
     const limit = ready.limit.label;

@@ -26,8 +26,7 @@ export function refusalOf(
   }
   const longest = longestOf(refusing);
   if (longest !== null) return refuse({ enforced, refusing, longest }, c, runtime);
-  if (!isClosed) return null;
-  return new GatewayError(503, 'rate-limit-unavailable', 'The rate limit could not be checked.');
+  return isClosed ? unavailable() : null;
 }
 
 /** One that never will let it pass is the longest of all. */
@@ -75,6 +74,22 @@ function refuse(
   if (templated !== null) return templated;
   const violated = refusing.map(({ counted }) => counted.ready.limit.label);
   return new GatewayError(429, error.code, error.detail, { headers, extensions: { 'violated-policies': violated } });
+}
+
+/** null: the address has not shown too many bad credentials, as far as anybody knows. */
+export function refusalOfFailures({ ready, verdict }: CountedLimit, c: GatewayContext): GatewayError | null {
+  if ('undecided' in verdict) return verdict.undecided === 'closed' ? unavailable() : null;
+  if (verdict.allowed) return null;
+  c.get('outgoing').expose('Retry-After');
+  const wait = retryAfterSeconds(verdict.retryAfterMs ?? 0, c.get('facts').requestId);
+  return new GatewayError(429, 'too-many-failures', 'Too many refused credentials; see Retry-After.', {
+    headers: { 'retry-after': String(wait) },
+    extensions: { 'violated-policies': [ready.limit.label] },
+  });
+}
+
+function unavailable(): GatewayError {
+  return new GatewayError(503, 'rate-limit-unavailable', 'The rate limit could not be checked.');
 }
 
 /**

@@ -89,6 +89,7 @@ function judge(response: Response, check: Check, clock: Clock): AuthVerdict | Ou
   return {
     kind: 'deny',
     isMissing: false,
+    isOpaque: true,
     code: DENIED,
     challenge: status === 401 ? (copied.find(([name]) => name === 'www-authenticate')?.[1] ?? null) : null,
     answer: clientAnswer(response, { copied, isHead, clock, waitUntil: request.waitUntil }),
