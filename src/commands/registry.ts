@@ -7,6 +7,7 @@ import { echoCommand } from './echo.ts';
 import { explainCommand } from './explain.ts';
 import { initCommand } from './init.ts';
 import { keysCommand } from './keys.ts';
+import { limitsCommand } from './limits.ts';
 import { publishCommand } from './publish.ts';
 import { routesCommand } from './routes.ts';
 import { serveCommand } from './serve.ts';
@@ -25,5 +26,6 @@ export const COMMANDS: readonly Command[] = [
   publishCommand,
   syncCommand,
   keysCommand,
+  limitsCommand,
   echoCommand,
 ];
