@@ -1,9 +1,9 @@
 /** In place of the Worker in an edge process: the limiter's port over HTTP, as the policies call it. */
 import type { LimitService } from '../../src/limits/calls.ts';
-import type { RateLimiter, Taken, Verdict, WaitUntil } from '../../src/limits/limiter.ts';
+import type { RateLimiter, Taken, WaitUntil } from '../../src/limits/limiter.ts';
 import { openLimits } from '../../src/objects/open-limits.ts';
 import { createRateLimiter } from '../../src/objects/rate-limiter.ts';
-import type { Ask, Flood, FloodAnswer, Moment, Records, Take, TakeAnswer } from './protocol.ts';
+import type { Ask, Flood, FloodAnswer, Moment, Ping, PingAnswer, Records, Take, TakeAnswer } from './protocol.ts';
 
 type Environment = { readonly RATE_LIMITER: LimitService & { records(): Promise<Records> } };
 type Execution = { waitUntil(work: Promise<unknown>): void };
@@ -31,6 +31,8 @@ export default {
         return Response.json(await take(asked as Take, env, waitUntil));
       case '/flood':
         return Response.json(await flood(asked as Flood, env, waitUntil));
+      case '/ping':
+        return Response.json(await ping(asked as Ping, env));
       case '/ask':
         return Response.json({ answers: await env.RATE_LIMITER.decide((asked as Ask).calls) });
       case '/records':
@@ -57,16 +59,17 @@ async function take({ tag, checks, holdMs = 0 }: Take, env: Environment, waitUnt
 async function flood({ checks, times, spreadMs }: Flood, env: Environment, waitUntil: WaitUntil): Promise<FloodAnswer> {
   const { process, limiter } = processOf(env);
   const startedMs = Date.now();
-  const moments = new Map<number, Moment>();
+  const moments = new Map<string, Moment>();
   const waiting: Promise<void>[] = [];
   let sent = 0;
   while (sent < times) {
     const elapsedMs = Date.now() - startedMs + TICK_MS;
     const due = Math.min(times, Math.ceil((times * elapsedMs) / spreadMs));
     for (; sent < due; sent += 1) {
+      const sentMs = Date.now();
       const taken = limiter.take(checks, waitUntil);
-      if (taken instanceof Promise) waiting.push(taken.then((decided) => note(moments, decided)));
-      else note(moments, taken);
+      if (taken instanceof Promise) waiting.push(taken.then((decided) => note(moments, sentMs, decided)));
+      else note(moments, sentMs, taken);
     }
     if (sent < times) await new Promise((resolve) => setTimeout(resolve, TICK_MS));
   }
@@ -74,22 +77,27 @@ async function flood({ checks, times, spreadMs }: Flood, env: Environment, waitU
   return { process, moments: [...moments.values()] };
 }
 
-/** Of the millisecond in which it was decided. */
-function note(moments: Map<number, Moment>, { verdicts }: Taken): void {
-  const atMs = Date.now();
-  const { offered, passed, undecided } = moments.get(atMs) ?? { offered: 0, passed: 0, undecided: 0 };
-  moments.set(atMs, {
-    atMs,
-    offered: offered + 1,
-    passed: passed + (verdicts.every(lets) ? 1 : 0),
-    undecided: undecided + (verdicts.some(isUndecided) ? 1 : 0),
+async function ping({ forMs, pauseMs }: Ping, { RATE_LIMITER }: Environment): Promise<PingAnswer> {
+  const endMs = Date.now() + forMs;
+  const tookMs: number[] = [];
+  while (Date.now() < endMs) {
+    const sentMs = Date.now();
+    await RATE_LIMITER.decide([]);
+    tookMs.push(Date.now() - sentMs);
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  }
+  return { tookMs };
+}
+
+function note(moments: Map<string, Moment>, sentMs: number, { verdicts }: Taken): void {
+  const decidedMs = Date.now();
+  const name = `${sentMs} ${decidedMs}`;
+  const { requests, passed, undecided } = moments.get(name) ?? { requests: 0, passed: 0, undecided: 0 };
+  moments.set(name, {
+    sentMs,
+    decidedMs,
+    requests: requests + 1,
+    passed: passed + (verdicts.every((verdict) => 'allowed' in verdict && verdict.allowed) ? 1 : 0),
+    undecided: undecided + (verdicts.some((verdict) => 'undecided' in verdict) ? 1 : 0),
   });
-}
-
-function isUndecided(verdict: Verdict): boolean {
-  return 'undecided' in verdict;
-}
-
-function lets(verdict: Verdict): boolean {
-  return 'undecided' in verdict ? verdict.undecided === 'open' : verdict.allowed;
 }

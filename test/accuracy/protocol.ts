@@ -23,14 +23,19 @@ export type FloodAnswer = {
   readonly process: string;
   readonly moments: readonly Moment[];
 };
-/** A millisecond, and what was decided in it. */
+/** Requests that were sent in one millisecond and decided in one. */
 export type Moment = {
-  readonly atMs: number;
-  readonly offered: number;
+  readonly sentMs: number;
+  readonly decidedMs: number;
+  readonly requests: number;
   readonly passed: number;
-  /** Of `offered`, those that no counter decided. */
+  /** No counter decided them. They are not among `passed`. */
   readonly undecided: number;
 };
+
+/** Empty calls to the objects process, one after the other: what any answer takes at least. */
+export type Ping = { readonly forMs: number; readonly pauseMs: number };
+export type PingAnswer = { readonly tookMs: readonly number[] };
 
 /** Straight to the service that decides. */
 export type Ask = { readonly calls: readonly LimitCall[] };

@@ -56,8 +56,6 @@ type RetryRun = Client & {
 export async function measureRetry(): Promise<Part> {
   const stand = await EdgeStand.create();
   try {
-    await stand.startObjects();
-    const edge = await stand.startEdge([]);
     await stand.publish({
       routes: CLIENTS.map(({ authored }, at) => ({
         name: `client-${at}`,
@@ -66,6 +64,8 @@ export async function measureRetry(): Promise<Part> {
         policies: { rateLimit: { limits: [{ name: 'waiting', mode: 'exact', ...authored }] } },
       })),
     });
+    await stand.startObjects();
+    const edge = await stand.startEdge([]);
     await edge.reload();
     const runs = await Promise.all(CLIENTS.map((client, at) => runClient(client, edge, `/client-${at}`)));
     return { sections: [section(runs)], missed: runs.flatMap(missedByRetry) };
