@@ -138,9 +138,9 @@ async function runControl(stand: AccuracyStand, load: Load): Promise<Control> {
   const answers = await Promise.all(connections.map((connection) => connection.ask<PingAnswer>('/ping', question)));
   for (const connection of connections) connection.close();
   const tookMs = answers.flatMap((answer) => answer.tookMs);
-  const flows = load.flows.map(({ name, offered }) => `${name} ${offered}×`).join('; ');
+  const [first] = load.flows;
   const late = tookMs.filter((each) => each > LEASED_BUDGET_MS).length;
-  return { load: `${nameOf(load)}: ${flows}`, pings: tookMs.length, late, tookMs };
+  return { load: `${nameOf(load)}, beside ${first?.name} ${first?.offered}×`, pings: tookMs.length, late, tookMs };
 }
 
 type Sending = {
