@@ -1,6 +1,7 @@
 /** One entry of `routes`: checked, with its backends read; or held as a refusal at the same match. */
 import { finding, type Report, type SourceRef } from '../diagnostics/finding.ts';
 import type { Json, PolicyUse } from '../model/route-model.ts';
+import { hasEarlyPart } from '../policies/rate-limit/authored-limit.ts';
 import { formatPath } from './plain-data.ts';
 import { readAuth, type DeclaredMethods, type ReadAuth } from './authentication.ts';
 import type { CheckedBackend, CheckedRoute, Conditions, RouteFields } from './portolan-config.ts';
@@ -138,7 +139,9 @@ function policyUses(value: Json, source: SourceRef, at: (field: string) => numbe
   for (const [key, policy] of Object.entries(POLICY_NAMES)) {
     const options = valueAt(value, ['policies', key]);
     if (options === undefined) continue;
-    uses.push({ policy, options, source: { ...source, line: at(key), path: `policies.${key}` } });
+    const use = { options, source: { ...source, line: at(key), path: `policies.${key}` } };
+    if (policy === 'rate-limit' && hasEarlyPart(options)) uses.push({ policy: 'rate-limit-early', ...use });
+    uses.push({ policy, ...use });
   }
   return uses;
 }

@@ -6,7 +6,7 @@ import { authorizeOptionsSchema } from '../policies/authorize/options.ts';
 import { corsOptionsSchema } from '../policies/cors/options.ts';
 import { geoOptionsSchema } from '../policies/geo/options.ts';
 import { ipOptionsSchema } from '../policies/ip/options.ts';
-import { rateLimitOptionsSchema } from '../policies/rate-limit/options.ts';
+import { rateLimitOptionsSchema } from '../policies/rate-limit/option-schema.ts';
 import { authUseSchema } from './authentication.ts';
 import { headerNameProblem, headerValueProblem, mutableHeaderProblem } from './header-syntax.ts';
 import { pathProblem } from './path-text.ts';

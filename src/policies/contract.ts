@@ -169,7 +169,7 @@ export interface PolicyLowering {
   /** Request headers that this configuration writes, lower case; see AuthMethodLowering.injectedHeaders. Default none. */
   injectedHeaders?(config: Json): readonly string[];
   /** For `explain`: what this policy would look at for this request, and one sentence about it. Pure, offline. `caller`: when it is known. */
-  explain(config: Json, facts: RequestFacts, caller?: KnownCaller): PolicyExplanation;
+  explain(config: Json, facts: RequestFacts, caller?: KnownCaller, routeId?: string): PolicyExplanation;
 }
 
 /** Ports that the process gives to policies; worker.ts supplies them. */

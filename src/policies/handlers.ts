@@ -6,12 +6,14 @@ import { corsHandler } from './cors/handler.ts';
 import { filtersHandler } from './filters/handler.ts';
 import { geoHandler } from './geo/handler.ts';
 import { ipHandler } from './ip/handler.ts';
+import { rateLimitEarlyHandler } from './rate-limit/early-handler.ts';
 import { rateLimitHandler } from './rate-limit/handler.ts';
 
 export const POLICY_HANDLERS: readonly PolicyHandler[] = [
   corsHandler,
   ipHandler,
   geoHandler,
+  rateLimitEarlyHandler,
   filtersHandler,
   authHandler,
   authorizeHandler,

@@ -6,12 +6,13 @@ import { corsLowering } from './cors/lower.ts';
 import { filtersLowering } from './filters/lower.ts';
 import { geoLowering } from './geo/lower.ts';
 import { ipLowering } from './ip/lower.ts';
-import { rateLimitLowering } from './rate-limit/lower.ts';
+import { rateLimitEarlyLowering, rateLimitLowering } from './rate-limit/lower.ts';
 
 export const POLICY_LOWERINGS: readonly PolicyLowering[] = [
   corsLowering,
   ipLowering,
   geoLowering,
+  rateLimitEarlyLowering,
   filtersLowering,
   authLowering,
   authorizeLowering,

@@ -5,7 +5,7 @@
  * 2. size, syntax limits   cheap refusals before anything costly reads the request
  * 3. IP and geography      cheap, and needs nothing but the client address
  * 4. WAF                   hostile input is stopped before an identity provider sees it
- * 5. authentication        who is asking: filters, then [login by OAuth2 and OIDC, not built], then auth
+ * 5. authentication        first what limits guesses and floods; then who is asking: filters, then [login by OAuth2 and OIDC, not built], then auth
  * 6. authorisation         may they; needs the identity
  * 7. rate limit            may count per identity, and never counts what was refused above
  * 8. transforms            every decision above saw the request as the client sent it, and authentication left it
@@ -46,6 +46,13 @@ export const POLICY_ORDER: readonly PolicyOrderEntry[] = [
     undecided: 'refused under allow lists: an unknown place is none of them; under deny lists alone it passes',
   },
   {
+    name: 'rate-limit-early',
+    stage: 5,
+    reason:
+      'counts what authentication refuses, so it stands in front of it; behind ip and geo, whose refusals cost nobody a count',
+    undecided: 'passes, and the log says so; limits that are closed, and `failOpen: never`, refuse with 503',
+  },
+  {
     name: 'filters',
     stage: 5,
     reason:
@@ -72,7 +79,7 @@ export const POLICY_ORDER: readonly PolicyOrderEntry[] = [
     stage: 7,
     reason:
       'counts only requests that every earlier policy let through, just before they would cost the upstream something',
-    undecided: 'passes, and the log says so; with `failOpen: never` refused with 503',
+    undecided: 'passes, and the log says so; limits that are closed, and `failOpen: never`, refuse with 503',
   },
 ];
 

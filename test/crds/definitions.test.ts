@@ -14,7 +14,7 @@ import {
   listenerMemberMeanings,
   moduleMeanings,
 } from '../../src/crds/other-meanings.ts';
-import { rateLimitOptionsSchema } from '../../src/policies/rate-limit/options.ts';
+import { rateLimitOptionsSchema } from '../../src/policies/rate-limit/option-schema.ts';
 import type { FieldSchema } from '../../src/resources/ambassador/field-schema.ts';
 import { statusShapeOf } from '../../src/sync/status-shape.ts';
 import { walk, type SchemaNode } from './schema-nodes.ts';

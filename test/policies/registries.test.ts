@@ -6,9 +6,11 @@ import { POLICY_LOWERINGS, policyLowering } from '../../src/policies/lowerings.t
 import { POLICY_ORDER, policyOrder } from '../../src/policies/order.ts';
 
 const folder = path.resolve(import.meta.dirname, '../../src/policies');
-const built = fs
-  .readdirSync(folder, { withFileTypes: true })
-  .flatMap((entry) => (fs.existsSync(path.join(folder, entry.name, 'handler.ts')) ? [entry.name] : []));
+const built = fs.readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+  const has = (file: string) => fs.existsSync(path.join(folder, entry.name, file));
+  // Its second policy runs before authentication.
+  return [...(has('handler.ts') ? [entry.name] : []), ...(has('early-handler.ts') ? [`${entry.name}-early`] : [])];
+});
 
 describe('policy lists', () => {
   it('name every policy folder exactly once', () => {

@@ -1,5 +1,6 @@
 /** What the Worker gets of the policies `rate-limit-early` and `rate-limit`. */
 import type { Limit } from '../../limits/limit.ts';
+import type { Template } from '../go-template/template.ts';
 
 export type CompiledRateLimit = {
   /** Each of them that concerns the request must allow it. */
@@ -50,7 +51,7 @@ export type CompiledLimit = {
   readonly cost?: CompiledCost;
   readonly inject?: CompiledInjections;
   /** Of an answer that this limit refused. */
-  readonly errorResponse?: { readonly headers: readonly TemplatedHeader[]; readonly bodyTemplate: string };
+  readonly errorResponse?: CompiledErrorResponse;
 };
 
 /** The client address instead; the limit does not count this request; the request is refused with 400. */
@@ -68,16 +69,18 @@ export type CompiledKeyPart =
 export type CompiledCondition = { readonly part: CompiledKeyPart; readonly is?: string };
 
 export type CompiledCost = {
-  /** Request header that says the cost. */
+  /** Request header that says the cost; taken from every client, unless `fromClient`. */
   readonly header?: string;
+  readonly fromClient?: true;
   /** Response header that says it; beyond 1 it is charged afterwards. */
   readonly responseHeader?: string;
   readonly maxCost: number;
 };
 
-/** Go templates of AES, see policies/go-template. */
-export type TemplatedHeader = { readonly name: string; readonly value: string };
+/** Go templates as in AES, see policies/go-template. */
+export type TemplatedHeader = { readonly name: string; readonly value: Template };
 export type CompiledInjections = {
   readonly request: readonly TemplatedHeader[];
   readonly response: readonly TemplatedHeader[];
 };
+export type CompiledErrorResponse = { readonly headers: readonly TemplatedHeader[]; readonly body: Template };

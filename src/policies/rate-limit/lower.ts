@@ -1,125 +1,162 @@
-/** Authored `rate-limit` options → compiled limits. */
+/** Authored options → what the Worker gets, in two policies: what runs before authentication, and the rest. */
+import { LEASABLE_FROM } from '../../limits/calls.ts';
 import type { Json } from '../../model/route-model.ts';
 import type { LowerContext, PolicyLowering } from '../contract.ts';
 import { parseOptions, reportOption } from '../parse-options.ts';
-import type { CompiledLimit, CompiledRateLimit } from './compiled.ts';
+import { isEarly } from './authored-limit.ts';
+import { compileLimit, isLeased } from './compile-limit.ts';
+import type { CompiledLimit, CompiledPlans, CompiledRateLimit } from './compiled.ts';
 import { decodeRateLimit } from './decode.ts';
-import { compileGlob } from '../glob.ts';
-import { rateLimitOptionsSchema, type RateLimitOption, type RateLimitOptions, type RateLimitUnit } from './options.ts';
-import { selectLimits } from './select.ts';
-
-const KNOWN_KEYS = ['scope', 'limits', 'name', 'index', 'pattern', 'rate', 'unit', 'burst'] as const;
-
-const PERIOD_MS: Readonly<Record<RateLimitUnit, number>> = {
-  second: 1_000,
-  minute: 60_000,
-  hour: 3_600_000,
-  day: 86_400_000,
-  month: 2_592_000_000,
-};
+import { explainRateLimit } from './explain.ts';
+import { identifyLimits, type IdentifiedLimit } from './identify-limits.ts';
+import { lowerTemplates } from './lower-templates.ts';
+import { KNOWN_OPTIONS, rateLimitOptionsSchema } from './option-schema.ts';
+import type { RateLimitOption, RateLimitOptions } from './options.ts';
+import { reviewPattern } from './review-pattern.ts';
 
 export const rateLimitLowering: PolicyLowering = {
   name: 'rate-limit',
   lower(options, context) {
-    const parsed = parseOptions(rateLimitOptionsSchema, options, {
-      policy: 'rate-limit',
-      knownKeys: KNOWN_KEYS,
-      context,
-    });
-    if (parsed === null) return null;
-    const limits = withIdentity(parsed, context);
-    if (limits === null) return null;
-    return { limits } satisfies CompiledRateLimit satisfies Json;
+    const read = readLimits(options, context);
+    if (read === null) return null;
+    const { authored, limits } = read;
+    const here = limits.filter(({ option }) => !isEarly(option));
+    const compiled = new Map(here.map((each) => [each, compile(each, context)]));
+    const listed = pick(here, 'limits', compiled);
+    const groups = Map.groupBy(
+      here.filter(({ list }) => list === 'groups'),
+      ({ listName }) => listName,
+    );
+    const lowered = {
+      limits: listed,
+      ...(groups.size > 0 && { groups: [...groups.values()].map((group) => pick(group, 'groups', compiled)) }),
+      ...(authored.plans !== undefined && { plans: compilePlans(authored, here, compiled) }),
+      ...headerStyle(authored),
+    } satisfies CompiledRateLimit;
+    return [...compiled.values()].includes(null) ? null : toJson(lowered);
   },
-  explain(json, facts, caller) {
-    const config = decodeRateLimit(json);
-    const consumer = caller?.consumer ?? null;
-    const { selected } = selectLimits(config, { facts, consumer, routeId: '' });
-    const note =
-      selected.length === 0
-        ? 'no limit has a pattern that matches this path'
-        : `must be allowed by ${selected.map(({ limit }) => describeLimit(limit)).join(' and ')}, counted per client address`;
-    const decides = selected.length === 0 ? false : ('later' as const);
-    return {
-      input: { path: facts.path, keys: selected.map(({ key }) => (typeof key === 'string' ? key : 'sha256:')) },
-      note,
-      decides,
-    };
-  },
+  injectedHeaders,
+  explain: explainRateLimit,
 };
 
-function describeLimit({ label, limit }: CompiledLimit): string {
-  if (limit.algorithm !== 'token-bucket') return label;
-  return `${label} (${limit.rate} per ${limit.periodMs / 1_000} s, burst ${limit.burst})`;
+export const rateLimitEarlyLowering: PolicyLowering = {
+  name: 'rate-limit-early',
+  lower(options, context) {
+    // What is wrong with the options is reported by the other policy, which is always there beside this one.
+    const quiet: LowerContext = { ...context, report: () => undefined };
+    const read = readLimits(options, quiet);
+    if (read === null) return null;
+    const { authored, limits } = read;
+    const { failures, fence } = authored;
+    if (fence !== undefined && !supportsFence(fence, context)) return null;
+    const compiled = limits.filter(({ option }) => isEarly(option)).map((each) => compile(each, context));
+    if (compiled.includes(null)) return null;
+    const lowered = {
+      limits: compiled.filter((limit) => limit !== null),
+      ...(failures !== undefined && { failures: compileFailures(failures, authored.scope ?? context.routeId) }),
+      ...(fence !== undefined && { fence }),
+      ...headerStyle(authored),
+    } satisfies CompiledRateLimit;
+    return toJson(lowered);
+  },
+  injectedHeaders,
+  explain: explainRateLimit,
+};
+
+type ReadLimits = { readonly authored: RateLimitOptions; readonly limits: readonly IdentifiedLimit[] };
+
+function readLimits(options: unknown, context: LowerContext): ReadLimits | null {
+  const authored = parseOptions(rateLimitOptionsSchema, options, {
+    policy: 'rate-limit',
+    knownKeys: KNOWN_OPTIONS,
+    context,
+  });
+  if (authored === null) return null;
+  const { limits, duplicates } = identifyLimits(authored, context.routeId);
+  for (const { at, name, index } of duplicates) {
+    reportOption(context, 'error', 'rate-limit-duplicate', {
+      message: `Two limits are both number ${index} of \`${name}\`, so they would share one counter. The route refuses requests.`,
+      at,
+      hint: 'Give each limit a name of its own, or leave `index` out.',
+    });
+  }
+  return duplicates.length > 0 ? null : { authored, limits };
 }
 
-/** Gives every limit its counter key and its public label; null after reporting two limits with one identity. */
-function withIdentity(
-  { scope: owner, limits = [] }: RateLimitOptions,
-  context: LowerContext,
-): readonly CompiledLimit[] | null {
-  const scope = owner ?? context.routeId;
-  const nextIndex = new Map<string, number>();
-  const sameName = Map.groupBy(limits, ({ name }) => name);
-  const taken = new Set<string>();
-  const compiled: CompiledLimit[] = [];
-  for (const [position, limit] of limits.entries()) {
-    const index = limit.index ?? nextIndex.get(limit.name) ?? 0;
-    nextIndex.set(limit.name, index + 1);
-    const keyPrefix = ['rl', scope, limit.name, index].map(encodePart).join('/');
-    if (taken.has(keyPrefix)) {
-      reportOption(context, 'error', 'rate-limit-duplicate', {
-        message: `Two limits are both number ${index} of \`${limit.name}\`, so they would share one counter. The route refuses requests.`,
-        at: ['limits', position],
-        hint: 'Give each limit a name of its own, or leave `index` out.',
-      });
-      return null;
-    }
-    taken.add(keyPrefix);
-    reviewPattern(limit, position, context);
-    const alone = sameName.get(limit.name)?.length === 1;
-    compiled.push(
-      compileLimit(limit, keyPrefix, alone ? encodeLabel(limit.name) : `${encodeLabel(limit.name)}.${index}`),
-    );
+/** null after an error. */
+function compile({ option, at, counter, label }: IdentifiedLimit, context: LowerContext): CompiledLimit | null {
+  const templates = lowerTemplates(option, { at, context });
+  if (templates === null) return null;
+  const compiled = { ...compileLimit(option, counter, label), ...templates };
+  reviewPattern(option, at, context);
+  if (option.mode === 'leased' && !isLeased(option, compiled.limit)) {
+    reportOption(context, 'info', 'rate-limit-exact', {
+      message: `The limit \`${option.name}\` is too small to be leased, so every request is decided by its counter: of fewer than ${LEASABLE_FROM} a batch would be a large share.`,
+      at: [...at, 'mode'],
+      hint: 'Leave `mode` out.',
+    });
   }
   return compiled;
 }
 
-function compileLimit(limit: RateLimitOption, counter: string, label: string): CompiledLimit {
-  const { pattern = '*', rate, unit = 'second', burst = rate } = limit;
-  const glob = compileGlob(pattern);
-  const everything = glob.length > 1 && glob.every((piece) => piece === '');
-  return {
-    label,
-    counter,
-    ...(!everything && { pattern: glob }),
-    limit: { algorithm: 'token-bucket', rate, periodMs: PERIOD_MS[unit], burst },
-  };
-}
+type Compiled = ReadonlyMap<IdentifiedLimit, CompiledLimit | null>;
 
-/** A limit that can never apply protects nothing, and nothing at request time would show it. */
-function reviewPattern({ pattern = '*' }: RateLimitOption, position: number, context: LowerContext): void {
-  const why = !/^[/*]/.test(pattern)
-    ? 'paths begin with `/`'
-    : /[?#]/.test(pattern)
-      ? 'the query is no part of what is compared, and `?` and `#` stand for themselves'
-      : /[^\x21-\x7e]/.test(pattern)
-        ? 'a canonical path spells spaces and non-ASCII characters as percent escapes'
-        : null;
-  if (why === null) return;
-  reportOption(context, 'warning', 'rate-limit-pattern-never-matches', {
-    message: `The pattern \`${pattern}\` matches no request path (${why}), so this limit never applies.`,
-    at: ['limits', position, 'pattern'],
-    hint: 'A pattern covers the whole path before rewriting, for example `/backend/*`; `*` also matches `/`.',
+function pick(
+  limits: readonly IdentifiedLimit[],
+  list: IdentifiedLimit['list'],
+  compiled: Compiled,
+): readonly CompiledLimit[] {
+  return limits.flatMap((each) => {
+    const limit = compiled.get(each);
+    return each.list === list && limit !== undefined && limit !== null ? [limit] : [];
   });
 }
 
-/** Percent-encoding keeps `/` free as the separator, so that no two identities share a key. */
-function encodePart(part: string | number): string {
-  return encodeURIComponent(String(part).toWellFormed());
+function compilePlans(
+  { planClaim, defaultPlan, plans = {} }: RateLimitOptions,
+  limits: readonly IdentifiedLimit[],
+  compiled: Compiled,
+): CompiledPlans {
+  const ofPlan = (plan: string) => limits.filter(({ listName }) => listName === plan);
+  return {
+    byName: Object.fromEntries(Object.keys(plans).map((plan) => [plan, pick(ofPlan(plan), 'plans', compiled)])),
+    ...(planClaim !== undefined && { claim: planClaim.split('.') }),
+    ...(defaultPlan !== undefined && { default: defaultPlan }),
+  };
 }
 
-/** Structured-field strings (RFC 9651 §3.3.3) hold printable ASCII; escapes are avoided by never needing them. */
-function encodeLabel(name: string): string {
-  return name.toWellFormed().replaceAll(/[^\x20-\x7e]|["\\%]/gu, (character) => encodeURIComponent(character));
+function compileFailures({ rate, unit }: NonNullable<RateLimitOptions['failures']>, scope: string): CompiledLimit {
+  const option: RateLimitOption = { name: 'failures', rate, unit, mode: 'exact' };
+  const counter = ['rl', scope, 'failures'].map(encodeURIComponent).join('/');
+  return compileLimit(option, counter, 'failures');
+}
+
+function supportsFence(fence: string, context: LowerContext): boolean {
+  if (context.target === 'cloudflare') return true;
+  reportOption(context, 'error', 'rate-limit-fence-unsupported', {
+    message: `\`fence\` names the rate-limit binding ${fence}, which workerd does not have; only Cloudflare does. The route refuses requests.`,
+    at: ['fence'],
+    hint: 'Remove `fence`: the limits themselves work everywhere.',
+  });
+  return false;
+}
+
+function headerStyle({ headers }: RateLimitOptions): Pick<CompiledRateLimit, 'headers'> {
+  return headers === undefined || headers === 'draft' ? {} : { headers };
+}
+
+/** Taken from clients: headers that limits write, and those that say a cost, unless clients may say it. */
+function injectedHeaders(json: Json): readonly string[] {
+  const { limits, groups = [], plans } = decodeRateLimit(json);
+  const all = [...limits, ...groups.flat(), ...Object.values(plans?.byName ?? {}).flat()];
+  return all.flatMap(({ inject, cost }) => [
+    ...(inject?.request.map(({ name }) => name) ?? []),
+    ...(cost?.header !== undefined && cost.fromClient !== true ? [cost.header] : []),
+  ]);
+}
+
+/** Plain data by its types, which have no index signature. */
+function toJson(config: CompiledRateLimit): Json {
+  const json: Json = JSON.parse(JSON.stringify(config));
+  return json;
 }

@@ -1,6 +1,5 @@
 /** Authored form of rate limits: how much whoever calls may do. */
-import * as z from 'zod';
-import type { HeaderStyle, MissingPart, TemplatedHeader } from './compiled.ts';
+import type { HeaderStyle, MissingPart } from './compiled.ts';
 
 export type RateLimitUnit = 'second' | 'minute' | 'hour' | 'day' | 'month';
 
@@ -68,11 +67,11 @@ export type RateLimitOption = {
   readonly shadow?: boolean | undefined;
   readonly cost?: RateLimitCost | undefined;
   /** Headers for requests that this limit counted; values are Go templates as in AES. */
-  readonly injectRequestHeaders?: readonly TemplatedHeader[] | undefined;
-  readonly injectResponseHeaders?: readonly TemplatedHeader[] | undefined;
+  readonly injectRequestHeaders?: readonly RateLimitHeader[] | undefined;
+  readonly injectResponseHeaders?: readonly RateLimitHeader[] | undefined;
   /** In place of the problem document; texts are Go templates as in AES. */
   readonly errorResponse?:
-    | { readonly headers?: readonly TemplatedHeader[] | undefined; readonly bodyTemplate?: string | undefined }
+    | { readonly headers?: readonly RateLimitHeader[] | undefined; readonly bodyTemplate?: string | undefined }
     | undefined;
 };
 
@@ -108,19 +107,5 @@ export type RateLimitCost = {
   readonly trustClient?: boolean | undefined;
 };
 
-/** Keeps every product of the limiter's arithmetic an exact integer, see objects/gcra.ts. */
-const MAX_COUNT = 1_000_000;
-
-const limitSchema: z.ZodType<RateLimitOption> = z.strictObject({
-  name: z.string().min(1, 'must not be empty').max(256),
-  index: z.int().min(0).max(9_999).optional(),
-  pattern: z.string().min(1, 'must not be empty; `*` matches every path').max(2_048).optional(),
-  rate: z.int().min(1).max(MAX_COUNT),
-  unit: z.enum(['second', 'minute', 'hour', 'day']),
-  burst: z.int().min(1).max(MAX_COUNT).optional(),
-});
-
-export const rateLimitOptionsSchema: z.ZodType<RateLimitOptions> = z.strictObject({
-  scope: z.string().min(1, 'must not be empty').max(1_024).optional(),
-  limits: z.array(limitSchema).min(1, 'needs at least one limit').max(100),
-});
+/** `value` is a Go template with the functions `hasKey`, `doNotSet` and `json`. */
+export type RateLimitHeader = { readonly name: string; readonly value: string };

@@ -2,7 +2,6 @@
 import type { LimitCheck } from '../../limits/limiter.ts';
 import type { PolicyRuntime } from '../contract.ts';
 import type { CompiledLimit, CompiledRateLimit } from './compiled.ts';
-import { readyTemplates, type ReadyTemplates } from './templates.ts';
 
 const EXACT_BUDGET_MS = 2_000;
 const LEASED_BUDGET_MS = 50;
@@ -10,8 +9,6 @@ const LEASED_BUDGET_MS = 50;
 export type ReadyLimit = {
   readonly limit: CompiledLimit;
   readonly check: Omit<LimitCheck, 'key' | 'cost'>;
-  /** null: it has none. */
-  readonly templates: ReadyTemplates | null;
 };
 
 export type ReadyLimits = ReadonlyMap<CompiledLimit, ReadyLimit>;
@@ -30,6 +27,5 @@ function readyLimit(limit: CompiledLimit, runtime: PolicyRuntime): ReadyLimit {
   return {
     limit,
     check: { limit: limit.limit, mode, onFailure, budgetMs, ...(shadow === true && { shadow }) },
-    templates: readyTemplates(limit, runtime),
   };
 }

@@ -18,15 +18,16 @@ export function refusalOf(
   runtime: PolicyRuntime,
 ): GatewayError | Response | null {
   const refusing: Refusing[] = [];
-  let isClosed = false;
+  let closed: string | null = null;
   for (const counted of enforced) {
     const { verdict } = counted;
-    if ('undecided' in verdict) isClosed ||= verdict.undecided === 'closed';
-    else if (!verdict.allowed) refusing.push({ counted, figures: verdict });
+    if ('undecided' in verdict) {
+      if (verdict.undecided === 'closed') closed ??= verdict.why;
+    } else if (!verdict.allowed) refusing.push({ counted, figures: verdict });
   }
   const longest = longestOf(refusing);
   if (longest !== null) return refuse({ enforced, refusing, longest }, c, runtime);
-  return isClosed ? unavailable() : null;
+  return closed === null ? null : unavailable(closed);
 }
 
 /** One that never will let it pass is the longest of all. */
@@ -62,23 +63,20 @@ function refuse(
     headers['retry-after'] = String(isPlace ? 1 : retryAfterSeconds(retryAfterMs, requestId));
     c.get('outgoing').expose('Retry-After');
   }
-  const error =
+  const detail =
     retryAfterMs === null
-      ? { code: 'rate-limit-cost-too-high', detail: 'The request costs more than this route ever lets pass at once.' }
-      : { code: 'rate-limited', detail: 'Too many requests; see Retry-After.' };
-  const templated = templatedRefusal(
-    { by: longest.counted, counted: enforced, headers, message: error.detail },
-    c,
-    runtime,
-  );
+      ? 'The request costs more than this route ever lets pass at once.'
+      : 'Too many requests; see Retry-After.';
+  const templated = templatedRefusal({ by: longest.counted, counted: enforced, headers, message: detail }, c, runtime);
   if (templated !== null) return templated;
   const violated = refusing.map(({ counted }) => counted.ready.limit.label);
-  return new GatewayError(429, error.code, error.detail, { headers, extensions: { 'violated-policies': violated } });
+  const code = retryAfterMs === null ? 'rate-limit-cost-too-high' : 'rate-limited';
+  return new GatewayError(429, code, detail, { headers, extensions: { 'violated-policies': violated } });
 }
 
 /** null: the address has not shown too many bad credentials, as far as anybody knows. */
 export function refusalOfFailures({ ready, verdict }: CountedLimit, c: GatewayContext): GatewayError | null {
-  if ('undecided' in verdict) return verdict.undecided === 'closed' ? unavailable() : null;
+  if ('undecided' in verdict) return verdict.undecided === 'closed' ? unavailable(verdict.why) : null;
   if (verdict.allowed) return null;
   c.get('outgoing').expose('Retry-After');
   const wait = retryAfterSeconds(verdict.retryAfterMs ?? 0, c.get('facts').requestId);
@@ -88,8 +86,8 @@ export function refusalOfFailures({ ready, verdict }: CountedLimit, c: GatewayCo
   });
 }
 
-function unavailable(): GatewayError {
-  return new GatewayError(503, 'rate-limit-unavailable', 'The rate limit could not be checked.');
+function unavailable(cause: string): GatewayError {
+  return new GatewayError(503, 'rate-limit-unavailable', 'The rate limit could not be checked.', { cause });
 }
 
 /**

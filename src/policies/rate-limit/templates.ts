@@ -2,63 +2,28 @@
 import type { Limit } from '../../limits/limit.ts';
 import type { GatewayContext, PolicyRuntime } from '../contract.ts';
 import { executeTemplate } from '../go-template/execute.ts';
-import { parseTemplate } from '../go-template/parse.ts';
 import type { Template } from '../go-template/template.ts';
 import { GoStruct, TemplateError, type GoMap, type GoValue } from '../go-template/value.ts';
 import { safeHeaderValue } from '../header-value.ts';
 import { logSparsely } from '../sparse-log.ts';
-import type { CompiledLimit, TemplatedHeader } from './compiled.ts';
 import type { CountedLimit } from './counted.ts';
-
-type ReadyHeader = { readonly name: string; readonly template: Template | null };
-
-export type ReadyTemplates = {
-  readonly request: readonly ReadyHeader[];
-  readonly response: readonly ReadyHeader[];
-  readonly errorResponse: { readonly headers: readonly ReadyHeader[]; readonly body: Template | null } | null;
-};
-
-const FUNCTIONS = ['hasKey', 'doNotSet', 'json'];
-
-/** null: the limit has none. A template that is none is left out: the limit itself counts all the same. */
-export function readyTemplates(
-  { label, inject, errorResponse }: CompiledLimit,
-  runtime: PolicyRuntime,
-): ReadyTemplates | null {
-  if (inject === undefined && errorResponse === undefined) return null;
-  const parse = (text: string): Template | null => {
-    const parsed = parseTemplate(text, { functions: FUNCTIONS });
-    if ('template' in parsed) return parsed.template;
-    logSparsely(runtime, 'rate-limit-template-failed', { limit: label, error: parsed.error }, label);
-    return null;
-  };
-  const ready = (headers: readonly TemplatedHeader[] = []): readonly ReadyHeader[] =>
-    headers.map(({ name, value }) => ({ name: name.toLowerCase(), template: parse(value) }));
-  return {
-    request: ready(inject?.request),
-    response: ready(inject?.response),
-    errorResponse:
-      errorResponse === undefined
-        ? null
-        : { headers: ready(errorResponse.headers), body: parse(errorResponse.bodyTemplate) },
-  };
-}
 
 /** Request headers of every limit that counted the request, and response headers of those that clients may know of. */
 export function injectHeaders(counted: readonly CountedLimit[], c: GatewayContext, runtime: PolicyRuntime): void {
   const { headers } = c.get('facts');
   for (const each of counted) {
-    const { templates, limit } = each.ready;
-    if (templates === null || 'undecided' in each.verdict) continue;
+    const { limit } = each.ready;
+    const { inject } = limit;
+    if (inject === undefined || 'undecided' in each.verdict) continue;
     const data = templateData(counted, each);
-    for (const { name, template } of templates.request) {
+    for (const { name, value: template } of inject.request) {
       const value = headerValue(template, data, { label: limit.label, runtime });
       // What a client sent under this name must not pass for ours.
       if (value === null) headers.delete(name);
       else headers.set(name, value);
     }
     if (each.check.shadow === true) continue;
-    for (const { name, template } of templates.response) {
+    for (const { name, value: template } of inject.response) {
       const value = headerValue(template, data, { label: limit.label, runtime });
       if (value !== null) c.get('outgoing').set(name, value);
     }
@@ -81,9 +46,9 @@ export function templatedRefusal(
   c: GatewayContext,
   runtime: PolicyRuntime,
 ): Response | null {
-  const { limit, templates } = by.ready;
-  const { errorResponse } = templates ?? { errorResponse: null };
-  if (errorResponse === null || errorResponse.body === null) return null;
+  const { limit } = by.ready;
+  const { errorResponse } = limit;
+  if (errorResponse === undefined) return null;
   const { requestId, method } = c.get('facts');
   const code = 429n;
   const data = new GoStruct(
@@ -101,7 +66,7 @@ export function templatedRefusal(
   const body = textOf(errorResponse.body, data, log);
   if (body === null) return null;
   const headers = new Headers({ 'cache-control': 'no-store', 'x-request-id': requestId });
-  for (const { name, template } of errorResponse.headers) {
+  for (const { name, value: template } of errorResponse.headers) {
     const value = headerValue(template, data, log);
     if (value !== null) headers.set(name, value);
   }
@@ -112,8 +77,8 @@ export function templatedRefusal(
 
 type LogOf = { readonly label: string; readonly runtime: PolicyRuntime };
 
-function headerValue(template: Template | null, data: GoMap | GoStruct, log: LogOf): string | null {
-  const text = template === null ? null : textOf(template, data, log);
+function headerValue(template: Template, data: GoMap | GoStruct, log: LogOf): string | null {
+  const text = textOf(template, data, log);
   return text === null ? null : safeHeaderValue(text);
 }
 

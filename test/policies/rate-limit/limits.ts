@@ -2,7 +2,9 @@
 import type { Json } from '../../../src/model/route-model.ts';
 import type { Limit, TokenBucket } from '../../../src/limits/limit.ts';
 import type { LimitedRequest } from '../../../src/policies/rate-limit/key-parts.ts';
-import type { CompiledLimit, CompiledRateLimit } from '../../../src/policies/rate-limit/compiled.ts';
+import { parseTemplate } from '../../../src/policies/go-template/parse.ts';
+import type { Template } from '../../../src/policies/go-template/template.ts';
+import type { CompiledLimit, CompiledRateLimit, TemplatedHeader } from '../../../src/policies/rate-limit/compiled.ts';
 import type { Consumer, PolicyHandler, PolicyRuntime } from '../../../src/policies/contract.ts';
 import { rateLimitHandler } from '../../../src/policies/rate-limit/handler.ts';
 import { type ChainOptions, factsOf, runChain, runtimeOf } from '../chain.ts';
@@ -16,6 +18,17 @@ export const PLACES: Limit = { algorithm: 'concurrency', rate: 2 };
 /** Named and counted by its label. */
 export function aLimit(label: string, limit: Limit, changes: Partial<CompiledLimit> = {}): CompiledLimit {
   return { label, counter: `rl/${label}`, limit, ...changes };
+}
+
+/** Templates as the build leaves them. */
+export function template(text: string): Template {
+  const parsed = parseTemplate(text, { functions: ['hasKey', 'doNotSet', 'json'] });
+  if ('error' in parsed) throw new Error(parsed.error);
+  return parsed.template;
+}
+
+export function templated(headers: readonly { readonly name: string; readonly value: string }[]): TemplatedHeader[] {
+  return headers.map(({ name, value }) => ({ name: name.toLowerCase(), value: template(value) }));
 }
 
 export type Sent = {

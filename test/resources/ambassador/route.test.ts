@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ForwardAction, PathRewrite } from '../../../src/model/route-model.ts';
 import type { MappingSpec } from '../../../src/resources/ambassador/types.ts';
 import { corsOptionsSchema } from '../../../src/policies/cors/options.ts';
-import { rateLimitOptionsSchema } from '../../../src/policies/rate-limit/options.ts';
+import { rateLimitOptionsSchema } from '../../../src/policies/rate-limit/option-schema.ts';
 import { mapping, one, translate, unenforced, type Extra } from './resources.ts';
 
 const forwarded = (spec: Partial<MappingSpec>, config = {}, extra: Extra = {}): ForwardAction['backends'][number] => {
