@@ -15,7 +15,7 @@ export type Check = {
   readonly shadow?: true;
   /** What becomes of the request when this counter cannot be asked. */
   readonly onFailure: 'open' | 'closed';
-  /** Longest wait for this counter, in milliseconds. */
+  /** Longest wait for this counter, in milliseconds. A batch whose object may have to be started first is waited for up to 500. */
   readonly budgetMs: number;
 };
 

@@ -4,7 +4,7 @@ import { LEASE_MS } from './calls.ts';
 import type { CounterState, CounterStore } from './counter.ts';
 import { Counters } from './counters.ts';
 import { Leases } from './leases.ts';
-import { type Figures, largestCost, type Limit } from './limit.ts';
+import type { Figures, Limit } from './limit.ts';
 import { Reservations } from './reservations.ts';
 
 /** A clock set back by less than this stands still until it has caught up; by more, it is believed. */
@@ -48,7 +48,6 @@ export class Standing {
     let held = this.reservations.heldOf(key);
     let waitMs = algorithm.waitMs(state, limit, units + held, this.#nowMs);
     if (held === 0 || waitMs === 0 || limit.algorithm === 'concurrency') return waitMs;
-    if (units > largestCost(limit)) return null;
     for (const hold of this.reservations.holdsOf(key)) {
       const lapsesInMs = hold.lapsesAtMs - this.#nowMs;
       if (waitMs !== null && waitMs <= lapsesInMs) return waitMs;

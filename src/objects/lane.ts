@@ -15,8 +15,8 @@ import { withinBudget } from './within-budget.ts';
 
 /**
  * RPCs under way to one destination at a time: one is carried while another is decided. Measured from
- * one process to another, 100 connections, exact: 1 and 2 at a time decide 3.3 and 3.5 times as many
- * requests a second as without a bound, 4 and 8 at a time 3.0 and 2.1 times.
+ * one process to another, 100 connections, exact: 1 to 4 at a time decide about 3 times as many
+ * requests a second as without a bound, 8 at a time 2 to 3 times.
  */
 export const CALLS_IN_FLIGHT = 2;
 /** A call that was not sent for so long is sent whatever is under way: a slow RPC holds up nobody for longer. */

@@ -15,6 +15,9 @@ export const HORIZON_MS = 250;
 /** With fewer requests than this within a horizon nothing is fetched ahead: it would lapse unspent. */
 const AHEAD_FROM = 2;
 
+/** An object that nobody asked for so long may be gone from memory, and is started by the next call. */
+const EVICTED_MS = 10_000;
+
 type Known = { readonly figures: Figures; readonly atMs: number };
 
 export type LeaseRequest = { readonly wanted: number; readonly unspent: number; readonly sentAtMs: number };
@@ -31,6 +34,8 @@ export class Lease {
   /** Units asked for lately: each fades with HORIZON_MS, so that at a steady rate this is rate × horizon. */
   #load = 0;
   #loadAtMs = 0;
+  /** Someone waited in vain since the object last answered. */
+  #isLate = false;
   /** Spent while a request for more is under way, of units which that request gave back. */
   #spentMeanwhile = 0;
 
@@ -85,6 +90,15 @@ export class Lease {
     return load >= AHEAD_FROM && this.#units < Math.min(load, this.#granted) / 2;
   }
 
+  /** The object may have to be started before it answers. Once somebody waited for that in vain it is no excuse any more. */
+  isCold(nowMs: number): boolean {
+    return !this.#isLate && (this.#known === null || nowMs - this.#known.atMs > EVICTED_MS);
+  }
+
+  wasLate(): void {
+    this.#isLate = true;
+  }
+
   /** The next request to the object; `waiting` units are needed at once. What is unspent goes back and is part of the answer again. */
   request(waiting: number, nowMs: number): LeaseRequest {
     const unspent = nowMs < this.#validUntilMs ? Math.max(0, this.#units) : 0;
@@ -109,6 +123,7 @@ export class Lease {
     // From when it was sent, so that it never ends later than in the object.
     this.#validUntilMs = sentAtMs + validMs;
     this.#known = { figures, atMs: nowMs };
+    this.#isLate = false;
     this.#denial = deniedMs > 0 ? deniedFor(figures, deniedMs, nowMs) : null;
     return granted;
   }

@@ -12,6 +12,10 @@ function settle(ledger: VirtualLedger, kind: 'renew' | 'free', slot: string): Fi
   return figuresOf(ledger.ledger.decide({ kind, checks: [aCheck(TWO)], slot }, ledger.nowMs))[0];
 }
 
+function remainingOf(ledger: VirtualLedger): number | undefined {
+  return settle(ledger, 'free', 'nobody')?.remaining;
+}
+
 describe('concurrency', () => {
   it('admits as many as have slots, and another one when one is freed', () => {
     const ledger = new VirtualLedger();
@@ -91,7 +95,8 @@ describe('concurrency', () => {
   it('holds the slot of a reservation under its id', () => {
     const ledger = new VirtualLedger();
     const check = aCheck(TWO);
-    expect(ledger.settle('reserve', 'a', check)[0]).toMatchObject({ allowed: true, remaining: 1 });
+    // Named twice, it is one slot all the same.
+    expect(ledger.settle('reserve', 'a', check, check)[1]).toMatchObject({ allowed: true, remaining: 1 });
     ledger.take(TWO, 1, 'b');
     expect(ledger.take(TWO, 1, 'c').allowed).toBe(false);
     ledger.settle('commit', 'a', check);
@@ -109,6 +114,7 @@ describe('concurrency', () => {
     ledger.nowMs += RESERVATION_MS;
     ledger.settle('reserve', 'c', check);
     settle(ledger, 'free', 'c');
+    expect(remainingOf(ledger)).toBe(2);
     ledger.settle('commit', 'c', check);
     expect(ledger.store.rows.size).toBe(0);
     expect(ledger.take(TWO, 1, 'd')).toMatchObject({ allowed: true, remaining: 1 });

@@ -180,6 +180,34 @@ describe('a lease', () => {
     expect(lease(ledger, changed, 'a', 0, 20).figures.remaining).toBe(1_929);
   });
 
+  it('gives nothing back after the clock was set back', () => {
+    const ledger = new VirtualLedger();
+    lease(ledger, WINDOW, 'a', 20);
+    ledger.nowMs -= 5_000;
+    expect(lease(ledger, WINDOW, 'a', 0, 20).figures.remaining).toBe(980);
+  });
+
+  it('makes room for others at the moment it is void', () => {
+    const ledger = new VirtualLedger();
+    lease(ledger, WINDOW, 'a', 50);
+    ledger.nowMs += LEASE_MS - 1;
+    expect(lease(ledger, WINDOW, 'b', 50).granted).toBe(13);
+    ledger.nowMs += 1;
+    expect(lease(ledger, WINDOW, 'b', 50).granted).toBe(25);
+  });
+
+  it('is taken out of a log where it was put in', () => {
+    const limit = { algorithm: 'sliding-window', rate: 1_000, periodMs: 1_000 } as const;
+    const ledger = new VirtualLedger();
+    ledger.take(limit, 100);
+    ledger.nowMs += 500;
+    lease(ledger, limit, 'a', 20);
+    ledger.nowMs += 499;
+    expect(lease(ledger, limit, 'a', 0, 20).figures.remaining).toBe(900);
+    ledger.nowMs += 1;
+    expect(lease(ledger, limit, 'a', 0).figures).toMatchObject({ remaining: 1_000, resetMs: 0 });
+  });
+
   it('leaves out what would have run over meanwhile', () => {
     const ledger = new VirtualLedger();
     // Two leases of a full bucket; 30 units' time passes, of which 30 would have run over without them.

@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import type { Check, LimitAnswer } from '../../src/limits/calls.ts';
 import type { Counter, CounterStore } from '../../src/limits/counter.ts';
 import { Ledger } from '../../src/limits/ledger.ts';
-import type { Figures, Limit } from '../../src/limits/limit.ts';
+import { type Figures, largestCost, type Limit } from '../../src/limits/limit.ts';
 
 /** A Monday, and no multiple of any period. */
 export const START_MS = 1_790_000_012_345;
@@ -76,6 +76,11 @@ export function aCheck(limit: Limit, changed: Partial<Check> = {}): Check {
 
 export function figuresOf(answer: LimitAnswer): readonly Figures[] {
   return answer.outcomes.map((outcome) => (outcome !== null && 'allowed' in outcome ? outcome : missing()));
+}
+
+/** Of the check's counter, whatever it costs. */
+export function remainingOf(ledger: VirtualLedger, check: Check): number {
+  return figuresOf(ledger.fork().takeAll([{ ...check, cost: largestCost(check.limit) + 1 }]))[0]?.remaining ?? -1;
 }
 
 function missing(): never {

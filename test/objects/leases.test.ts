@@ -195,14 +195,43 @@ describe('a lease', () => {
 
   it('that cannot be fetched leaves the request undecided within the budget, as its limit says', async () => {
     const { homes, limiter, work } = stand();
+    await limiter.take([leased(), leased('m|a')], work.waitUntil);
     homes.script = () => new Promise(() => undefined);
+    await vi.advanceTimersByTimeAsync(2_000);
     const taken = limiter.take([leased(), { ...leased('m|a'), onFailure: 'closed' }], work.waitUntil);
     await vi.advanceTimersByTimeAsync(60);
     expect((await taken).verdicts).toEqual([
       { undecided: 'open', why: 'late' },
       { undecided: 'closed', why: 'late' },
     ]);
-    expect(limiter.counts()).toEqual({ decided: 0, open: 0, closed: 1 });
+    expect(limiter.counts()).toEqual({ decided: 1, open: 0, closed: 1 });
+  });
+
+  it('waits longer once for an object that may have to be started, and not again when that was in vain', async () => {
+    const { homes, limiter, work } = stand();
+    homes.script = async (_, carryOut) => {
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      return carryOut();
+    };
+    const first = limiter.take([leased()], work.waitUntil);
+    await vi.advanceTimersByTimeAsync(310);
+    expect((await first).verdicts).toMatchObject([{ allowed: true }]);
+    // Asked a moment ago, it is there; 20 s later it may not be.
+    await vi.advanceTimersByTimeAsync(2_000);
+    const second = limiter.take([leased()], work.waitUntil);
+    await vi.advanceTimersByTimeAsync(60);
+    expect((await second).verdicts).toMatchObject([{ undecided: 'open' }]);
+    await vi.advanceTimersByTimeAsync(20_000);
+    const third = limiter.take([leased()], work.waitUntil);
+    await vi.advanceTimersByTimeAsync(310);
+    expect((await third).verdicts).toMatchObject([{ allowed: true }]);
+    homes.script = () => new Promise(() => undefined);
+    await vi.advanceTimersByTimeAsync(20_000);
+    for (const waitMs of [510, 60, 60]) {
+      const late = limiter.take([leased()], work.waitUntil);
+      await vi.advanceTimersByTimeAsync(waitMs);
+      expect((await late).verdicts).toMatchObject([{ why: 'late' }]);
+    }
   });
 
   it('counts charges on what it holds', async () => {

@@ -91,7 +91,7 @@ describe('take', () => {
     homes.script = () => new Promise(() => undefined);
     const leased = check('l|a', bucket(1_000, 1_000), { mode: 'leased', budgetMs: 50, onFailure: 'closed' });
     const taken = take(leased, two());
-    await vi.advanceTimersByTimeAsync(60);
+    await vi.advanceTimersByTimeAsync(510);
     expect((await taken).verdicts).toEqual([
       { undecided: 'closed', why: 'late' },
       { undecided: 'open', why: 'late' },
