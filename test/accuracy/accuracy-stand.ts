@@ -11,14 +11,16 @@ import { descriptorOf } from '../../src/serve/listener.ts';
 import { ObjectsProcess } from '../../src/serve/objects-process.ts';
 import { ProcessTable } from '../../src/serve/process-table.ts';
 import { edgeConfig, objectsConfig, WORKER_FILE } from '../../src/serve/runtime-config.ts';
+import { answers } from '../../src/serve/unix-socket.ts';
 import { WorkerdProcess } from '../../src/serve/workerd-process.ts';
 import { bundleHarness } from './bundle-harness.ts';
 import { HarnessConnection } from './harness-connection.ts';
 import type { AskAnswer, Decision, Records } from './protocol.ts';
 import type { LimitAnswer, LimitCall } from '../../src/limits/calls.ts';
 
-/** How often an edge process is looked for when connections are spread, before that counts as hopeless. */
-const MOST_CONNECTIONS = 2_000;
+/** Connections beyond those that are wanted; which process takes one is the kernel's choice. */
+const MOST_SPARE = 2_000;
+const START_TIMEOUT_MS = 20_000;
 
 export class AccuracyStand {
   readonly #folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ptln-'));
@@ -34,6 +36,7 @@ export class AccuracyStand {
       await stand.#write();
       await stand.startObjects();
       await stand.#startEdges(processes);
+      await stand.#untilEdgesAnswer();
     } catch (error) {
       await stand.close();
       throw error;
@@ -81,7 +84,7 @@ export class AccuracyStand {
   async connect(count: number): Promise<readonly HarnessConnection[]> {
     const wanted = Math.ceil(count / this.processes);
     const byProcess = new Map<string, HarnessConnection[]>();
-    for (let opened = 0; opened < MOST_CONNECTIONS + count; opened += 1) {
+    for (let opened = 0; opened < MOST_SPARE + count; opened += 1) {
       const connection = await HarnessConnection.open(this.#port);
       const process = await connection.process();
       const found = byProcess.get(process) ?? [];
@@ -163,6 +166,18 @@ export class AccuracyStand {
         resolve();
       });
     });
+  }
+
+  /** Each on a socket of its own: the shared one answers as soon as the first is up. */
+  async #untilEdgesAnswer(): Promise<void> {
+    const deadline = Date.now() + START_TIMEOUT_MS;
+    for (let number = 1; number <= this.processes; number += 1) {
+      while (!(await answers(this.#path(`edge-${number}.sock`)))) {
+        if (Date.now() > deadline || this.#edges.some(({ hasEnded }) => hasEnded))
+          throw new Error(`Edge process ${number} does not answer:\n${this.log()}`);
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+    }
   }
 
   #startEdge(number: number, listener: number): WorkerdProcess {

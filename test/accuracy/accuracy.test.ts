@@ -22,7 +22,7 @@ describe('exact limits over four edge processes', () => {
     const run = await runExact(stand, { run: 'small', concurrency: 40, seconds: SECONDS, budgetMs: BUDGET_MS });
     expect(missedBy(run)).toEqual([]);
     // The load was one that limits.
-    expect(run.asked.filter(isPassed).length).toBeGreaterThan(50);
+    expect(run.asked.filter(isPassed).length).toBeGreaterThan(10);
     expect(run.asked.filter((each) => !isPassed(each)).length).toBeGreaterThan(0);
     expect(new Set(run.asked.map(({ answer }) => answer.process)).size).toBe(4);
   });
@@ -32,7 +32,7 @@ describe('exact limits over four edge processes', () => {
     const run = await runSeveral(stand, options);
     expect(missedBySeveral(run)).toEqual([]);
     if (apart) expect(run.objects).toBeGreaterThan(1);
-    expect(run.asked.filter(isPassed).length).toBeGreaterThan(20);
+    expect(run.asked.filter(isPassed).length).toBeGreaterThan(10);
     expect(run.asked.filter((each) => !isPassed(each)).length).toBeGreaterThan(0);
     if (!apart) expect(run.byReservation).toBe(0);
   });

@@ -72,6 +72,16 @@ describe('judge', () => {
     expect(judge(decisions(...held, { kind: 'commit', id: 'r' }, { kind: 'take' }))).toMatchObject({ over: 1 });
   });
 
+  it('lets a place lapse that nobody settles', () => {
+    const limit: Limit = { algorithm: 'fixed-window', rate: 1, periodMs: 60_000 };
+    const lapsing = decisions(
+      { kind: 'reserve', id: 'r', limit },
+      { kind: 'take', limit, atMs: 4_999, allowed: false },
+      { kind: 'take', limit, atMs: 5_000 },
+    );
+    expect(judge(lapsing)).toMatchObject({ over: 0, wrong: 0 });
+  });
+
   it('follows slots', () => {
     const limit: Limit = { algorithm: 'concurrency', rate: 1 };
     const slots = decisions(

@@ -3,6 +3,9 @@ import { largestCost, type Limit } from '../../src/limits/limit.ts';
 import { firstAdmissionMs, type NaiveModel, naiveModelOf, NaiveSlots } from './naive-models.ts';
 import type { DecidedCheck, Decision } from './protocol.ts';
 
+/** How long a place is held that nobody settles, as the documentation states it. */
+const STATED_RESERVATION_MS = 5_000;
+
 export type Judged = {
   readonly decision: Decision;
   /** As the object decided. */
@@ -107,7 +110,7 @@ class NaiveCounters {
   count({ kind, atMs, id, checks }: Decision): void {
     for (const check of checks) {
       if (kind === 'take') this.of(check).count(atMs, check.cost, id);
-      else this.of(check).hold(check.cost, id);
+      else this.of(check).hold(atMs, check.cost, id);
     }
   }
 }
@@ -115,8 +118,8 @@ class NaiveCounters {
 class NaiveCounter {
   readonly #limit: Limit;
   readonly #model: NaiveModel | NaiveSlots;
-  /** Costs by reservation. */
-  readonly #held = new Map<string | null, number>();
+  /** By reservation. */
+  readonly #held = new Map<string | null, { readonly cost: number; readonly lapsesAtMs: number }>();
 
   constructor(limit: Limit) {
     this.#limit = limit;
@@ -125,7 +128,8 @@ class NaiveCounter {
 
   /** A held place counts as if its request came now. */
   admits(atMs: number, cost: number): boolean {
-    const held = [...this.#held.values()].reduce((sum, each) => sum + each, 0);
+    let held = 0;
+    for (const place of this.#held.values()) if (place.lapsesAtMs > atMs) held += place.cost;
     return this.#model.admits(atMs, cost + held);
   }
 
@@ -135,10 +139,11 @@ class NaiveCounter {
     else if (slot !== null) model.renew(slot, atMs);
   }
 
-  hold(cost: number, id: string | null): void {
-    this.#held.set(id, cost);
+  hold(atMs: number, cost: number, id: string | null): void {
+    this.#held.set(id, { cost, lapsesAtMs: atMs + STATED_RESERVATION_MS });
   }
 
+  /** Counts whether it lapsed or not: its request was served. */
   commit(atMs: number, cost: number, id: string | null): void {
     this.#held.delete(id);
     this.count(atMs, cost, id);

@@ -3,7 +3,7 @@ import type { Limit } from '../../src/limits/limit.ts';
 import type { LimitCheck } from '../../src/limits/limiter.ts';
 import { createRandom, type Section } from '../bench/report.ts';
 import { AccuracyStand } from './accuracy-stand.ts';
-import { closedLoad, isPassed, isUndecided, type Asked } from './closed-load.ts';
+import { closedLoad, isPassed, isUndecided, sleep, type Asked } from './closed-load.ts';
 import { exactCheck } from './exact-part.ts';
 import { judge, type Judged, type Judgement } from './judge.ts';
 import type { Part } from './part.ts';
@@ -12,8 +12,8 @@ import type { Decision } from './protocol.ts';
 const PROCESSES = 4;
 const CONCURRENCIES = [1, 10, 100];
 const SECONDS = 5;
-/** Commits follow the answers. */
-export const SETTLE_MS = 500;
+/** Commits follow the answers. Reservations that are not settled by then have lapsed. */
+const SETTLE_MS = 10_000;
 
 const LIMITS: readonly Limit[] = [
   { algorithm: 'token-bucket', rate: 200, periodMs: 1_000, burst: 50 },
@@ -65,8 +65,7 @@ export async function runSeveral(stand: AccuracyStand, options: SeveralOptions):
     },
   });
   for (const connection of connections) connection.close();
-  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-  const decisions = await stand.records();
+  const decisions = await settledRecords(stand);
   const judgement = judge(decisions);
   return {
     name: apart ? 'several objects' : 'one object',
@@ -78,6 +77,30 @@ export async function runSeveral(stand: AccuracyStand, options: SeveralOptions):
     byReservation: byReservation(asked, judgement.judged),
     objects: new Set(decisions.map(({ object }) => object)).size,
   };
+}
+
+async function settledRecords(stand: AccuracyStand): Promise<readonly Decision[]> {
+  const decisions: Decision[] = [];
+  const deadline = performance.now() + SETTLE_MS;
+  do {
+    await sleep(100);
+    decisions.push(...(await stand.records()));
+  } while (hasUnsettled(decisions) && performance.now() < deadline);
+  return decisions;
+}
+
+function hasUnsettled(decisions: readonly Decision[]): boolean {
+  const settling = decisions.filter(({ kind }) => kind === 'commit' || kind === 'release');
+  const settled = new Set(settling.map(reservationOf));
+  return decisions.some((decision) => isHeld(decision) && !settled.has(reservationOf(decision)));
+}
+
+function reservationOf({ object, id }: Decision): string {
+  return `${object} ${id}`;
+}
+
+function isHeld({ kind, checks }: Decision): boolean {
+  return kind === 'reserve' && checks.every(({ allowed }) => allowed);
 }
 
 /** By request: how many of its counters counted it in the end. */
