@@ -36,4 +36,4 @@ export type { AuthorizeOptions, AuthorizeRuleOption } from './policies/authorize
 export type { CorsOptions } from './policies/cors/options.ts';
 export type { Continent, GeoOptions, PlacesOption } from './policies/geo/options.ts';
 export type { AddressOption, IpOptions } from './policies/ip/options.ts';
-export type { RateLimitOptions } from './policies/rate-limit/options.ts';
+export type { RateLimitKeyPart, RateLimitOption, RateLimitOptions } from './policies/rate-limit/options.ts';

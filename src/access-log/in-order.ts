@@ -8,7 +8,7 @@ import { TimeQueue } from './time-queue.ts';
 /** A request that began longer ago than this before the newest one of its file comes late. */
 export const WINDOW_MS = 60_000;
 /** Entries of all windows together; with more in 60 s the windows are shorter. */
-export const WINDOW_ENTRIES = 200_000;
+export const WINDOW_ENTRIES = 100_000;
 
 type Batches = AsyncIterable<readonly AccessEntry[]>;
 

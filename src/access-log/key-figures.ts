@@ -1,7 +1,7 @@
 /** What became of each key, in memory that the number of keys cannot make grow without end. */
 
 /** Keys whose figures are kept; of more, the least affected are dropped. */
-export const MAX_KEYS = 500_000;
+export const MAX_KEYS = 200_000;
 
 export type KeyFigures = {
   readonly requests: number;
@@ -56,8 +56,10 @@ export class KeyTable {
 
   /** Most refused first, then most requests, then by key. */
   top(count: number): readonly KeyedFigures[] {
+    const least = this.#weightAt(count - 1);
     return [...this.#tallies]
-      .toSorted(byWeight)
+      .filter(([, tally]) => weightOf(tally) >= least)
+      .toSorted(([a, x], [b, y]) => weightOf(y) - weightOf(x) || (a < b ? -1 : 1))
       .slice(0, count)
       .map(([key, { requests, refused, firstRefusalMs, lastRefusalMs, longestRun }]) => ({
         key,
@@ -69,15 +71,30 @@ export class KeyTable {
       }));
   }
 
+  /** The weight that this many keys are above of; -Infinity: there are not so many. */
+  #weightAt(place: number): number {
+    const weights = Float64Array.from(this.#tallies.values(), weightOf).toSorted();
+    return weights[weights.length - 1 - place] ?? -Infinity;
+  }
+
+  /** Half of the places are free afterwards, so that this happens seldom. */
   #dropHalf(): void {
-    const sorted = [...this.#tallies].toSorted(byWeight);
-    for (const [key] of sorted.slice(Math.floor(this.#most / 2))) {
-      this.#tallies.delete(key);
-      this.#dropped += 1;
+    const kept = Math.floor(this.#most / 2);
+    const least = this.#weightAt(kept - 1);
+    let surplus = this.#tallies.size - kept;
+    for (const isEqual of [false, true]) {
+      for (const [key, tally] of this.#tallies) {
+        const weight = weightOf(tally);
+        if (surplus === 0 || (isEqual ? weight !== least : weight >= least)) continue;
+        this.#tallies.delete(key);
+        this.#dropped += 1;
+        surplus -= 1;
+      }
     }
   }
 }
 
-function byWeight([a, x]: readonly [string, Tally], [b, y]: readonly [string, Tally]): number {
-  return y.refused - x.refused || y.requests - x.requests || (a < b ? -1 : 1);
+/** Refusals before requests, in one number: of each more than there are lines in any log. */
+function weightOf({ refused, requests }: Tally): number {
+  return refused * 2 ** 27 + Math.min(requests, 2 ** 27 - 1);
 }

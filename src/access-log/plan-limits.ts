@@ -82,7 +82,10 @@ export class LimitPlan {
     const keys: string[] = [];
     for (const { key } of selected) {
       if (typeof key === 'string') keys.push(key);
-      else return Promise.all(selected.map(({ key }) => key)).then((keys) => this.#decide(entry, selected, keys));
+      else
+        return Promise.all(selected.map(({ key }) => Promise.resolve(key))).then((keys) =>
+          this.#decide(entry, selected, keys),
+        );
     }
     this.#decide(entry, selected, keys);
   }

@@ -26,7 +26,7 @@ export function renderExplanation(
     ...pathRow(explained, style),
     ...domainRow(explained, style),
     ...(route === null ? [] : [['route', `${style('1', route.id)}${at(route.source, style)}`] as const]),
-    ...policies.map((policy, index) => [index === 0 ? 'policies' : '', policyText(policy)] as const),
+    ...policies.map((policy, index) => [index === 0 ? 'policies' : '', ...policyLines(policy)] as const),
     ...(consumer === null ? [] : [['consumer', consumerText(consumer)] as const]),
     [
       'answer',
@@ -60,10 +60,12 @@ function domainRow({ domain, facts }: Explained, style: Style): readonly Row[] {
   return [['domain', `${escapeControls(domain.hostname)} ${style('2', `(${domain.id}; ${about})`)}`]];
 }
 
-function policyText({ name, note, decision, code }: ExplainedPolicy): string {
+function policyLines({ name, note, decision, code }: ExplainedPolicy): readonly string[] {
   const verdict =
     decision === 'deny' || decision === 'unknown' ? ` [${decision}${code === null ? '' : ` ${code}`}]` : '';
-  return escapeControls(note === null ? name + verdict : `${name}${verdict}: ${note}`);
+  const [sentence, ...listed] = note?.split('\n') ?? [];
+  const first = sentence === undefined ? name + verdict : `${name}${verdict}: ${sentence}`;
+  return [first, ...listed.map((line) => `  ${line}`)].map(escapeControls);
 }
 
 /** What the answer rests on and nobody could say. */

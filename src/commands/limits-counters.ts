@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import * as path from 'node:path';
 import { UserError } from '../diagnostics/errors.ts';
 import type { LimitAnswer, LimitCall, ShownCounter } from '../limits/calls.ts';
+import { escapeControls } from '../diagnostics/render.ts';
 import { describeLimit } from '../limits/describe-limit.ts';
 import { parseStoreTarget } from './publish-targets.ts';
 import { EXIT_ERRORS, EXIT_OK, EXIT_PARTLY, type CommandContext } from './command.ts';
@@ -53,7 +54,7 @@ function assertKeys(action: string, keys: readonly string[]): void {
   if (odd !== undefined)
     throw usageError(
       'limits',
-      `"${odd.slice(0, 100)}" is no key of a counter: \`portolan explain\` prints them, LIMIT|SUBJECT.`,
+      `"${escapeControls(odd.slice(0, 100))}" is no key of a counter: \`portolan explain\` prints them, LIMIT|SUBJECT.`,
     );
 }
 

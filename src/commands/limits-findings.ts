@@ -75,7 +75,7 @@ function coarseTimes(logs: readonly ReadLog[], config: CompiledRateLimit): reado
   const isConcurrency = limitsOf(config).some(({ limit }) => limit.algorithm === 'concurrency');
   if (logs.some(({ tally }) => tally.hasFractions) || (shortest >= COARSE_MS && !isConcurrency)) return [];
   const message =
-    'The times are whole seconds, so what came within one second counts as come at once: a limit as short as this refuses more here than it would have.';
+    'The times are whole seconds, so what came within one second counts as if it had come at once: a limit as short as this refuses more here than it would have.';
   return [finding('info', 'log-times-coarse', message)];
 }
 

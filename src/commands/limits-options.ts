@@ -1,11 +1,12 @@
 /** Options of `limits`: which of them each action takes, and the limit that they describe. */
 import { UserError } from '../diagnostics/errors.ts';
-import type { Finding } from '../diagnostics/finding.ts';
+import { countFindings, type Finding } from '../diagnostics/finding.ts';
 import { renderFindings } from '../diagnostics/render.ts';
 import { FIELDS } from '../access-log/json-line.ts';
 import type { CompiledRateLimit } from '../policies/rate-limit/compiled.ts';
 import { decodeRateLimit } from '../policies/rate-limit/decode.ts';
 import { rateLimitLowering } from '../policies/rate-limit/lower.ts';
+import type { RateLimitKeyPart, RateLimitOption } from '../policies/rate-limit/options.ts';
 import type { Json } from '../model/route-model.ts';
 import { EXIT_USAGE, type OptionValues } from './command.ts';
 import { usageError } from './parse-arguments.ts';
@@ -58,9 +59,15 @@ export type LimitsAction = (typeof ACTIONS)[number];
 
 /** What --limit says in full. */
 const WORDS = ['rate', 'unit', 'algorithm', 'burst', 'zone', 'key', 'missing', 'pattern'] as const;
-/** Part of a key, by what its option names. */
-const NAMED_PARTS = ['header', 'cookie', 'query', 'claim', 'constant'];
-const PLAIN_PARTS = ['address', 'consumer', 'api-key', 'country', 'method', 'route', 'authority', 'path'];
+const PLAIN_PARTS = ['address', 'consumer', 'api-key', 'country', 'method', 'route', 'authority', 'path'] as const;
+/** Parts of a key that have a name, which stands after a colon. */
+const NAMED_PARTS: Readonly<Record<string, (name: string) => RateLimitKeyPart>> = {
+  header: (header) => ({ header }),
+  cookie: (cookie) => ({ cookie }),
+  query: (query) => ({ query }),
+  claim: (claim) => ({ claim }),
+  constant: (constant) => ({ constant }),
+};
 
 export function parseLimitsAction(text: string | undefined, options: LimitsOptions): LimitsAction {
   const action = ACTIONS.find((name) => name === text);
@@ -71,12 +78,18 @@ export function parseLimitsAction(text: string | undefined, options: LimitsOptio
   return action;
 }
 
+export type Proposed = {
+  readonly config: CompiledRateLimit;
+  /** What `check` would say of these limits: no errors. */
+  readonly findings: readonly Finding[];
+};
+
 /**
  * The limits of the options as the gateway would have them.
  *
  * @throws UserError for what `routes.config.ts` would not take either
  */
-export function proposedLimits(options: LimitsOptions): CompiledRateLimit {
+export function proposedLimits(options: LimitsOptions): Proposed {
   const limits = options.limit === undefined ? [limitOfWords(options)] : limitsOfJson(options.limit, options);
   const findings: Finding[] = [];
   const lowered = rateLimitLowering.lower(
@@ -91,13 +104,12 @@ export function proposedLimits(options: LimitsOptions): CompiledRateLimit {
       regex: () => ({ code: 'policy-invalid', message: 'A limit has no regex.', hint: null }),
     },
   );
-  const worst = findings.filter(({ severity }) => severity !== 'info');
-  if (lowered === null || worst.length > 0)
-    throw new UserError(`this is no limit that a route could have\n${renderFindings(worst)}`, EXIT_USAGE);
-  return decodeRateLimit(lowered);
+  if (lowered === null || countFindings(findings).error > 0)
+    throw new UserError(`this is no limit that a route could have\n${renderFindings(findings)}`, EXIT_USAGE);
+  return { config: decodeRateLimit(lowered), findings };
 }
 
-function limitOfWords(options: LimitsOptions): { readonly [name: string]: Json } {
+function limitOfWords(options: LimitsOptions): RateLimitOption {
   const { rate, burst, key, algorithm, unit, zone, missing, pattern } = options;
   if (rate === undefined || (unit === undefined && algorithm !== 'concurrency'))
     throw usageError('limits', 'Say which limit to plan: --rate N --unit UNIT, or --limit JSON.');
@@ -125,11 +137,13 @@ function limitsOfJson(text: string, options: LimitsOptions): readonly Json[] {
   return limits.map((limit, index) => planned(limit, limits.length === 1 ? 'plan' : `plan-${index + 1}`));
 }
 
-/** When it is asked and that it only counts make no difference to a plan, and who answers neither. */
+/** When it is asked, how exactly and whether it only counts make no difference to a plan. */
+const WITHOUT_EFFECT = new Set(['when', 'mode', 'shadow']);
+
 function planned(limit: Json, name: string): Json {
   if (typeof limit !== 'object' || limit === null || Array.isArray(limit)) return limit;
-  const { when: _when, shadow: _shadow, mode: _mode, ...rest } = { name, ...limit } as { [name: string]: Json };
-  return rest;
+  const entries: [string, Json][] = [['name', name], ...Object.entries(limit)];
+  return Object.fromEntries(entries.filter(([key]) => !WITHOUT_EFFECT.has(key)));
 }
 
 function parseJson(text: string): Json | undefined {
@@ -141,13 +155,14 @@ function parseJson(text: string): Json | undefined {
   }
 }
 
-function parseKeyPart(text: string): Json {
-  if (PLAIN_PARTS.includes(text)) return text;
+function parseKeyPart(text: string): RateLimitKeyPart {
+  const plain = PLAIN_PARTS.find((part) => part === text);
+  if (plain !== undefined) return plain;
   const colon = text.indexOf(':');
-  const kind = text.slice(0, Math.max(0, colon));
   const name = text.slice(colon + 1);
-  if (NAMED_PARTS.includes(kind) && name !== '') return { [kind]: name };
-  const known = [...PLAIN_PARTS, ...NAMED_PARTS.map((part) => `${part}:NAME`)];
+  const named = name === '' ? undefined : NAMED_PARTS[text.slice(0, Math.max(0, colon))];
+  if (named !== undefined) return named(name);
+  const known = [...PLAIN_PARTS, ...Object.keys(NAMED_PARTS).map((part) => `${part}:NAME`)];
   throw usageError('limits', `--key must be one of ${known.join(', ')}; got "${text}".`);
 }
 

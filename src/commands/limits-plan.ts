@@ -31,7 +31,7 @@ type Context = Pick<CommandContext, 'json' | 'print' | 'printJson' | 'note' | 't
 /** Returns the exit code: 0, or 3 when something of the log could not be used. */
 export async function planLimits(files: readonly string[], context: Context): Promise<number> {
   const { options, terminal } = context;
-  const config = proposedLimits(options);
+  const { config, findings: doubts } = proposedLimits(options);
   const top = wholeNumber(options.top ?? '10', '--top', 0);
   const logs = files.map((file) => ({ file, tally: new LogTally() }));
   if (files.length === 0) throw usageError('limits', '`limits plan` needs a LOG, or - for standard input.');
@@ -47,7 +47,7 @@ export async function planLimits(files: readonly string[], context: Context): Pr
   };
   const entries = inOrder(logs.map(({ file, tally }) => readEntries(openLog(file, terminal), read, tally)));
   const { plan, sightings } = await simulate(config, needs, entries);
-  const findings = logFindings({ logs, plan, config, sightings });
+  const findings = [...doubts, ...logFindings({ logs, plan, config, sightings })];
   if (plan.counts.requests === 0) throw nothingRead(logs, findings, context);
   const limits = limitsOf(config);
   if (context.json) context.printJson({ ...planJson(plan, limits, top), ...findingsJson(findings) });

@@ -23,6 +23,7 @@ import {
 } from '../resources/ambassador/compare-objects.ts';
 import { secretReferences } from '../resources/ambassador/secret-references.ts';
 import { normalizeResources } from '../resources/ambassador/normalize.ts';
+import { reportUnmatchedLimits } from '../resources/ambassador/unmatched-limits.ts';
 import { translateAmbassador, type AmbassadorTranslation } from '../resources/ambassador/translate.ts';
 import type { AmbassadorOptions, KubernetesObject, NormalizedResources } from '../resources/ambassador/types.ts';
 import { buildWithLastGood, type BuildRun } from './build-with-last-good.ts';
@@ -196,6 +197,7 @@ function runOnce(
     (some, reportSome) => translateAmbassador(some, { ...ambassador, secrets }, reportSome),
     report,
   );
+  reportUnmatchedLimits(resources, ambassador, report);
   const authored = config === null ? null : translateConfig(config, translated.domains, report);
   const model: RouteModel = {
     domains: translated.domains,
@@ -250,6 +252,8 @@ function markStale(resources: NormalizedResources, staleSince: ReadonlyMap<strin
   };
   const { mappings, hosts, listeners, module, filters, filterPolicies, authServices, unenforced } = resources;
   return {
+    rateLimits: resources.rateLimits.map(mark),
+    rateLimitServices: resources.rateLimitServices.map(mark),
     mappings: mappings.map(mark),
     hosts: hosts.map(mark),
     listeners: listeners.map(mark),
@@ -262,8 +266,16 @@ function markStale(resources: NormalizedResources, staleSince: ReadonlyMap<strin
 }
 
 function allSources(resources: NormalizedResources): readonly SourceRef[] {
-  const { mappings, hosts, listeners, module, filters, filterPolicies, authServices, unenforced } = resources;
-  const protecting = [...filters, ...filterPolicies, ...authServices, ...unenforced];
+  const { mappings, hosts, listeners, module, filters, filterPolicies, authServices } = resources;
+  const { rateLimits, rateLimitServices, unenforced } = resources;
+  const protecting = [
+    ...filters,
+    ...filterPolicies,
+    ...authServices,
+    ...rateLimits,
+    ...rateLimitServices,
+    ...unenforced,
+  ];
   const all = [...mappings, ...hosts, ...listeners, ...protecting].map(({ source }) => source);
   return module === null ? all : [...all, module.source];
 }

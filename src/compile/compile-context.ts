@@ -19,6 +19,7 @@ export type LoweredUse = {
   readonly policy: CompiledPolicy | null;
   readonly upstreams: readonly CompiledUpstream[];
   readonly injectedHeaders: readonly string[];
+  readonly clientHeaders: readonly string[];
   readonly findings: readonly Finding[];
 };
 

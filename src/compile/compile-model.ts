@@ -3,7 +3,7 @@
  * put into tables. Pure and deterministic: models that differ only in the order of their lists give
  * equal programs.
  */
-import type { Report } from '../diagnostics/finding.ts';
+import { finding, type Report } from '../diagnostics/finding.ts';
 import { compareCodePoints } from '../model/rank.ts';
 import type { DomainModel, GatewaySettings, RouteModel, RouteModelRoute } from '../model/route-model.ts';
 import {
@@ -43,12 +43,14 @@ export function compileModel(
     compiled.flatMap(({ parts }) => parts),
     cache.tables,
   );
+  const settings = withInjectedHeaders(model.settings, compiled);
+  reportTaken(compiled, settings, report);
   const domains = uniqueById(model.domains);
   const patterns = new Map(domains.map(({ id, hostname }) => [id, hostname]));
   const references = referencesByDomain(cache.tables.values(), patterns, model.settings.hostPort);
   return {
     format: FORMAT_VERSION,
-    settings: withInjectedHeaders(model.settings, compiled),
+    settings,
     domains: domains.map((domain) => compileDomain(domain, references.get(domain.id) ?? [])),
     tables: tablesById(cache.tables.values()),
     upstreams: collectUpstreams(compiled),
@@ -140,6 +142,25 @@ function withInjectedHeaders(settings: GatewaySettings, routes: readonly Compile
   const written = routes.flatMap(({ injectedHeaders }) => injectedHeaders);
   const names = new Set(written.filter((name) => !CREDENTIAL_HEADERS.has(name)));
   return names.size === 0 ? settings : { ...settings, injectedHeaders: [...names].toSorted(compareCodePoints) };
+}
+
+/** A policy that takes a client's word gets none where the gateway takes the header from every client. */
+function reportTaken(
+  routes: readonly CompiledRouteParts[],
+  { injectedHeaders = [] }: ProgramSettings,
+  report: Report,
+): void {
+  const taken = new Set(injectedHeaders);
+  for (const { clientHeaders } of routes) {
+    for (const { name, policy, source: at } of clientHeaders) {
+      if (!taken.has(name)) continue;
+      const { path, ...source } = at;
+      const message = `The policy ${policy} looks at what clients say in \`${name}\`. But a policy writes that header, on this route or another one, so it is taken from every request, as if no client had sent it.`;
+      report(
+        finding('warning', 'client-header-taken', message, { source, path, hint: 'Give one of the two another name.' }),
+      );
+    }
+  }
 }
 
 /** Two services may lead to one place; the smaller description stands for both, whatever came first. */

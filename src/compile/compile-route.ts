@@ -8,7 +8,7 @@ import { isEmpty } from './backends.ts';
 import { compileAction } from './compile-action.ts';
 import { compiledSource, type CompileContext, type RouteContext } from './compile-context.ts';
 import { compileMatch, type CompiledMatchResult } from './compile-match.ts';
-import { lowerPolicies } from './lower-policies.ts';
+import { lowerPolicies, type ClientHeader } from './lower-policies.ts';
 import { refusal } from './refusals.ts';
 
 export type CompiledRouteParts = {
@@ -17,6 +17,7 @@ export type CompiledRouteParts = {
   readonly upstreams: readonly CompiledUpstream[];
   /** Request headers that its policies write. */
   readonly injectedHeaders: readonly string[];
+  readonly clientHeaders: readonly ClientHeader[];
   readonly findings: readonly Finding[];
 };
 
@@ -34,15 +35,18 @@ export function compileRoute(route: RouteModelRoute, shared: CompileContext): Co
   const findings: Finding[] = [];
   const context: RouteContext = { ...shared, source: route.source, report: (finding) => findings.push(finding) };
   const matches = route.matches.map((match) => compileMatch(match, context)).filter((match) => match !== null);
-  const { body, upstreams, injectedHeaders } = compileBody(route, context);
+  const { body, upstreams, injectedHeaders, clientHeaders } = compileBody(route, context);
   const domains = [...new Set(route.domains)].toSorted(compareCodePoints);
   const parts = domains.length === 0 ? [] : partition(matches, domains, body);
   // Of a route that is nowhere, no backend needs to run.
-  if (parts.length === 0) return { parts, upstreams: [], injectedHeaders: [], findings };
-  return { parts, upstreams, injectedHeaders, findings };
+  if (parts.length === 0) return { parts, upstreams: [], injectedHeaders: [], clientHeaders: [], findings };
+  return { parts, upstreams, injectedHeaders, clientHeaders, findings };
 }
 
-type CompiledBody = { readonly body: RouteBody } & Pick<CompiledRouteParts, 'upstreams' | 'injectedHeaders'>;
+type CompiledBody = { readonly body: RouteBody } & Pick<
+  CompiledRouteParts,
+  'upstreams' | 'injectedHeaders' | 'clientHeaders'
+>;
 
 function compileBody(route: RouteModelRoute, context: RouteContext): CompiledBody {
   const lowered = lowerPolicies(route, context);
@@ -63,9 +67,10 @@ function compileBody(route: RouteModelRoute, context: RouteContext): CompiledBod
     ...(route.insecure === 'serve' ? { insecure: 'serve' } : {}),
     ...(route.staleSince === null ? {} : { staleSince: route.staleSince }),
   };
-  if (lowered === null) return { body, upstreams: [], injectedHeaders: [] };
+  if (lowered === null) return { body, upstreams: [], injectedHeaders: [], clientHeaders: [] };
   const injectedHeaders = [...lowered.injectedHeaders, ...consumerHeaders(route)];
-  return { body, upstreams: [...upstreams, ...lowered.upstreams], injectedHeaders };
+  const { clientHeaders } = lowered;
+  return { body, upstreams: [...upstreams, ...lowered.upstreams], injectedHeaders, clientHeaders };
 }
 
 function consumerHeaders({ requestHeaders: { set, add } }: RouteModelRoute): readonly string[] {

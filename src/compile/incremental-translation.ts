@@ -19,6 +19,8 @@ export type TranslationInput = {
   readonly filters: readonly object[];
   readonly filterPolicies: readonly object[];
   readonly authServices: readonly object[];
+  readonly rateLimits: readonly object[];
+  readonly rateLimitServices: readonly object[];
   readonly unenforced: readonly object[];
 };
 export type TranslatedMapping = { readonly source: SourceRef; readonly spec: { readonly prefix: string } };
@@ -106,6 +108,8 @@ function isSameSurroundings(a: TranslationInput, b: TranslationInput): boolean {
     isSameList(a.filters, b.filters) &&
     isSameList(a.filterPolicies, b.filterPolicies) &&
     isSameList(a.authServices, b.authServices) &&
+    isSameList(a.rateLimits, b.rateLimits) &&
+    isSameList(a.rateLimitServices, b.rateLimitServices) &&
     isSameList(a.unenforced, b.unenforced)
   );
 }

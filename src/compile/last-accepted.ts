@@ -18,12 +18,17 @@ export type ManifestObject = Omit<AcceptedObject, 'spec'> & {
 /** Warnings with which a route refuses although the resource itself may be right. */
 const REFUSING_CODES = new Set(['upstream-unresolved', 'upstream-private-address', 'host-rewrite-unsupported']);
 
+/**
+ * Errors whose resource may be sound: the later of two objects with one name is wrong, and the first is
+ * used; a RateLimitService is wrong, and the Mapping has labels for it.
+ */
+const SOUND_CODES = new Set(['resource-duplicate', 'rate-limit-service-unsupported']);
+
 /** Keys of the resources that cannot be served as they are written now. */
 export function brokenKeys(findings: readonly Finding[]): ReadonlySet<string> {
   const keys = new Set<string>();
   for (const { severity, code, source } of findings) {
-    // About the later of two objects with one name; the first is used, and may be sound.
-    if (code === 'resource-duplicate') continue;
+    if (SOUND_CODES.has(code)) continue;
     if (source !== null && (severity === 'error' || REFUSING_CODES.has(code))) keys.add(resourceKey(source));
   }
   return keys;

@@ -15,13 +15,18 @@ export type LoweredPolicies = {
   readonly upstreams: readonly CompiledUpstream[];
   /** Request headers that they write. */
   readonly injectedHeaders: readonly string[];
+  readonly clientHeaders: readonly ClientHeader[];
 };
+
+/** A request header of which the policy written at `source` takes the client's word. */
+export type ClientHeader = { readonly name: string; readonly policy: string; readonly source: Provenance };
 
 /** null: a policy cannot be applied, so the route must refuse. Reported. */
 export function lowerPolicies(route: RouteModelRoute, context: RouteContext): LoweredPolicies | null {
   const compiled: CompiledPolicy[] = [];
   const upstreams: CompiledUpstream[] = [];
   const injectedHeaders: string[] = [];
+  const clientHeaders: ClientHeader[] = [];
   let complete = true;
   for (const use of route.policies) {
     const lowered = lowerUse(use, route, context);
@@ -33,10 +38,12 @@ export function lowerPolicies(route: RouteModelRoute, context: RouteContext): Lo
     compiled.push(lowered.policy);
     upstreams.push(...lowered.upstreams);
     injectedHeaders.push(...lowered.injectedHeaders);
+    const { policy, source } = use;
+    for (const name of lowered.clientHeaders) clientHeaders.push({ name, policy, source });
   }
   // Stable: two uses of one policy keep the order they were written in.
   const policies = compiled.toSorted((a, b) => position(a.name) - position(b.name));
-  return complete ? { policies, upstreams, injectedHeaders } : null;
+  return complete ? { policies, upstreams, injectedHeaders, clientHeaders } : null;
 }
 
 function lowerUse(use: PolicyUse, route: RouteModelRoute, context: RouteContext): LoweredUse {
@@ -52,6 +59,7 @@ function lowerUse(use: PolicyUse, route: RouteModelRoute, context: RouteContext)
     policy: config === null ? null : { name: use.policy, config, source: compiledSource(use.source) },
     upstreams,
     injectedHeaders: config === null ? [] : (lowering?.injectedHeaders?.(config) ?? []),
+    clientHeaders: config === null ? [] : (lowering?.clientHeaders?.(config) ?? []),
     findings,
   };
   if (lowering?.isOfNoRoute === true) context.lowered.set(use, lowered);

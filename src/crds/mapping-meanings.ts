@@ -124,6 +124,8 @@ const healthCheck = {
   'health_check.grpc.authority': 'The `:authority` of the call.',
 };
 
+const fixedLabelKey = 'Key of the label, which cannot be chosen.';
+
 /** Members of fields, by path; `[]` is an item of a list, `.*` a value of a mapping whose keys are free. */
 export const mappingMemberMeanings: Readonly<Record<string, string>> = {
   ...under('regex_rewrite', { pattern, substitution }),
@@ -191,10 +193,19 @@ export const mappingMemberMeanings: Readonly<Record<string, string>> = {
   }),
   ...under('labels.*[].*[]', {
     source_cluster: 'The label `source_cluster`.',
+    'source_cluster.key': fixedLabelKey,
     destination_cluster: 'The label `destination_cluster`.',
+    'destination_cluster.key': fixedLabelKey,
     remote_address: 'The label `remote_address`: the client’s address.',
+    'remote_address.key': fixedLabelKey,
     request_headers: 'A label (`key`) with the value of a header (`header_name`).',
+    'request_headers.key': 'Key of the label.',
+    'request_headers.header_name': 'Name of the header, or `:method`, `:authority`, `:path`.',
+    'request_headers.omit_if_not_present': 'Ignored, as in Ambassador: without the header there is no group.',
     generic_key: 'A label (`key`, default `generic_key`) with a fixed `value`.',
+    'generic_key.value': 'The value.',
+    'generic_key.key': 'Key of the label. Default `generic_key`.',
+    'generic_key.v2Shorthand': bookkeeping,
   }),
   ...under('docs', {
     path: 'Path of the description below `prefix`.',

@@ -145,7 +145,7 @@ async function ask(
   }
   const runtime = offline.createRuntime();
   const caller = consumer === null ? undefined : { consumer, nowMs: runtime.now() };
-  const { input, note, decides = true } = lowering.explain(config, facts, caller, c.var.route.id);
+  const { input, note, decides = true } = await lowering.explain(config, facts, caller, c.var.route.id);
   const about = { name, source, input, note };
   if (decides === 'later') return { entry: { ...about, decision: null, code: null }, answer: null, gap: null };
   // Whoever decides by the caller would judge nobody in place of somebody.

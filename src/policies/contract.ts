@@ -148,6 +148,7 @@ export type PolicyTarget = {
 
 export type PolicyExplanation = {
   readonly input: Json;
+  /** What it makes of it, in one sentence; further lines list what the sentence speaks of. */
   readonly note: string | null;
   /** False: nothing in it concerns this request. `later`: nobody can say before the request is made. Default true. */
   readonly decides?: boolean | 'later';
@@ -168,8 +169,15 @@ export interface PolicyLowering {
   lower(options: unknown, context: LowerContext): Json | null;
   /** Request headers that this configuration writes, lower case; see AuthMethodLowering.injectedHeaders. Default none. */
   injectedHeaders?(config: Json): readonly string[];
+  /** Request headers of which this configuration takes the client's word, lower case: what any policy writes is no client's any more. Default none. */
+  clientHeaders?(config: Json): readonly string[];
   /** For `explain`: what this policy would look at for this request, and one sentence about it. Pure, offline. `caller`: when it is known. */
-  explain(config: Json, facts: RequestFacts, caller?: KnownCaller, routeId?: string): PolicyExplanation;
+  explain(
+    config: Json,
+    facts: RequestFacts,
+    caller?: KnownCaller,
+    routeId?: string,
+  ): PolicyExplanation | Promise<PolicyExplanation>;
 }
 
 /** Ports that the process gives to policies; worker.ts supplies them. */

@@ -12,7 +12,7 @@ export function parseOptions<T>(
 ): T | null {
   const result = schema.safeParse(options);
   if (result.success) return result.data;
-  for (const issue of result.error.issues) {
+  for (const issue of result.error.issues.flatMap(meantIssues)) {
     if (issue.code === 'unrecognized_keys') {
       for (const key of issue.keys) {
         const near = nearest(key, knownKeys);
@@ -32,6 +32,14 @@ export function parseOptions<T>(
     });
   }
   return null;
+}
+
+/** Of a union the one mistake inside the branch that alone could have been meant. Else that it is none of them. */
+function meantIssues(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue];
+  const [meant, ...others] = issue.errors.filter((branch) => branch.every(({ path }) => path.length > 0));
+  const inner = meant?.length === 1 && others.length === 0 ? meant[0] : undefined;
+  return inner === undefined ? [issue] : meantIssues({ ...inner, path: [...issue.path, ...inner.path] });
 }
 
 /** Reports one finding about an option; `at` is the path inside the options. */

@@ -5,13 +5,11 @@
 import { nearest } from '../diagnostics/nearest.ts';
 
 /** What a kind means to the compiler. `unenforced`: recognised, see ambassador/coverage.ts. */
-export type KindRole = (typeof carriedKinds)[number] | (typeof authKinds)[number] | 'unenforced';
+export type KindRole = (typeof carriedKinds)[number] | (typeof protectingKinds)[number] | 'unenforced';
 
 export type UnenforcedKind = (typeof unenforcedKinds)[number];
 
 export const unenforcedKinds = [
-  'RateLimitService',
-  'RateLimit',
   'WebApplicationFirewall',
   'WebApplicationFirewallPolicy',
   'EnvoyFilter',
@@ -32,7 +30,7 @@ export const unenforcedKinds = [
 const carriedKinds = ['Mapping', 'Host', 'Listener', 'Module'] as const;
 
 /** Read in any version: one whose version is not known still says that something is protected. */
-const authKinds = ['AuthService', 'Filter', 'FilterPolicy'] as const;
+const protectingKinds = ['AuthService', 'Filter', 'FilterPolicy', 'RateLimitService', 'RateLimit'] as const;
 
 /** Kinds of the 2.0 previews: the same resources under longer names. */
 const previewNames: ReadonlyMap<string, string> = new Map(
@@ -48,7 +46,7 @@ const edgeStackKinds = [
   'EnvoyFilterPolicy',
 ] as const;
 
-const ambassadorKinds: readonly string[] = [...carriedKinds, ...authKinds, ...unenforcedKinds];
+const ambassadorKinds: readonly string[] = [...carriedKinds, ...protectingKinds, ...unenforcedKinds];
 
 /** Whether resources of this role may protect routes: all may that are not routes or where these are served. */
 export function mayProtect(role: KindRole): boolean {
@@ -62,7 +60,7 @@ export const kindsByGroup: ReadonlyMap<string, readonly string[]> = new Map([
   ['gateway.getambassador.io', edgeStackKinds],
 ]);
 
-/** Versions whose shape is known. Kinds for authentication and unenforced kinds are taken in any version: left out, they would protect nothing. */
+/** Versions whose shape is known. Kinds that protect and unenforced kinds are taken in any version: left out, they would protect nothing. */
 export const carriedVersions = ['v1', 'v2', 'v3alpha1'] as const;
 
 export type KindClass =
@@ -92,7 +90,7 @@ export function classifyKind(apiVersion: string, kind: string): KindClass {
     return { known: 'wrong-version', kind: present, group };
   }
   const legacy = version === 'v1' || version === 'v2';
-  const role = carried ?? authKinds.find((candidate) => candidate === present) ?? 'unenforced';
+  const role = carried ?? protectingKinds.find((candidate) => candidate === present) ?? 'unenforced';
   return { known: 'resource', role, kind: present, group, legacy };
 }
 

@@ -115,6 +115,8 @@ const compiled = (limit: Limit, more: Partial<CompiledLimit> = {}): CompiledLimi
   ...more,
 });
 
+const line = (fields: object): string => JSON.stringify({ ts: START_MS, path: '/', ...fields });
+
 describe('LimitPlan', () => {
   it.each(Object.keys(NAIVE))('%s: refuses what the simulation refuses', async (algorithm) => {
     await fc.assert(
@@ -164,7 +166,6 @@ describe('LimitPlan', () => {
   });
 
   it('counts IPv6 by network, keys by header and claim, costs by header', async () => {
-    const line = (fields: object) => JSON.stringify({ ts: START_MS, path: '/', ...fields });
     const one = limitOf('fixed-window', 5);
     const addresses = ['2001:db8::1', '2001:db8::2', '2001:db8:0:1::1'];
     const networks = await planOf([compiled(one)], [addresses.map((client_ip) => line({ client_ip })).join('\n')]);
@@ -188,8 +189,8 @@ describe('LimitPlan', () => {
 
   it('hashes long keys as the gateway does', async () => {
     const key = [{ from: 'header', name: 'x-tenant' }] as const;
-    const line = JSON.stringify({ ts: START_MS, client_ip: '192.0.2.1', x_tenant: 'x'.repeat(5_000) });
-    const plan = await planOf([compiled(limitOf('fixed-window', 1), { key })], [`${line}\n${line}`]);
+    const long = line({ client_ip: '192.0.2.1', x_tenant: 'x'.repeat(5_000) });
+    const plan = await planOf([compiled(limitOf('fixed-window', 1), { key })], [`${long}\n${long}`]);
     expect(plan.keys.top(1)).toMatchObject([
       { key: expect.stringMatching(/\|h:x-tenant=sha256:[0-9a-f]{64}$/), refused: 1 },
     ]);

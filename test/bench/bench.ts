@@ -1,5 +1,6 @@
 /**
- * `npm run bench [-- PART…] [--json]`: parts are proxy, serve, auth, limits, match, build, bundle and v8; default all but v8.
+ * `npm run bench [-- PART…] [--json]`: parts are proxy, serve, auth, limits, limit-keys, match, build, bundle and
+ * v8; default all but limit-keys and v8.
  * docs/benchmarks.md says what each measures and holds the figures of the last release.
  */
 import { availableParallelism, cpus } from 'node:os';
@@ -16,11 +17,12 @@ const PARTS: Readonly<Record<string, () => Promise<Part>>> = {
   proxy: async () => (await import('./proxy-bench.ts')).benchProxy,
   auth: async () => (await import('./auth-bench.ts')).benchAuth,
   limits: async () => (await import('./limits-bench.ts')).benchLimits,
+  'limit-keys': async () => (await import('./limit-keys-bench.ts')).benchLimitKeys,
   serve: async () => (await import('./serve-bench.ts')).benchServe,
   v8: async () => (await import('./v8-bench.ts')).benchV8,
 };
-/** Decides about one setting, once for each new version of the runtime. */
-const ON_DEMAND: ReadonlySet<string> = new Set(['v8']);
+/** Decide about one setting each, once for each new version of the runtime. */
+const ON_DEMAND: ReadonlySet<string> = new Set(['limit-keys', 'v8']);
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean' } } });
 const unknown = positionals.find((name) => !Object.hasOwn(PARTS, name));

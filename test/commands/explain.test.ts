@@ -51,6 +51,21 @@ describe('portolan explain', () => {
     });
   });
 
+  it('lists the limits of a request below what it says of them', async () => {
+    const limited = mapping(
+      'all',
+      'hostname: "*", prefix: /, service: web, rate_limits: [{name: n, limits: [{pattern: "*", rate: 5, unit: hour}, {pattern: "/a*", rate: 1, unit: second}]}]',
+    );
+    const words = ['GET', 'http://a.test/api', '--client-ip', '2001:db8::1'];
+    const { stdout } = await run(['explain', '-f', '-', ...words], { cwd: folder.path, stdin: limited });
+    const from = stdout.indexOf('policies');
+    expect(stdout.slice(from).split('\n').slice(0, 3)).toEqual([
+      'policies    rate-limit: must be allowed by n.0 and n.1',
+      '              n.0: 5 per hour, burst 5; exact, below 1,000; counter rl/default%2Fall/n/0|a:2001%3Adb8%3A%3A%2F64',
+      '              n.1: 1 per second, burst 1; exact, below 1,000; counter rl/default%2Fall/n/1|a:2001%3Adb8%3A%3A%2F64',
+    ]);
+  });
+
   it('tells a person the way of the request', async () => {
     const { code, stdout } = await explain(
       'get',

@@ -48,6 +48,12 @@ function aFilterPolicy(path: string): string {
 function anAuthService(proto: string): string {
   return aResource('AuthService', `auth_service: auth, proto: ${proto}`);
 }
+function aRateLimit(rate: string): string {
+  return aResource(
+    'RateLimit',
+    `domain: ambassador, limits: [{ pattern: [{ generic_key: a }], rate: ${rate}, unit: minute }]`,
+  );
+}
 function aResource(kind: string, spec: string): string {
   return `---\napiVersion: getambassador.io/v3alpha1\nkind: ${kind}\nmetadata: { name: it, namespace: default }\nspec: { ${spec} }\n`;
 }
@@ -212,6 +218,30 @@ describe('buildProgram: last good versions', () => {
     expect(JSON.stringify(again.accepted)).toBe(JSON.stringify(result.accepted));
   });
 
+  it('a limit that broke is still counted as it was', () => {
+    const web = aMapping(
+      'web',
+      'prefix: /, service: web, labels: { ambassador: [{ g: [{ generic_key: { value: a } }] }] }',
+    );
+    const first = build(web + aRateLimit('5'));
+    const { model, statuses, findings } = build(web + aRateLimit('-5'), { previous: first.accepted, now: LATER });
+    expect(model.routes[0]?.policies).toMatchObject([{ options: { groups: [[{ rate: 5 }]] } }]);
+    expect(statuses.find(({ source }) => source.kind === 'RateLimit')?.state).toBe('stale');
+    expect(findings).toContainEqual(expect.objectContaining({ code: 'serving-last-accepted' }));
+    // Without an earlier version the route that it is about refuses.
+    expect(build(web + aRateLimit('-5')).model.routes[0]?.action).toMatchObject({ kind: 'refuse' });
+  });
+
+  it('no earlier version of a Mapping takes away labels that only a foreign service could count', () => {
+    const service = aResource('RateLimitService', 'service: limits, protocol_version: v3');
+    const first = build(aMapping('web', 'prefix: /v1/, service: web') + service);
+    const labelled = 'prefix: /v2/, service: web, labels: { ambassador: [{ g: [{ generic_key: { value: a } }] }] }';
+    const result = build(aMapping('web', labelled) + service, { previous: first.accepted });
+    expect(codesOf(result)).toContain('error rate-limit-service-unsupported');
+    expect(routesOf(result)).toMatchObject([{ matches: [{ path: { value: '/v2/' } }] }]);
+    expect(result.accepted['Mapping/default/web']?.object.spec).toHaveProperty('labels');
+  });
+
   it('survives being stored as JSON', () => {
     const stored = JSON.parse(JSON.stringify(build(good).accepted));
     const result = build(aMapping('web', 'prefix: /v2/, service: web, timeout_ms: soon'), { previous: stored });
@@ -229,7 +259,13 @@ const SPECS = [
   'prefix: /b/, service: b, unknown_field: 1',
   'prefix: /c/, service: b, labels: {}, ambassador_id: [other]',
   'service: b',
+  'prefix: /a/, service: a, labels: { ambassador: [{ g: [{ generic_key: { value: x } }] }] }',
+  'prefix: /d/, service: d, labels: { ambassador: [{ g: [{ generic_key: { value: y } }] }], other: [] }',
 ];
+const RATE_LIMIT = aResource(
+  'RateLimit',
+  'domain: ambassador, limits: [{ pattern: [{ generic_key: x }], rate: 5, unit: minute }, { pattern: [{ generic_key: "*" }], rate: 9, unit: day }]',
+);
 const HOST = `---\napiVersion: getambassador.io/v3alpha1\nkind: Host\nmetadata: { name: shop, namespace: default }\nspec: { hostname: shop.example.com }\n`;
 const DEPLOYMENT = '---\napiVersion: apps/v1\nkind: Deployment\nmetadata: { name: x }\n';
 
@@ -255,10 +291,13 @@ describe('buildProgram: same input, same result', () => {
   });
 
   it('with a cache as without, through any history of edits', () => {
-    const history = fc.array(fc.tuple(specs, fc.constantFrom('', HOST, HOST, HOST + DEPLOYMENT)), {
-      minLength: 2,
-      maxLength: 5,
-    });
+    const history = fc.array(
+      fc.tuple(specs, fc.constantFrom('', HOST, HOST, HOST + DEPLOYMENT, HOST + RATE_LIMIT, RATE_LIMIT)),
+      {
+        minLength: 2,
+        maxLength: 5,
+      },
+    );
     fc.assert(
       fc.property(history, (steps) => {
         const cache = new BuildCache();

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CompileCache, compileModel, type CompileOptions } from '../../src/compile/compile-model.ts';
 import type { Finding } from '../../src/diagnostics/finding.ts';
-import type { RouteModel, RouteModelRoute } from '../../src/model/route-model.ts';
+import type { Json, RouteModel, RouteModelRoute } from '../../src/model/route-model.ts';
 import type { CompiledRoute, RouteProgram } from '../../src/program/route-program.ts';
 import { arbitraryFacts, arbitraryModel } from '../oracle/model-arbitrary.ts';
 import {
@@ -30,6 +30,18 @@ function routesOf(program: RouteProgram): readonly CompiledRoute[] {
 }
 function actionOf(program: RouteProgram, id: string): CompiledRoute['action'] | undefined {
   return routesOf(program).find((route) => route.id === id)?.action;
+}
+
+function limited(name: string, cost: { readonly [member: string]: Json }): RouteModelRoute {
+  return aRoute(name, {
+    policies: [
+      {
+        policy: 'rate-limit',
+        options: { limits: [{ name: 'x', rate: 9, unit: 'second', cost }] },
+        source: provenance(name),
+      },
+    ],
+  });
 }
 
 describe('compileModel: a route', () => {
@@ -81,6 +93,16 @@ describe('compileModel: a route', () => {
     ];
     const { program } = compile(aModel([aRoute('web', { policies })]));
     expect(routesOf(program)[0]?.policies?.map(({ name }) => name)).toEqual(['cors', 'rate-limit']);
+  });
+
+  it('is told when a client’s word that it takes is one that another route writes', () => {
+    const trusting = limited('trusting', { header: 'X-Cost', trustClient: true });
+    expect(compile(aModel([trusting, limited('other', { header: 'x-units' })])).findings).toEqual([]);
+    const { program, findings } = compile(aModel([trusting, limited('strict', { header: 'x-cost' })]));
+    expect(program.settings.injectedHeaders).toEqual(['x-cost']);
+    expect(findings).toMatchObject([
+      { severity: 'warning', code: 'client-header-taken', source: { name: 'trusting' } },
+    ]);
   });
 
   it.each([

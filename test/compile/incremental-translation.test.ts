@@ -10,9 +10,9 @@ import type {
   MappingResource,
   MappingSpec,
   NormalizedResources,
-  UnenforcedResource,
+  RateLimitServiceResource,
 } from '../../src/resources/ambassador/types.ts';
-import { authService, filter, filterPolicy } from '../resources/ambassador/resources.ts';
+import { authService, filter, filterPolicy, rateLimit, rateLimitService } from '../resources/ambassador/resources.ts';
 
 const OPTIONS: AmbassadorOptions = {
   ambassadorId: 'default',
@@ -50,11 +50,16 @@ const host: HostResource = {
     requiresClientCertificate: false,
   },
 };
-const limits: UnenforcedResource = {
-  kind: 'RateLimitService',
-  ...common('RateLimitService', 'limits'),
-  spec: { failure_mode_deny: true },
-};
+/** A foreign one that must stop what it cannot count. */
+const foreign = rateLimitService('limits', { denies: true });
+const counted = rateLimit('counted', {
+  domain: 'ambassador',
+  limits: [
+    { pattern: [{ g: 'x' }], rate: 5, unit: 'minute' },
+    { pattern: [{ g: '*' }], rate: 9, unit: 'minute' },
+  ],
+});
+const unreadable = rateLimit('counted', { domain: 'ambassador', limits: [{ pattern: [{ g: 'x' }] }] });
 /** One that can be asked, one that makes routes refuse. */
 const auth = authService('auth', {});
 const grpc = authService('grpc', { proto: 'grpc' });
@@ -73,13 +78,17 @@ const mapping = fc
     ),
     weight: fc.constantFrom(undefined, 10, 60),
     broken: fc.boolean(),
+    label: fc.constantFrom(undefined, 'x', 'y'),
   })
-  .map(({ name, prefix, hostname, weight, broken }) =>
+  .map(({ name, prefix, hostname, weight, broken, label }) =>
     aMapping(name, {
       prefix,
       service: broken ? 'http://:x' : 'web',
       ...(hostname === undefined ? {} : { hostname }),
       ...(weight === undefined ? {} : { weight }),
+      ...(label === undefined
+        ? {}
+        : { labels: { ambassador: [{ a: [{ generic_key: { key: 'g', value: label } }] }] } }),
     }),
   );
 
@@ -93,7 +102,8 @@ const history = fc.array(
     edits: fc.array(mapping, { maxLength: 3 }),
     removed: fc.array(fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'), { maxLength: 1 }),
     hosts: rarely<readonly HostResource[]>([host], []),
-    unenforced: rarely<readonly UnenforcedResource[]>([], [limits]),
+    rateLimits: rarely([counted], [unreadable]),
+    rateLimitServices: rarely<readonly RateLimitServiceResource[]>([], [foreign]),
     filters: rarely([jwt], [login]),
     filterPolicies: rarely([narrow], [wide]),
     authServices: rarely([auth], [grpc]),
@@ -118,7 +128,13 @@ describe('IncrementalTranslation', () => {
           for (const edited of edits) mappings.set(edited.name, edited);
           for (const name of removed) mappings.delete(name);
           const list = [...mappings.values(), ...(duplicate ? [...mappings.values()].slice(0, 1) : [])];
-          const resources: NormalizedResources = { mappings: list, listeners: [], module: null, ...others };
+          const resources: NormalizedResources = {
+            mappings: list,
+            listeners: [],
+            module: null,
+            unenforced: [],
+            ...others,
+          };
           const findings: Finding[] = [];
           let translated = 0;
           const output = incremental.translate(
@@ -154,6 +170,8 @@ describe('IncrementalTranslation', () => {
           filters: [],
           filterPolicies: [],
           authServices: [],
+          rateLimits: [],
+          rateLimitServices: [],
           unenforced: [],
         },
         options,

@@ -260,6 +260,16 @@ describe('parseConfig: routes', () => {
       { policies: { rateLimit: { limits: [{ name: 'a', rate: 0, unit: 'minute' }] } } },
       'policies.rateLimit.limits[0].rate',
     ],
+    [{ policies: { rateLimit: {} } }, 'policies.rateLimit'],
+    [{ policies: { rateLimit: { failures: { rate: 1 } } } }, 'policies.rateLimit.failures.unit'],
+    [
+      { policies: { rateLimit: { plans: { free: [{ name: 'a', rate: 1, unit: 'month' }] } } } },
+      'policies.rateLimit.plans.free[0].unit',
+    ],
+    [
+      { policies: { rateLimit: { limits: [{ name: 'a', rate: 1, unit: 'day', key: ['route', { cookie: 'a=' }] }] } } },
+      'policies.rateLimit.limits[0].key[1].cookie',
+    ],
     [{ hostRewrite: { from: 'nowhere' } }, 'hostRewrite.from'],
   ])('refuses %j at the same match, and nothing else', (change, path) => {
     const { config, findings } = parse({

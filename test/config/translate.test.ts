@@ -273,6 +273,18 @@ describe('translateConfig', () => {
     ]);
   });
 
+  it.each<[object, readonly string[]]>([
+    [{ limits: [{ name: 'l', rate: 1, unit: 'day' }] }, ['rate-limit']],
+    [{ limits: [{ name: 'l', rate: 1, unit: 'day', when: 'after-auth' }] }, ['rate-limit']],
+    [{ limits: [{ name: 'l', rate: 1, unit: 'day', when: 'before-auth' }] }, ['rate-limit-early', 'rate-limit']],
+    [{ failures: { rate: 1, unit: 'day' } }, ['rate-limit-early', 'rate-limit']],
+    [{ fence: 'FENCE' }, ['rate-limit-early', 'rate-limit']],
+  ])('makes of %j what runs before authentication and what runs after it', (rateLimit, policies) => {
+    const uses = route({ backend: 'x', policies: { rateLimit } }).policies;
+    expect(uses.map(({ policy }) => policy)).toEqual(policies);
+    for (const { options, source } of uses) expect([options, source.path]).toEqual([rateLimit, 'policies.rateLimit']);
+  });
+
   it.each<[object, string]>([
     [{ backend: 'x', path: '/a', rewrite: '/' }, 'rewrite-double-slash'],
     [{ backend: 'x', path: '/a/../b' }, 'prefix-never-matches'],

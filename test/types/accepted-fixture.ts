@@ -36,7 +36,23 @@ const orders = defineRoute({
         { name: 'v1', effect: 'deny', when: 'request.path.startsWith("/v1/")', code: 'version-gone' },
       ],
     },
-    rateLimit: { limits: [{ name: 'all', rate: 10, unit: 'minute', pattern: '/orders/*', burst: 20 }] },
+    rateLimit: {
+      limits: [
+        { name: 'all', rate: 10, unit: 'minute', pattern: '/orders/*', burst: 20 },
+        { name: 'tenant', rate: 9, unit: 'second', key: [{ header: 'x-tenant' }, 'route'], missing: 'refuse' },
+        { name: 'month', algorithm: 'calendar', rate: 9_000, unit: 'month', zone: 'Europe/Berlin', key: 'consumer' },
+        { name: 'at-a-time', algorithm: 'concurrency', rate: 5, key: { address: { ipv6Bits: 56 } }, shadow: true },
+        { name: 'units', rate: 5_000, unit: 'day', mode: 'exact', cost: { responseHeader: 'x-units', maxCost: 50 } },
+        { name: 'guests', rate: 5, unit: 'second', when: 'before-auth', if: [{ part: { cookie: 'guest' }, is: '1' }] },
+      ],
+      groups: [[{ name: 'first', rate: 1, unit: 'day', onFailure: 'closed', timeoutMs: 100 }]],
+      plans: { free: [{ name: 'free', rate: 100, unit: 'hour' }], partner: [] },
+      planClaim: 'org.plan',
+      defaultPlan: 'free',
+      failures: { rate: 10, unit: 'minute' },
+      headers: 'draft-7',
+      fence: 'FENCE',
+    },
   },
 });
 

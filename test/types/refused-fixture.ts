@@ -41,6 +41,19 @@ defineRoute({ name: 'a', path: '/', backend: 'a.b:80', policies: { cors: { origi
 const limit: RateLimitOptions = { limits: [{ name: 'a', rate: 1, unit: 'week' }] };
 defineRoute({ name: 'a', path: '/', backend: 'a.b:80', policies: { rateLimit: limit } });
 
+const unknownPart: RateLimitOptions = {
+  // @ts-expect-error an unknown part of a key
+  limits: [{ name: 'a', rate: 1, unit: 'day', key: ['address', 'tenant'] }],
+};
+defineRoute({ name: 'a', path: '/', backend: 'a.b:80', policies: { rateLimit: unknownPart } });
+
+// @ts-expect-error an unknown algorithm
+const algorithm: RateLimitOptions = { limits: [{ name: 'a', rate: 1, unit: 'day', algorithm: 'leaky' }] };
+defineRoute({ name: 'a', path: '/', backend: 'a.b:80', policies: { rateLimit: algorithm } });
+
+// @ts-expect-error refused credentials without a unit
+defineRoute({ name: 'a', path: '/', backend: 'a.b:80', policies: { rateLimit: { failures: { rate: 5 } } } });
+
 const authentication = {
   corp: { jwt: { issuer: 'https://id.example.com', audience: 'api', discovery: true } },
 } as const;

@@ -9,6 +9,12 @@ function isList<T>(value: T | readonly T[]): value is readonly T[] {
   return Array.isArray(value);
 }
 
+/** null: no path of a claim. Dots divide its parts; `\\.` is a dot inside one, as names of claims that are URLs have. */
+export function claimPath(text: string): readonly string[] | null {
+  const parts = text.split(/(?<!\\)\./).map((part) => part.replaceAll('\\.', '.'));
+  return parts.includes('') ? null : parts;
+}
+
 /** The most that may come at once. */
 export function quota({ rate, burst = rate }: Pick<RateLimitOption, 'rate' | 'burst'>): number {
   return burst;

@@ -1,20 +1,22 @@
 /** Which options of a limit fit together. What does not is refused: half of it would be another limit than the one meant. */
+import { isTimeZone } from '../../limits/time-zone.ts';
 import { keyParts } from './authored-limit.ts';
+import { costHeaderProblem, writtenHeaderProblem } from './header-names.ts';
 import type { RateLimitKeyPart, RateLimitOption, RateLimitOptions } from './options.ts';
 
 export type Misfit = { readonly message: string; readonly at: readonly PropertyKey[] };
 
 export function checkLimit(limit: RateLimitOption): readonly Misfit[] {
   const found: Misfit[] = [];
-  const say = (at: PropertyKey | readonly PropertyKey[], message: string): void =>
-    void found.push({ message, at: Array.isArray(at) ? at : [at as PropertyKey] });
+  const say: Say = (at, message) => void found.push({ message, at: typeof at === 'string' ? at.split('.') : at });
   checkAlgorithm(limit, say);
   checkCost(limit, say);
+  checkHeaders(limit, say);
   if (limit.when === 'before-auth') checkEarly(limit, say);
   return found;
 }
 
-type Say = (at: PropertyKey | readonly PropertyKey[], message: string) => void;
+type Say = (at: string | readonly PropertyKey[], message: string) => void;
 
 function checkAlgorithm(
   { algorithm = 'token-bucket', unit, burst, zone, mode, cost }: RateLimitOption,
@@ -24,7 +26,7 @@ function checkAlgorithm(
     say('burst', `${algorithm} has no burst: what may come at once is the rate`);
   }
   if (zone !== undefined && algorithm !== 'calendar') say('zone', 'only `algorithm: "calendar"` has a time zone');
-  if (zone !== undefined && !isZone(zone))
+  if (zone !== undefined && !isTimeZone(zone))
     say('zone', `"${zone}" is no time zone of the IANA list, such as "Europe/Berlin"`);
   if (algorithm === 'concurrency') {
     if (unit !== undefined) say('unit', 'concurrency counts requests at a time, so it has no unit');
@@ -47,13 +49,29 @@ function checkCost({ cost, when }: RateLimitOption, say: Say): void {
   const { header, responseHeader, trustClient } = cost;
   if (header === undefined && responseHeader === undefined) say('cost', 'must name a `header` or a `responseHeader`');
   if (trustClient !== undefined && header === undefined) {
-    say(['cost', 'trustClient'], 'is about `header`, which is not given');
+    say('cost.trustClient', 'is about `header`, which is not given');
   }
+  const why = header === undefined ? null : costHeaderProblem(header);
+  if (why !== null) say('cost.header', `cannot be \`${header}\`: ${why}`);
   if (when === 'before-auth' && header !== undefined && trustClient !== true) {
     say(
-      ['cost', 'header'],
+      'cost.header',
       'is set by authentication, which has not run `before-auth`; only with `trustClient` is there one',
     );
+  }
+}
+
+function checkHeaders({ injectRequestHeaders, injectResponseHeaders, errorResponse }: RateLimitOption, say: Say): void {
+  const lists = [
+    [['injectRequestHeaders'], injectRequestHeaders],
+    [['injectResponseHeaders'], injectResponseHeaders],
+    [['errorResponse', 'headers'], errorResponse?.headers],
+  ] as const;
+  for (const [at, headers = []] of lists) {
+    for (const [index, { name }] of headers.entries()) {
+      const why = writtenHeaderProblem(name);
+      if (why !== null) say([...at, index, 'name'], `cannot be \`${name}\`: ${why}`);
+    }
   }
 }
 
@@ -71,14 +89,6 @@ function checkEarly(limit: RateLimitOption, say: Say): void {
   }
 }
 
-function isZone(zone: string): boolean {
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: zone }).resolvedOptions().timeZone !== '';
-  } catch {
-    return false;
-  }
-}
-
 export function checkPolicy(options: RateLimitOptions): readonly Misfit[] {
   const { limits, groups = [], plans, planClaim, defaultPlan, failures, fence } = options;
   const found: Misfit[] = [];
@@ -91,10 +101,11 @@ export function checkPolicy(options: RateLimitOptions): readonly Misfit[] {
   if (defaultPlan !== undefined && !Object.hasOwn(plans ?? {}, defaultPlan)) {
     found.push({ message: `is "${defaultPlan}", which is none of \`plans\``, at: ['defaultPlan'] });
   }
-  const lists: readonly (readonly [readonly PropertyKey[], readonly RateLimitOption[]])[] = [
+  const lists: readonly Listed[] = [
     ...groups.map((group, at) => [['groups', at], group] as const),
     ...Object.entries(plans ?? {}).map(([plan, list]) => [['plans', plan], list] as const),
   ];
+  found.push(...checkCostHeaders([[['limits'], limits ?? []], ...lists]));
   for (const [at, list] of lists) {
     for (const [index, { when }] of list.entries()) {
       if (when !== 'before-auth') continue;
@@ -102,6 +113,27 @@ export function checkPolicy(options: RateLimitOptions): readonly Misfit[] {
         message: '`before-auth` is for `limits`; groups and plans are chosen after authentication',
         at: [...at, index, 'when'],
       });
+    }
+  }
+  return found;
+}
+
+type Listed = readonly [at: readonly PropertyKey[], list: readonly RateLimitOption[]];
+
+/** A header is either taken from clients or theirs to say. */
+function checkCostHeaders(lists: readonly Listed[]): readonly Misfit[] {
+  const found: Misfit[] = [];
+  const trustedByName = new Map<string, boolean>();
+  for (const [at, list] of lists) {
+    for (const [index, { cost }] of list.entries()) {
+      if (cost?.header === undefined) continue;
+      const name = cost.header.toLowerCase();
+      const isTrusted = cost.trustClient === true;
+      if ((trustedByName.get(name) ?? isTrusted) === isTrusted) trustedByName.set(name, isTrusted);
+      else {
+        const message = `another limit takes \`${name}\` ${isTrusted ? 'from policies alone' : 'from clients'}, and one header cannot be both`;
+        found.push({ message, at: [...at, index, 'cost', 'trustClient'] });
+      }
     }
   }
   return found;

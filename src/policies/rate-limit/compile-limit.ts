@@ -2,9 +2,10 @@
 import { LEASABLE_FROM, LEASED_FROM } from '../../limits/calls.ts';
 import { largestCost, type Limit } from '../../limits/limit.ts';
 import { compileGlob } from '../glob.ts';
-import { keyParts, quota } from './authored-limit.ts';
+import { claimPath, keyParts, quota } from './authored-limit.ts';
 import type { CompiledCost, CompiledKeyPart, CompiledLimit } from './compiled.ts';
 import type { RateLimitCost, RateLimitKeyPart, RateLimitOption, RateLimitUnit } from './options.ts';
+import { countedAddress } from './address-part.ts';
 
 const PERIOD_MS: Readonly<Record<Exclude<RateLimitUnit, 'month'>, number>> = {
   second: 1_000,
@@ -25,7 +26,7 @@ export function compileLimit(option: RateLimitOption, counter: string, label: st
   const key = keyParts(option).map(compilePart);
   const conditions = (option.if ?? []).map(({ part, is }) => ({
     part: compilePart(part),
-    ...(is !== undefined && { is }),
+    ...(is !== undefined && { is: comparedValue(part, is) }),
   }));
   return {
     label,
@@ -41,6 +42,12 @@ export function compileLimit(option: RateLimitOption, counter: string, label: st
     ...(timeoutMs !== undefined && { budgetMs: timeoutMs }),
     ...(cost !== undefined && { cost: compileCost(cost, quota(option)) }),
   };
+}
+
+/** As requests have it: an address has many spellings. */
+function comparedValue(part: RateLimitKeyPart, is: string): string {
+  const compiled = compilePart(part);
+  return compiled.from === 'address' ? countedAddress(is, compiled.ipv6Bits ?? DEFAULT_IPV6_BITS) : is;
 }
 
 export function limitOf({ algorithm = 'token-bucket', rate, unit = 'second', burst, zone }: RateLimitOption): Limit {
@@ -68,7 +75,7 @@ export function compilePart(part: RateLimitKeyPart): CompiledKeyPart {
     const { ipv6Bits } = part.address;
     return ipv6Bits === DEFAULT_IPV6_BITS ? { from: 'address' } : { from: 'address', ipv6Bits };
   }
-  if ('claim' in part) return { from: 'claim', path: part.claim.split('.') };
+  if ('claim' in part) return { from: 'claim', path: claimPath(part.claim) ?? [] };
   if ('header' in part) return { from: 'header', name: part.header.toLowerCase() };
   if ('cookie' in part) return { from: 'cookie', name: part.cookie };
   if ('query' in part) return { from: 'query', name: part.query };

@@ -1,4 +1,5 @@
 /** Checks the payload once per loaded route: a program written by another version must not be half understood. */
+import { isTimeZone } from '../../limits/time-zone.ts';
 import type { Json } from '../../model/route-model.ts';
 import { decodeTemplate } from '../go-template/decode-template.ts';
 import type { CompiledRateLimit } from './compiled.ts';
@@ -16,6 +17,8 @@ type Members = Readonly<Record<string, Check>>;
 
 const isText: Check = (value) => typeof value === 'string';
 const isCount: Check = (value) => Number.isSafeInteger(value) && Number(value) > 0;
+/** In a zone that is not known here the counter would fail, and the limit be open. */
+const isZone: Check = (value) => typeof value === 'string' && isTimeZone(value);
 const isTrue: Check = (value) => value === true;
 const isTemplate: Check = (value) => {
   try {
@@ -73,12 +76,12 @@ const isLimit = variants('algorithm', {
   'token-bucket': { ...windowed, burst: isCount },
   'fixed-window': windowed,
   'sliding-window': windowed,
-  calendar: { rate: isCount, per: oneOf('day', 'month'), zone: isText },
+  calendar: { rate: isCount, per: oneOf('day', 'month'), zone: isZone },
   concurrency: { rate: isCount },
 });
 
 const isKeyPart = variants('from', {
-  address: { ipv6Bits: maybe(isCount) },
+  address: { ipv6Bits: maybe((value) => isCount(value) && Number(value) <= 128) },
   'api-key': {},
   consumer: {},
   country: {},
@@ -101,7 +104,8 @@ const isCompiledLimit = object({
   limit: isLimit,
   pattern: maybe(listOf(isText)),
   if: maybe(listOf(object({ part: isKeyPart, is: maybe(isText) }))),
-  key: maybe(listOf(isKeyPart)),
+  // Without a part, one counter would be everybody's.
+  key: maybe((value) => listOf(isKeyPart)(value) && Array.isArray(value) && value.length > 0),
   missing: maybe(oneOf('address', 'skip', 'refuse')),
   mode: maybe(oneOf('leased')),
   shadow: maybe(isTrue),

@@ -35,12 +35,15 @@ export function identifyLimits(
     const numbering = JSON.stringify([owner, option.name]);
     const index = option.index ?? nextIndex.get(numbering) ?? 0;
     nextIndex.set(numbering, index + 1);
-    const counter = ['rl', ...owner, option.name, index].map(encodePart).join('/');
+    const counter = counterOf([...owner, option.name, index]);
     if (taken.has(counter) && list !== 'groups') duplicates.push({ at, name: option.name, index });
     taken.add(counter);
     return { ...each, counter, index };
   });
-  const labels = labelsOf(counted);
+  const labels = labelsOf(counted, [
+    ...(options.failures === undefined ? [] : [FAILURES_LABEL]),
+    ...(options.fence === undefined ? [] : [FENCE_LABEL]),
+  ]);
   return { limits: counted.map((each) => ({ ...each, label: labels.get(each.counter) ?? '' })), duplicates };
 }
 
@@ -61,20 +64,38 @@ function listed({ limits = [], groups = [], plans = {} }: RateLimitOptions): rea
   ];
 }
 
-/** A name that one counter has stands alone; of several, each has its index, or its position where indices meet too. */
+/**
+ * A name that one counter has stands alone; of several, each has its index, or its position where indices
+ * meet too. What is taken by then gets the number again.
+ */
 function labelsOf(
   counted: readonly { readonly option: RateLimitOption; readonly counter: string; readonly index: number }[],
+  reserved: readonly string[],
 ): ReadonlyMap<string, string> {
   const labels = new Map<string, string>();
-  for (const [name, sharing] of Map.groupBy(counted, ({ option }) => encodeLabel(option.name))) {
+  const byName = Map.groupBy(counted, ({ option }) => encodeLabel(option.name));
+  const taken = new Set([...reserved, ...byName.keys()]);
+  for (const [name, sharing] of byName) {
     const counters = new Map(sharing.map(({ counter, index }) => [counter, index]));
     const indices = [...counters.values()];
     const byIndex = new Set(indices).size === indices.length;
     for (const [position, [counter, index]] of [...counters].entries()) {
-      labels.set(counter, counters.size === 1 ? name : `${name}.${byIndex ? index : position}`);
+      const number = byIndex ? index : position;
+      let label = counters.size === 1 && !reserved.includes(name) ? name : `${name}.${number}`;
+      while (label !== name && taken.has(label)) label = `${label}.${number}`;
+      taken.add(label);
+      labels.set(counter, label);
     }
   }
   return labels;
+}
+
+/** What clients are told of refused credentials and of the fence. */
+export const FAILURES_LABEL = 'failures';
+const FENCE_LABEL = 'fence';
+
+export function counterOf(parts: readonly (string | number)[]): string {
+  return ['rl', ...parts].map(encodePart).join('/');
 }
 
 /** Percent-encoding keeps `/` free as the separator, so that no two identities share a key. */

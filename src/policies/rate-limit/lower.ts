@@ -2,16 +2,18 @@
 import { LEASABLE_FROM } from '../../limits/calls.ts';
 import type { Json } from '../../model/route-model.ts';
 import type { LowerContext, PolicyLowering } from '../contract.ts';
+import { isTakenFromClients } from '../authentication/external/header-rules.ts';
 import { parseOptions, reportOption } from '../parse-options.ts';
-import { isEarly } from './authored-limit.ts';
+import { claimPath, isEarly } from './authored-limit.ts';
 import { compileLimit, isLeased } from './compile-limit.ts';
 import type { CompiledLimit, CompiledPlans, CompiledRateLimit } from './compiled.ts';
 import { decodeRateLimit } from './decode.ts';
 import { explainRateLimit } from './explain.ts';
-import { identifyLimits, type IdentifiedLimit } from './identify-limits.ts';
+import { counterOf, FAILURES_LABEL, identifyLimits, type IdentifiedLimit } from './identify-limits.ts';
 import { lowerTemplates } from './lower-templates.ts';
 import { KNOWN_OPTIONS, rateLimitOptionsSchema } from './option-schema.ts';
 import type { RateLimitOption, RateLimitOptions } from './options.ts';
+import { reviewCountry } from './review-country.ts';
 import { reviewPattern } from './review-pattern.ts';
 
 export const rateLimitLowering: PolicyLowering = {
@@ -36,6 +38,7 @@ export const rateLimitLowering: PolicyLowering = {
     return [...compiled.values()].includes(null) ? null : toJson(lowered);
   },
   injectedHeaders,
+  clientHeaders,
   explain: explainRateLimit,
 };
 
@@ -60,6 +63,7 @@ export const rateLimitEarlyLowering: PolicyLowering = {
     return toJson(lowered);
   },
   injectedHeaders,
+  clientHeaders,
   explain: explainRateLimit,
 };
 
@@ -89,6 +93,7 @@ function compile({ option, at, counter, label }: IdentifiedLimit, context: Lower
   if (templates === null) return null;
   const compiled = { ...compileLimit(option, counter, label), ...templates };
   reviewPattern(option, at, context);
+  reviewCountry(option, at, context);
   if (option.mode === 'leased' && !isLeased(option, compiled.limit)) {
     reportOption(context, 'info', 'rate-limit-exact', {
       message: `The limit \`${option.name}\` is too small to be leased, so every request is decided by its counter: of fewer than ${LEASABLE_FROM} a batch would be a large share.`,
@@ -120,15 +125,14 @@ function compilePlans(
   const ofPlan = (plan: string) => limits.filter(({ listName }) => listName === plan);
   return {
     byName: Object.fromEntries(Object.keys(plans).map((plan) => [plan, pick(ofPlan(plan), 'plans', compiled)])),
-    ...(planClaim !== undefined && { claim: planClaim.split('.') }),
+    ...(planClaim !== undefined && { claim: claimPath(planClaim) ?? [] }),
     ...(defaultPlan !== undefined && { default: defaultPlan }),
   };
 }
 
 function compileFailures({ rate, unit }: NonNullable<RateLimitOptions['failures']>, scope: string): CompiledLimit {
   const option: RateLimitOption = { name: 'failures', rate, unit, mode: 'exact' };
-  const counter = ['rl', scope, 'failures'].map(encodeURIComponent).join('/');
-  return compileLimit(option, counter, 'failures');
+  return compileLimit(option, counterOf([scope, FAILURES_LABEL]), FAILURES_LABEL);
 }
 
 function supportsFence(fence: string, context: LowerContext): boolean {
@@ -145,12 +149,24 @@ function headerStyle({ headers }: RateLimitOptions): Pick<CompiledRateLimit, 'he
   return headers === undefined || headers === 'draft' ? {} : { headers };
 }
 
-/** Taken from clients: headers that limits write, and those that say a cost, unless clients may say it. */
-function injectedHeaders(json: Json): readonly string[] {
+function clientHeaders(json: Json): readonly string[] {
+  return allLimits(json).flatMap(({ cost }) =>
+    cost?.header !== undefined && cost.fromClient === true ? [cost.header] : [],
+  );
+}
+
+function allLimits(json: Json): readonly CompiledLimit[] {
   const { limits, groups = [], plans } = decodeRateLimit(json);
-  const all = [...limits, ...groups.flat(), ...Object.values(plans?.byName ?? {}).flat()];
-  return all.flatMap(({ inject, cost }) => [
-    ...(inject?.request.map(({ name }) => name) ?? []),
+  return [...limits, ...groups.flat(), ...Object.values(plans?.byName ?? {}).flat()];
+}
+
+/**
+ * Taken from clients: headers that limits write, and those that say a cost, unless clients may say it.
+ * What clients send for reasons of their own is overwritten or removed on the route itself, and nowhere else.
+ */
+function injectedHeaders(json: Json): readonly string[] {
+  return allLimits(json).flatMap(({ inject, cost }) => [
+    ...(inject?.request.map(({ name }) => name).filter(isTakenFromClients) ?? []),
     ...(cost?.header !== undefined && cost.fromClient !== true ? [cost.header] : []),
   ]);
 }

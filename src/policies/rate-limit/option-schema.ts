@@ -1,5 +1,6 @@
 /** What rate-limit options may look like, member by member; check-limit.ts says how members fit together. */
 import * as z from 'zod';
+import { claimPath } from './authored-limit.ts';
 import { checkLimit, checkPolicy } from './check-limit.ts';
 import type {
   RateLimitCondition,
@@ -13,23 +14,29 @@ import type {
 /** Keeps every product of the limiter's arithmetic an exact integer, see limits/algorithms/. */
 const MAX_COUNT = 1_000_000;
 const MAX_TIMEOUT_MS = 10_000;
-const MAX_PARTS = 8;
+const MAX_PARTS = 16;
 
 const filled = (max: number) => z.string().min(1, 'must not be empty').max(max);
 const count = z.int().min(1).max(MAX_COUNT);
 const unit = z.enum(['second', 'minute', 'hour', 'day', 'month']);
-const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/, 'must be a header name');
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/;
+const headerName = z.string().regex(TOKEN, 'must be a header name');
+/** No cookie is ever sent under another name (RFC 6265 §4.1.1). */
+const cookieName = z.string().regex(TOKEN, 'must be the name of a cookie');
 const scope = filled(1_024);
+const claim = filled(256).refine((text) => claimPath(text) !== null, 'must not have an empty part between its dots');
 
-const part: z.ZodType<RateLimitKeyPart> = z.union([
+const partForms = [
   z.enum(['address', 'api-key', 'consumer', 'country', 'method', 'route', 'authority', 'path']),
   z.strictObject({ address: z.strictObject({ ipv6Bits: z.int().min(1).max(128) }) }),
-  z.strictObject({ claim: filled(256) }),
+  z.strictObject({ claim }),
   z.strictObject({ header: headerName }),
-  z.strictObject({ cookie: filled(256) }),
+  z.strictObject({ cookie: cookieName }),
   z.strictObject({ query: filled(256) }),
   z.strictObject({ constant: z.string().max(1_024) }),
-]);
+] as const;
+const A_PART = 'must be a part of a key, such as "address" or { header: "x-tenant" }';
+const part: z.ZodType<RateLimitKeyPart> = z.union(partForms, { error: A_PART });
 
 const condition: z.ZodType<RateLimitCondition> = z.strictObject({ part, is: z.string().max(4_096).optional() });
 
@@ -57,8 +64,9 @@ const limit: z.ZodType<RateLimitOption> = z
     burst: count.optional(),
     zone: filled(64).optional(),
     key: z
-      .union([part, z.array(part).min(1, 'needs at least one part').max(MAX_PARTS)], {
-        error: `must be a part of a key, such as "address" or { header: "x-tenant" }, or a list of at most ${MAX_PARTS}`,
+      // Every form by itself: of a union inside a union nobody could say which form was meant.
+      .union([...partForms, z.array(part).min(1, 'needs at least one part').max(MAX_PARTS)], {
+        error: `${A_PART}, or a list of at most ${MAX_PARTS}`,
       })
       .optional(),
     missing: z.enum(['address', 'skip', 'refuse']).optional(),
@@ -78,15 +86,18 @@ const limit: z.ZodType<RateLimitOption> = z
     for (const { message, at } of checkLimit(value)) context.addIssue({ code: 'custom', message, path: [...at] });
   });
 
-const list = z.array(limit).min(1, 'needs at least one limit').max(100);
+const filledList = z.array(limit).min(1, 'needs at least one limit');
+const list = filledList.max(100);
 
 export const rateLimitOptionsSchema: z.ZodType<RateLimitOptions> = z
   .strictObject({
     scope: scope.optional(),
     limits: list.optional(),
-    groups: z.array(list).max(100).optional(),
-    plans: z.record(filled(256), list).optional(),
-    planClaim: filled(256).optional(),
+    // RateLimits of Edge Stack may have one for each customer.
+    groups: z.array(filledList.max(10_000)).max(100).optional(),
+    // A plan without limits is one that nothing limits.
+    plans: z.record(filled(256), z.array(limit).max(100)).optional(),
+    planClaim: claim.optional(),
     defaultPlan: filled(256).optional(),
     failures: z.strictObject({ rate: count, unit: unit.exclude(['month']) }).optional(),
     headers: z.enum(['draft', 'draft-7', 'x-ratelimit', 'none']).optional(),

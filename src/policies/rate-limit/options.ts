@@ -13,9 +13,9 @@ export type RateLimitOptions = {
   readonly limits?: readonly RateLimitOption[] | undefined;
   /** Lists of limits: of each list only the first one that concerns the request. */
   readonly groups?: readonly (readonly RateLimitOption[])[] | undefined;
-  /** Limits by the name of the caller's plan, beside `limits`. */
+  /** Limits by the name of the caller's plan, beside `limits`. An empty list: nothing but `limits`. */
   readonly plans?: Readonly<Record<string, readonly RateLimitOption[]>> | undefined;
-  /** Claim that names the plan, with dots between the parts. Default: the plan of the consumer (of its key record). */
+  /** Claim that names the plan, with dots between the parts; `\\.` is a dot inside one. Default: the plan of the consumer (of its key record). */
   readonly planClaim?: string | undefined;
   /** For callers of no plan or an unknown one. Default: they are refused with 403 `unknown-plan`. */
   readonly defaultPlan?: string | undefined;
@@ -86,6 +86,7 @@ export type RateLimitKeyPart =
   | 'authority'
   | 'path'
   | { readonly address: { readonly ipv6Bits: number } }
+  /** With dots between the parts; `\\.` is a dot inside one. */
   | { readonly claim: string }
   | { readonly header: string }
   | { readonly cookie: string }

@@ -4,8 +4,9 @@
  */
 import type { Report } from '../../diagnostics/finding.ts';
 import type { Json, PolicyUse } from '../../model/route-model.ts';
-import { externalOptions, externalTarget, type ExternalContext, type ExternalTarget } from './external-options.ts';
+import { externalOptions, externalTarget, type ExternalContext } from './external-options.ts';
 import type { ModuleDefaults } from './module-defaults.ts';
+import { isOwnService } from './own-service.ts';
 import { nameOf, provenanceAt, reportAt } from './report-at.ts';
 import { compareVersions } from './resource-order.ts';
 import type { RouteScope } from './route-scope.ts';
@@ -88,7 +89,7 @@ function linkAuthService(
     addLinkerdHeaders: defaults.addLinkerdHeaders,
   };
   const target = externalTarget(spec, place);
-  if (typeof target !== 'string' && isOwn(resource, target)) {
+  if (typeof target !== 'string' && isOwnService(resource.name, target, OWN_NAME)) {
     reportOwn(resource, report);
     return 'own';
   }
@@ -106,14 +107,6 @@ function linkAuthService(
 }
 
 const OWN_NAME = 'ambassador-edge-stack-auth';
-const OWN_PORT = 8500;
-
-/** The name alone is not enough: somebody may have pointed it at a service of his own. */
-function isOwn({ name }: AuthServiceResource, { service: { host, port } }: ExternalTarget): boolean {
-  if (host.split('.', 1)[0]?.startsWith(OWN_NAME) === true) return true;
-  const isLoopback = host === 'localhost' || host === '::1' || /^127(?:\.\d+){3}$/.test(host);
-  return port === OWN_PORT && (isLoopback || name.startsWith(OWN_NAME));
-}
 
 function reportOwn(resource: AuthServiceResource, report: Report): void {
   reportAt(report, resource, {

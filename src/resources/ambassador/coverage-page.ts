@@ -18,6 +18,7 @@ import {
   type Coverage,
   type CoverageStatus,
 } from './coverage.ts';
+import { limitCoverage, rateLimitCoverage, rateLimitServiceCoverage } from './rate-limit-coverage.ts';
 
 const statusWords: Readonly<Record<CoverageStatus, string>> = {
   carried: 'carried',
@@ -56,6 +57,9 @@ export function renderCoverage(): string {
     section('Filter `APIKey`', 'Field of `spec.APIKey`', apiKeyFilterCoverage),
     section('Filter `External`', 'Field of `spec.External`', externalCoverage),
     section('Filter `external` of v1alpha1', 'Field of `spec.external`', gatewayExternalCoverage),
+    section('RateLimitService', 'Field of `spec`', rateLimitServiceCoverage),
+    section('RateLimit', 'Field of `spec`', rateLimitCoverage),
+    section('Limit of a RateLimit', 'Field of `spec.limits[]`', limitCoverage),
     section('Other kinds', 'Kind', kindCoverage),
   ]
     .join('\n')

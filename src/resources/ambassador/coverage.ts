@@ -103,8 +103,10 @@ export const mappingCoverage: Readonly<Record<MappingField | CommonField, Covera
   auth_context_extensions: elsewhere(
     noEffect('Envoy passes it over gRPC alone, which cannot be spoken; an AuthService over HTTP never gets it.'),
   ),
-  labels: later('Rate-limit labels are not built; `rate_limits` limits a Mapping today.'),
-  rate_limits: carried('Our own: counted per client address; every matching limit must allow.'),
+  labels: difference(
+    'Those of the RateLimitService’s domain. `source_cluster` and `destination_cluster` have values of this gateway, because there is no Envoy to name clusters.',
+  ),
+  rate_limits: carried('Our own: counted per client address, IPv6 by its /64; every matching limit must allow.'),
   allow_upgrade: difference('`websocket` only; another upgrade gets 403.'),
   use_websocket: carried('The same as `allow_upgrade: [websocket]`.'),
   error_response_overrides: errorPages,
@@ -172,8 +174,10 @@ export const moduleCoverage: Readonly<Record<ModuleKey, Coverage>> = {
   cluster_request_timeout_ms: carried('Default of `timeout_ms`.'),
   cors: carried('Default of a Mapping’s `cors`.'),
   debug_mode: gone,
-  default_label_domain: later('Rate-limit labels are not built.'),
-  default_labels: later('Rate-limit labels are not built.'),
+  default_label_domain: carried('Default `ambassador`.'),
+  default_labels: carried(
+    'Before the labels of every group; a Mapping without labels gets them as its only group, for `default_label_domain` alone.',
+  ),
   defaults: carried('The four header fields of `httpmapping`, or at the top level.'),
   diagnostics: noEffect('There is no diagnostics page; use `portolan routes` and `portolan explain`.'),
   enable_grpc_http11_bridge: noEffect('gRPC is not served here.'),
@@ -231,10 +235,6 @@ const refusesRoutes = (what: string): Coverage =>
 export const kindCoverage: Readonly<Record<UnenforcedKind, Coverage>> = {
   WebApplicationFirewallPolicy: refusesRoutes('Requests are not inspected'),
   EnvoyFilterPolicy: refusesRoutes('Wasm filters are not run'),
-  RateLimitService: elsewhere(
-    later('No rate-limit service is asked; with `failure_mode_deny: true` the Mappings with labels refuse.'),
-  ),
-  RateLimit: elsewhere(later('Its limits are not counted; `rate_limits` of a Mapping limits it today.')),
   WebApplicationFirewall: later('It is not run; the routes of a policy that names it refuse.'),
   EnvoyFilter: later('It is not run; where an EnvoyFilterPolicy names one, routes refuse.'),
   DevPortal: later('The developer portal is not served.'),

@@ -1,9 +1,8 @@
 /** The fields of a Mapping and what each takes. */
-import { commaList, convertLegacySpecifier } from './convert.ts';
-import { eitherSchema, freeForm, type FieldSchema } from './field-schema.ts';
+import { commaList } from './convert.ts';
+import { eitherSchema } from './field-schema.ts';
 import { isRecord } from '../record.ts';
 import {
-  anyMapping,
   anything,
   boolean,
   dictionary,
@@ -23,6 +22,7 @@ import {
   type FieldKind,
   type FieldTable,
 } from './fields.ts';
+import { labels } from './label-shape.ts';
 import type { CorsSpec, HeaderAddition, MappingSpec, RateLimitSpec, RegexSubstitution } from './types.ts';
 import {
   circuitBreakers,
@@ -156,34 +156,6 @@ const regexSubstitution = withSchema(
   record<Partial<RegexSubstitution>>(substitutionMembers).schema,
   record<RegexSubstitution>(substitutionMembers, ['pattern', 'substitution']),
 );
-
-const SPECIFIERS = ['source_cluster', 'destination_cluster', 'remote_address', 'request_headers', 'generic_key'];
-
-const specifierSchema: FieldSchema = {
-  ...freeForm,
-  type: 'object',
-  properties: Object.fromEntries(SPECIFIERS.map((name) => [name, anyMapping.schema])),
-  minProperties: 1,
-  maxProperties: 1,
-};
-const specifier: FieldKind<unknown> = withSchema(specifierSchema, (value, path, reader) => {
-  const converted = reader.legacy ? convertLegacySpecifier(value) : value;
-  const keys = isRecord(converted) ? Object.keys(converted) : [];
-  if (keys.length === 1 && SPECIFIERS.includes(keys[0] ?? '')) return converted;
-  const names = SPECIFIERS.map((name) => `\`${name}\``).join(', ');
-  return reader.fail(path, `a mapping with exactly one of ${names}`, value);
-});
-
-const labelGroupMembers = dictionary(list(specifier));
-const labelGroup: FieldKind<Readonly<Record<string, readonly unknown[]>>> = withSchema(
-  { ...labelGroupMembers.schema, minProperties: 1, maxProperties: 1 },
-  (value, path, reader) => {
-    const read = labelGroupMembers(value, path, reader);
-    if (read === undefined || Object.keys(read).length === 1) return read;
-    return reader.reject(path, `\`${path}\` must have exactly one group name.`, 'Make each group an item of its own.');
-  },
-);
-const labels = dictionary(list(labelGroup));
 
 /** Fields that the translation reads by name. */
 export const typedMappingFields: FieldTable<Omit<MappingSpec, 'other'>> = {

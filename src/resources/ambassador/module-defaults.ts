@@ -1,4 +1,5 @@
 /** What the `ambassador` Module says about every Mapping that does not say otherwise. */
+import { isLabelSpecifier, type LabelSpecifier } from './label-shape.ts';
 import type { CorsSpec, HeaderAddition, ModuleResource } from './types.ts';
 
 export type ModuleDefaults = {
@@ -11,13 +12,22 @@ export type ModuleDefaults = {
   readonly resolver: string | null;
   readonly addLinkerdHeaders: boolean;
   readonly useAmbassadorNamespace: boolean;
-  /** `default_labels` gives rate-limit labels to Mappings without labels of their own. */
-  readonly hasDefaultLabels: boolean;
+  readonly labels: ModuleLabels;
   /** `defaults.httpmapping.KEY`, else `defaults.KEY`; null when neither is there. */
   readonly addRequestHeaders: Readonly<Record<string, HeaderAddition>> | null;
   readonly addResponseHeaders: Readonly<Record<string, HeaderAddition>> | null;
   readonly removeRequestHeaders: readonly string[] | null;
   readonly removeResponseHeaders: readonly string[] | null;
+};
+
+/** What the Module says about rate-limit labels. */
+export type ModuleLabels = {
+  /** Where the labels of a Mapping without any belong, and what a RateLimitService without domain counts. */
+  readonly domain: string;
+  /** By domain: what goes before the labels of each group. */
+  readonly before: ReadonlyMap<string, readonly LabelSpecifier[]>;
+  /** Something of it cannot be read, so that nobody can say which labels a request has. */
+  readonly unreadable: boolean;
 };
 
 /** Ambassador's own default, three seconds for the whole exchange. */
@@ -39,11 +49,28 @@ export function readModuleDefaults(resource: ModuleResource | null): ModuleDefau
     resolver: text(config['resolver']),
     addLinkerdHeaders: config['add_linkerd_headers'] === true,
     useAmbassadorNamespace: config['use_ambassador_namespace_for_service_resolution'] === true,
-    hasDefaultLabels: Object.keys(record(config['default_labels'])).length > 0,
+    labels: readModuleLabels(resource),
     addRequestHeaders: readAdditions(lookup('add_request_headers')),
     addResponseHeaders: readAdditions(lookup('add_response_headers')),
     removeRequestHeaders: readNames(lookup('remove_request_headers')),
     removeResponseHeaders: readNames(lookup('remove_response_headers')),
+  };
+}
+
+const LABEL_KEYS = /^spec\.config\.default_label(?:s|_domain)\b/;
+
+function readModuleLabels(resource: ModuleResource | null): ModuleLabels {
+  const config = resource?.spec.config ?? {};
+  const before = Object.entries(record(config['default_labels'])).map(
+    ([domain, entry]): [string, readonly LabelSpecifier[]] => {
+      const specifiers: unknown = record(entry)['defaults'];
+      return [domain, Array.isArray(specifiers) ? specifiers.filter(isLabelSpecifier) : []];
+    },
+  );
+  return {
+    domain: text(config['default_label_domain']) ?? 'ambassador',
+    before: new Map(before),
+    unreadable: resource?.invalid.some(({ path }) => LABEL_KEYS.test(path)) ?? false,
   };
 }
 

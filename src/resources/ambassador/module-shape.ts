@@ -4,7 +4,6 @@ import {
   anyMapping,
   anything,
   boolean,
-  dictionary,
   firstOf,
   integer,
   list,
@@ -15,6 +14,7 @@ import {
   text,
   type FieldKind,
 } from './fields.ts';
+import { defaultLabels } from './label-shape.ts';
 import { cors, headerAdditions, headerNames } from './mapping-shape.ts';
 import { circuitBreakers, errorOverrides, keepalive, loadBalancer, retryPolicy } from './traffic-shape.ts';
 import type { HeaderAddition } from './types.ts';
@@ -63,7 +63,7 @@ export const moduleKeys = {
   cors,
   debug_mode: anyValue,
   default_label_domain: text,
-  default_labels: dictionary(record<{ readonly defaults?: unknown }>({ defaults: anyList })),
+  default_labels: defaultLabels,
   defaults,
   diagnostics: anyMapping,
   enable_grpc_http11_bridge: anyValue,

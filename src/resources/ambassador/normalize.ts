@@ -12,6 +12,9 @@ import { asksForCertificate, hostFields, hostSpec } from './host-shape.ts';
 import { listenerFields, listenerSpec } from './listener-shape.ts';
 import { readMapping, reportLoadBalancers } from './read-mapping.ts';
 import { mergeModules } from './read-module.ts';
+import { rateLimitServiceCoverage } from './rate-limit-coverage.ts';
+import { rateLimitServiceFields, rateLimitServiceSpec } from './rate-limit-service-shape.ts';
+import { rateLimitSpec } from './rate-limit-shape.ts';
 import { readSpec, specShape } from './read-spec.ts';
 import { reportAt } from './report-at.ts';
 import { startResource } from './start-resource.ts';
@@ -24,6 +27,8 @@ import type {
   HostResource,
   ListenerResource,
   NormalizedResources,
+  RateLimitResource,
+  RateLimitServiceResource,
   UnenforcedResource,
 } from './types.ts';
 
@@ -49,6 +54,8 @@ export function normalizeResources(
     filters: of('Filter').map((each) => readFilter(each, options, report)),
     filterPolicies: of('FilterPolicy').map((each) => readFilterPolicy(each, options, report)),
     authServices: of('AuthService').map((each) => readAuthService(each, options, report)),
+    rateLimits: of('RateLimit').map((each) => readRateLimit(each, options, report)),
+    rateLimitServices: of('RateLimitService').map((each) => readRateLimitService(each, options, report)),
     unenforced,
   };
 }
@@ -99,26 +106,34 @@ function readAuthService(each: SelectedObject, options: AmbassadorOptions, repor
   return { ...base, spec: externalSpec(read, 'spec', reader), invalid: reader.invalid };
 }
 
+function readRateLimit(each: SelectedObject, options: AmbassadorOptions, report: Report): RateLimitResource {
+  const { base, reader } = startResource('RateLimit', each, options, report);
+  const spec = rateLimitSpec(each.object.spec, reader);
+  return { ...base, spec, invalid: reader.invalid };
+}
+
+const rateLimitServiceShape = specShape(rateLimitServiceFields, rateLimitServiceCoverage);
+
+function readRateLimitService(
+  each: SelectedObject,
+  options: AmbassadorOptions,
+  report: Report,
+): RateLimitServiceResource {
+  const { base, reader } = startResource('RateLimitService', each, options, report);
+  const { spec } = each.object;
+  const read = readSpec(spec, 'spec', rateLimitServiceShape, reader);
+  return { ...base, spec: rateLimitServiceSpec(read, spec, reader), invalid: reader.invalid };
+}
+
 const kinds: ReadonlyMap<string, Coverage> = new Map(Object.entries(kindCoverage));
 
 /** Their fields are not judged: nothing reads them but what decides which routes they cover. */
 function readUnenforced(each: SelectedObject, options: AmbassadorOptions, report: Report): UnenforcedResource {
   const { base, reader } = startResource(each.kind, each, options, report);
-  const { spec } = each.object;
-  const resource = {
-    ...base,
-    spec: each.kind === 'RateLimitService' ? readFailureMode(spec) : spec,
-    invalid: reader.invalid,
-  };
+  const resource = { ...base, spec: each.object.spec, invalid: reader.invalid };
   const coverage = kinds.get(each.kind);
   if (coverage !== undefined && coverage.saidElsewhere !== true) reportKind(resource, coverage, report);
   return resource;
-}
-
-/** Only a plain `false` lets requests pass: anything else that is written there was meant to stop them. */
-function readFailureMode(spec: UnenforcedResource['spec']): UnenforcedResource['spec'] {
-  const deny = spec['failure_mode_deny'] ?? false;
-  return { ...spec, failure_mode_deny: deny !== false && deny !== 'false' };
 }
 
 function reportKind(resource: UnenforcedResource, { status, note }: Coverage, report: Report): void {

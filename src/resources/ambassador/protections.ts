@@ -7,15 +7,15 @@ import { finding, type Report } from '../../diagnostics/finding.ts';
 import { nearest } from '../../diagnostics/nearest.ts';
 import type { RefuseAction } from '../../model/route-model.ts';
 import { compareCodePoints } from '../../model/rank.ts';
-import { isRecord, record, text, type ModuleDefaults } from './module-defaults.ts';
+import { record, text, type ModuleDefaults } from './module-defaults.ts';
 import { compareByName } from './resource-order.ts';
 import { globsOverlap } from './path-glob.ts';
 import { reportAt, type Located } from './report-at.ts';
 import type { RouteScope } from './route-scope.ts';
-import type { AmbassadorOptions, AuthServiceResource, UnenforcedResource } from './types.ts';
+import type { AmbassadorOptions, AuthServiceResource, RateLimitServiceResource, UnenforcedResource } from './types.ts';
 
-/** `AuthServiceResource`: one that cannot be asked. */
-type ProtectingResource = UnenforcedResource | AuthServiceResource;
+/** AuthServices and RateLimitServices: those that cannot be asked. */
+type ProtectingResource = UnenforcedResource | AuthServiceResource | RateLimitServiceResource;
 
 export interface Protections {
   /** The refusal of a route that something could cover; null when nothing does. */
@@ -40,7 +40,7 @@ export function linkProtections(
 ): Protections {
   const { defaults, options, report } = context;
   const all = [
-    ...resources.toSorted(compareResources).flatMap(resourceProtection),
+    ...resources.toSorted(compareResources).flatMap((resource) => resourceProtection(resource, defaults)),
     ...(defaults.resource === null ? [] : moduleProtections(defaults.resource, defaults.resource.spec.config)),
   ];
   const enforced = all.filter(({ kind }) => !options.allowUnenforced.has(kind));
@@ -56,7 +56,6 @@ export function linkProtections(
       return refuse;
     },
     reportAll() {
-      for (const resource of resources.toSorted(compareResources)) reportNotLimited(resource, report);
       for (const protection of all) {
         if (options.allowUnenforced.has(protection.kind)) reportServedWithout(protection, report);
         else reportRefused(protection, report);
@@ -78,12 +77,12 @@ function compareResources(a: ProtectingResource, b: ProtectingResource): number 
 }
 
 /** A firewall alone protects nothing: only a policy puts it in front of routes. */
-function resourceProtection(resource: ProtectingResource): readonly Protection[] {
-  const covers = coverage(resource);
+function resourceProtection(resource: ProtectingResource, defaults: ModuleDefaults): readonly Protection[] {
+  const covers = coverage(resource, defaults);
   return covers === null ? [] : [{ resource, path: null, kind: resource.kind, covers, count: 0 }];
 }
 
-function coverage({ kind, spec }: ProtectingResource): Protection['covers'] | null {
+function coverage({ kind, spec }: ProtectingResource, { labels }: ModuleDefaults): Protection['covers'] | null {
   switch (kind) {
     case 'AuthService':
       return ({ skipsAuth }) => !skipsAuth;
@@ -93,8 +92,7 @@ function coverage({ kind, spec }: ProtectingResource): Protection['covers'] | nu
       // Its rules name neither host nor path.
       return () => true;
     case 'RateLimitService':
-      // It lets requests pass when it cannot be asked, unless told otherwise: then passing would be wrong.
-      return isRecord(spec) && spec['failure_mode_deny'] === true ? ({ hasLabels }) => hasLabels : null;
+      return ({ labelDomains }) => labelDomains.includes(text(record(spec)['domain']) ?? labels.domain);
     default:
       return null;
   }
@@ -151,6 +149,7 @@ const allowable: readonly string[] = [
   'WebApplicationFirewallPolicy',
   'EnvoyFilterPolicy',
   'RateLimitService',
+  'RateLimit',
   ...protectiveModuleKeys.map((key) => `Module.${key}`),
 ];
 
@@ -171,19 +170,6 @@ function reportRefused({ resource, path, kind, count }: Protection, report: Repo
     message: `${kind} is not enforced yet, ${count === 0 ? 'and covers no route.' : covered}`,
     path,
     hint: `\`--allow-unenforced ${kind}\` serves those routes without it.`,
-  });
-}
-
-/** Rate limits that let requests pass while they cannot be asked: so do we, and say it. */
-function reportNotLimited(resource: ProtectingResource, report: Report): void {
-  const denies = resource.kind === 'RateLimitService' && record(resource.spec)['failure_mode_deny'] === true;
-  if (denies || (resource.kind !== 'RateLimit' && resource.kind !== 'RateLimitService')) return;
-  reportAt(report, resource, {
-    severity: 'warning',
-    code: 'not-yet-enforced',
-    message: `${resource.kind} is not built yet: the requests it would limit are served without its limits.`,
-    path: null,
-    hint: 'Until then, `rate_limits` on the Mapping limits requests by client address.',
   });
 }
 

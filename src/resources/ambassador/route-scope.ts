@@ -2,6 +2,8 @@
 import { stripPatternPort } from '../../model/hostname.ts';
 import type { DomainModel, PathMatch, RouteMatch } from '../../model/route-model.ts';
 import type { LinkedMapping } from './groups.ts';
+import { labelDomains } from './label-groups.ts';
+import type { Labels } from './label-shape.ts';
 import type { ModuleDefaults } from './module-defaults.ts';
 
 export type RouteScope = {
@@ -13,13 +15,13 @@ export type RouteScope = {
   readonly caseSensitive: boolean;
   /** Authentication, and the filters that run with it, are off on this route. */
   readonly skipsAuth: boolean;
-  /** The route has rate-limit labels, its own or the Module's. */
-  readonly hasLabels: boolean;
+  /** Domains in which the route has rate-limit labels, its own or the Module's. */
+  readonly labelDomains: readonly string[];
 };
 
 export function scopeOf(
   { resource, match }: LinkedMapping,
-  domains: readonly string[],
+  { domains, labels }: { readonly domains: readonly string[]; readonly labels: Labels },
   context: { readonly domains: ReadonlyMap<string, DomainModel>; readonly defaults: ModuleDefaults },
 ): RouteScope {
   const { spec } = resource;
@@ -31,7 +33,7 @@ export function scopeOf(
     caseSensitive: path.caseSensitive,
     // Envoy redirects before it asks anybody.
     skipsAuth: spec.bypass_auth === true || spec.host_redirect === true,
-    hasLabels: Object.keys(spec.labels ?? {}).length > 0 || context.defaults.hasDefaultLabels,
+    labelDomains: labelDomains(resource, labels, context.defaults.labels),
   };
 }
 

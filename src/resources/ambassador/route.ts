@@ -16,10 +16,12 @@ import type { AuthServices } from './auth-services.ts';
 import type { FilterPolicies } from './filter-policies.ts';
 import type { GroupFields } from './group-fields.ts';
 import { isBroken, type LinkedMapping, type MappingGroup } from './groups.ts';
+import type { Labels } from './label-shape.ts';
 import { regexFactory } from './matchers.ts';
 import type { IpRules } from './ip-rules.ts';
 import type { Protections } from './protections.ts';
 import { redirectAction, reportInactive } from './redirect.ts';
+import type { LimitsOfRoute, RateLimits } from './rate-limits.ts';
 import { nameOf, provenanceAt, reportAt } from './report-at.ts';
 import { linkRewrite } from './rewrite.ts';
 import { scopeOf, type RouteScope } from './route-scope.ts';
@@ -32,6 +34,7 @@ export type RouteContext = DestinationContext & {
   readonly filterPolicies: FilterPolicies;
   readonly authServices: AuthServices;
   readonly ipRules: IpRules;
+  readonly rateLimits: RateLimits;
 };
 
 /** The place of a Mapping in its group. */
@@ -57,8 +60,10 @@ export function translateRoute(mapping: LinkedMapping, place: RoutePlace, contex
   const { group, fields } = place;
   const shared = group.members.length + group.broken.length > 1;
   const tie = { owner: 1, name: group.name, member: place.memberIndex } as const;
-  const scope = scopeOf(mapping, place.domains, context);
-  const outcome = routeOutcome(mapping, { place, scope }, context);
+  const labels = groupLabels(group);
+  const scope = scopeOf(mapping, { domains: place.domains, labels }, context);
+  const limits = context.rateLimits.limitsFor(resource, labels);
+  const outcome = routeOutcome(mapping, { place, scope, limits }, context);
   return {
     id: `Mapping/${nameOf(resource)}`,
     source: provenanceAt(resource, null),
@@ -67,7 +72,7 @@ export function translateRoute(mapping: LinkedMapping, place: RoutePlace, contex
     share: place.below === null ? null : { below: place.below },
     group: shared ? group.name : null,
     action: outcome.action,
-    policies: [...context.ipRules.policies, ...routePolicies(resource, { fields, scope }, context)],
+    policies: [...context.ipRules.policies, ...routePolicies(resource, { fields, scope, limits }, context)],
     requestHeaders: requestMutations(resource, fields, outcome.service, context),
     responseHeaders: mutations(fields.addResponseHeaders, fields.removeResponseHeaders),
     timeouts: {
@@ -89,7 +94,7 @@ type Outcome = { readonly action: RouteAction; readonly service: ParsedService |
  */
 function routeOutcome(
   mapping: LinkedMapping,
-  { place, scope }: { readonly place: RoutePlace; readonly scope: RouteScope },
+  { place, scope, limits }: { readonly place: RoutePlace; readonly scope: RouteScope; readonly limits: LimitsOfRoute },
   context: RouteContext,
 ): Outcome {
   const { resource, match } = mapping;
@@ -101,7 +106,8 @@ function routeOutcome(
     place.refuse ??
     grpcRefusal(resource, context.report) ??
     context.ipRules.refuse ??
-    context.protections.refusalFor(scope);
+    context.protections.refusalFor(scope) ??
+    limits.refuse;
   if (!destination.ok) return { action: refuse ?? destination.refuse, service: null };
   const { service } = destination;
   const { clusters } = resource;
@@ -160,7 +166,11 @@ function hostRewrite({ spec }: MappingResource): ForwardAction['backends'][numbe
 
 function routePolicies(
   resource: MappingResource,
-  { fields, scope }: { readonly fields: GroupFields; readonly scope: RouteScope },
+  {
+    fields,
+    scope,
+    limits,
+  }: { readonly fields: GroupFields; readonly scope: RouteScope; readonly limits: LimitsOfRoute },
   { filterPolicies, authServices }: RouteContext,
 ): readonly PolicyUse[] {
   const policies = [
@@ -168,15 +178,29 @@ function routePolicies(
     filterPolicies.policyFor(resource, scope),
     authServices.policyFor(resource, scope),
   ].filter((policy) => policy !== null);
-  const limits = (resource.spec.rate_limits ?? []).flatMap(({ name, limits }) =>
+  const counted = rateLimitPolicy(resource, limits);
+  return counted === null ? policies : [...policies, counted];
+}
+
+/** The Mapping's own limits, and those of RateLimits for its labels; null: neither. */
+function rateLimitPolicy(resource: MappingResource, { groups, source }: LimitsOfRoute): PolicyUse | null {
+  const own = (resource.spec.rate_limits ?? []).flatMap(({ name, limits }) =>
     limits.map(({ pattern, rate, unit }) => ({ name, pattern, rate, unit })),
   );
-  if (limits.length > 0) {
+  if (own.length === 0 && source === null) return null;
+  const options = {
     // The members of a canary group count apart: the counter belongs to the Mapping.
-    const options = { scope: nameOf(resource), limits: numberPerName(limits) };
-    policies.push({ policy: 'rate-limit', options, source: provenanceAt(resource, 'spec.rate_limits') });
-  }
-  return policies;
+    ...(own.length > 0 && { scope: nameOf(resource), limits: numberPerName(own) }),
+    ...(groups.length > 0 && { groups }),
+  };
+  const isOwn = own.length > 0 || source === null;
+  return { policy: 'rate-limit', options, source: isOwn ? provenanceAt(resource, 'spec.rate_limits') : source };
+}
+
+/** A core field: all members that have labels have the same, and one without goes by the group's. */
+function groupLabels({ members, broken }: MappingGroup): Labels {
+  const owner = [...members, ...broken].find(({ resource }) => Object.keys(resource.spec.labels ?? {}).length > 0);
+  return owner?.resource.spec.labels ?? {};
 }
 
 /** The position among limits of one name is part of a counter's identity, also when two lists share a name. */

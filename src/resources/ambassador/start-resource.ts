@@ -13,6 +13,8 @@ const consequences = {
   Filter: 'Rules that name this Filter refuse what they match until it is corrected.',
   FilterPolicy: 'What the rule could be about is refused until it is corrected.',
   AuthService: 'The routes that it protects refuse until it is corrected.',
+  RateLimit: 'The routes that the limit could be about refuse until it is corrected.',
+  RateLimitService: 'It counts as the stricter one of what it may mean until it is corrected.',
   unenforced: 'The resource counts as one for this installation.',
 } as const;
 

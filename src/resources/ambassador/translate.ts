@@ -15,6 +15,7 @@ import { readModuleDefaults } from './module-defaults.ts';
 import { compareByName, uniqueByName } from './resource-order.ts';
 import { readIpRules } from './ip-rules.ts';
 import { linkProtections } from './protections.ts';
+import { linkRateLimits } from './rate-limits.ts';
 import { reportAt } from './report-at.ts';
 import { translateRoute, type RouteContext } from './route.ts';
 import { translateSettings } from './settings.ts';
@@ -45,6 +46,7 @@ export function translateAmbassador(
 
   const association = createHostAssociation(hosts, options);
   const authServices = linkAuthServices(resources.authServices, { options, defaults, report });
+  const rateLimits = linkRateLimits(resources, { options, defaults, report });
   const context: RouteContext = {
     options,
     defaults,
@@ -55,7 +57,12 @@ export function translateAmbassador(
     tlsContexts: indexTlsContexts(resources.unenforced),
     domains: new Map(domains.map((domain) => [domain.id, domain])),
     ipRules: readIpRules(resources.module, report),
-    protections: linkProtections([...resources.unenforced, ...authServices.unusable], { defaults, options, report }),
+    rateLimits,
+    protections: linkProtections([...resources.unenforced, ...authServices.unusable, ...rateLimits.unusable], {
+      defaults,
+      options,
+      report,
+    }),
   };
   const mappings = linkMappings(resources.mappings, context);
   const groups = groupMappings(mappings, association, report);

@@ -7,6 +7,9 @@ import type { KnownSecrets } from '../../model/secret-states.ts';
 import type { ExternalSpec } from './external-shape.ts';
 import type { FilterPolicySpec } from './filter-policy-shape.ts';
 import type { FilterSpec } from './filter-shape.ts';
+import type { Labels } from './label-shape.ts';
+import type { RateLimitObjectSpec } from './rate-limit-shape.ts';
+import type { RateLimitServiceSpec } from './rate-limit-service-shape.ts';
 
 /** A Kubernetes object as read from a manifest. `locate` maps a field path to a line. */
 export type KubernetesObject = {
@@ -54,6 +57,8 @@ export type FilterResource = Resource<'Filter', FilterSpec>;
 export type FilterPolicyResource = Resource<'FilterPolicy', FilterPolicySpec>;
 /** null: it names no service. */
 export type AuthServiceResource = Resource<'AuthService', ExternalSpec | null>;
+export type RateLimitResource = Resource<'RateLimit', RateLimitObjectSpec>;
+export type RateLimitServiceResource = Resource<'RateLimitService', RateLimitServiceSpec>;
 /** A recognised kind that is not built yet; it refuses what it would protect. */
 export type UnenforcedResource = Resource<string, Readonly<Record<string, unknown>>>;
 
@@ -66,6 +71,8 @@ export type NormalizedResources = {
   readonly filters: readonly FilterResource[];
   readonly filterPolicies: readonly FilterPolicyResource[];
   readonly authServices: readonly AuthServiceResource[];
+  readonly rateLimits: readonly RateLimitResource[];
+  readonly rateLimitServices: readonly RateLimitServiceResource[];
   readonly unenforced: readonly UnenforcedResource[];
 };
 
@@ -130,7 +137,7 @@ export type MappingSpec = {
   readonly shadow?: boolean;
   readonly bypass_auth?: boolean;
   readonly auth_context_extensions?: Readonly<Record<string, string>>;
-  readonly labels?: Readonly<Record<string, unknown>>;
+  readonly labels?: Labels;
   readonly allow_upgrade?: readonly string[];
   readonly rate_limits?: readonly RateLimitSpec[];
   /** Every other accepted key, untouched: the coverage table decides what is said about it. */

@@ -304,25 +304,25 @@ describe('explain', () => {
   const admin = { name: 'admin', effect: 'allow', when: 'request.method != "GET" && claims.role == "admin"' } as const;
   const gets = { name: 'gets', effect: 'allow', when: 'request.method == "GET"' } as const;
 
-  it('names the rule that decides', () => {
-    expect(explain({ rules: [admin, gets] })).toEqual({
+  it('names the rule that decides', async () => {
+    expect(await explain({ rules: [admin, gets] })).toEqual({
       input: { method: 'GET', host: 'api.example.com', path: '/backend/hello', query: null },
       note: 'rule gets allows it',
     });
     const deny = { name: 'v1', effect: 'deny', when: 'request.path.matches("^/v1/")' } as const;
-    expect(explain({ rules: [deny, gets] }, { path: '/v1/x' })).toMatchObject({ answersWith: 403 });
-    expect(explain({ rules: [gets] }, { method: 'PUT' })).toMatchObject({
+    expect(await explain({ rules: [deny, gets] }, { path: '/v1/x' })).toMatchObject({ answersWith: 403 });
+    expect(await explain({ rules: [gets] }, { method: 'PUT' })).toMatchObject({
       note: 'no rule allows it: 403 access-denied',
       answersWith: 403,
     });
-    expect(explain({ rules: [{ name: 'r', effect: 'allow', when: 'request.query.a == "1"' }] })).toMatchObject({
+    expect(await explain({ rules: [{ name: 'r', effect: 'allow', when: 'request.query.a == "1"' }] })).toMatchObject({
       note: 'rule r cannot be decided: 403 authorize-error',
       answersWith: 403,
     });
   });
 
-  it('says what it depends on', () => {
-    const unknown = explain(
+  it('says what it depends on', async () => {
+    const unknown = await explain(
       { rules: [admin, { name: 'late', effect: 'allow', when: 'now.getHours() > 20' }] },
       { method: 'PUT' },
     );
@@ -330,9 +330,9 @@ describe('explain', () => {
       'it depends on who is calling and the time whether one of the rules admin, late decides; else no rule allows it: 403 access-denied',
     );
     expect(unknown).not.toHaveProperty('answersWith');
-    const refused = explain({ rules: [{ ...admin, effect: 'deny' }] }, { method: 'PUT' });
+    const refused = await explain({ rules: [{ ...admin, effect: 'deny' }] }, { method: 'PUT' });
     expect(refused).toMatchObject({ answersWith: 403 });
-    const scoped = explain({ rules: [{ ...gets, scope: ['a'] }] });
+    const scoped = await explain({ rules: [{ ...gets, scope: ['a'] }] });
     expect(scoped?.note).toContain('depends on who is calling whether rule gets decides');
   });
 
@@ -355,8 +355,8 @@ describe('explain', () => {
     expect(at('GET', consumerOf({ scopes: ['orders:write'] })).note).toBe('rule gets allows it');
   });
 
-  it('speaks of the dry run apart', () => {
-    const dry = explain({
+  it('speaks of the dry run apart', async () => {
+    const dry = await explain({
       rules: [
         { ...gets, dryRun: true },
         { name: 'all', effect: 'deny', when: 'true' },
@@ -365,7 +365,7 @@ describe('explain', () => {
     expect(dry?.note).toBe(
       'rule all refuses it: 403 access-denied; if the rules of the dry run were enforced, rule gets allows it',
     );
-    expect(explain({ rules: [gets], dryRun: true }, { method: 'PUT' })).toEqual({
+    expect(await explain({ rules: [gets], dryRun: true }, { method: 'PUT' })).toEqual({
       input: { method: 'PUT', host: 'api.example.com', path: '/backend/hello', query: null },
       note: 'dry run, nothing is refused; if it were enforced, no rule allows it: 403 access-denied',
     });

@@ -334,7 +334,7 @@ describe('lowering', () => {
     expect(findings.map(({ code }) => code)).toContain('policy-options-invalid');
   });
 
-  it('explains which rule would decide', () => {
+  it('explains which rule would decide', async () => {
     const config = compile([
       { name: 'a', path: '/a', chain: [] },
       { name: 'b', path: '/b', chain: [{ filter: 'oauth' }] },
@@ -350,7 +350,7 @@ describe('lowering', () => {
     const explain = (path: string) => filtersLowering.explain(config, factsOf({ path }));
     expect(explain('/a')).toMatchObject({ input: { rule: 'a' }, note: expect.stringContaining('no filters') });
     expect(explain('/b')).toMatchObject({ note: expect.stringContaining('OAuth2 is not built') });
-    expect(explain('/c').note).toBe(
+    expect((await explain('/c')).note).toBe(
       'c decides: filter yes demands the fake yes (a refusal is passed over); then filter also demands the fake also with the scopes s',
     );
     expect(explain('/d')).toMatchObject({ input: { rule: null }, decides: false });

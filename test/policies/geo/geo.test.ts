@@ -137,12 +137,12 @@ describe('lowering', () => {
     expect(() => policyHandler('geo')?.create(config, runtimeOf({}))).toThrow(),
   );
 
-  it('explains, and does not promise a refusal of what it cannot place', () => {
+  it('explains, and does not promise a refusal of what it cannot place', async () => {
     const config = lowered('geo', { allow: { countries: ['FR'] } }, edge);
     const explain = (place: PlaceFacts | null) => policyLowering('geo')?.explain(config, factsOf({ place }));
     expect(explain(MUNICH)).toMatchObject({ input: { country: 'DE' }, answersWith: 403 });
     expect(explain(null)).not.toHaveProperty('answersWith');
-    expect(explain(null)?.note).toContain('nothing says where the client is');
+    expect((await explain(null))?.note).toContain('nothing says where the client is');
     expect(explain({ ...MUNICH, country: 'FR' })).not.toHaveProperty('answersWith');
   });
 });

@@ -1,7 +1,9 @@
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Json } from '../../../src/model/route-model.ts';
 import { decodeRateLimit } from '../../../src/policies/rate-limit/decode.ts';
-import { lowered } from '../lowering.ts';
+import { lowered, lowerOptions } from '../lowering.ts';
+import { rateLimitOptions } from './options-arbitrary.ts';
 
 const FULL = {
   scope: 's',
@@ -34,14 +36,16 @@ const FULL = {
 
 const config = lowered('rate-limit', FULL);
 
+type Members = { readonly [name: string]: Json };
+
 /** Every copy of a value in which one member is gone, of another type, or one more than there should be. */
 function* damaged(value: Json): Generator<Json> {
-  if (Array.isArray(value)) {
+  if (isList(value)) {
     for (const [index, member] of value.entries()) {
       for (const other of damaged(member)) yield value.with(index, other);
     }
     yield { 0: 'no list' };
-  } else if (typeof value === 'object' && value !== null) {
+  } else if (isMembers(value)) {
     for (const [name, member] of Object.entries(value)) {
       for (const other of damaged(member)) yield { ...value, [name]: other };
       yield { ...value, [name]: { strange: true } };
@@ -50,6 +54,14 @@ function* damaged(value: Json): Generator<Json> {
   } else {
     yield typeof value === 'number' ? -value : 0;
   }
+}
+
+function isList(value: Json): value is readonly Json[] {
+  return Array.isArray(value);
+}
+
+function isMembers(value: Json): value is Members {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Trees of templates are judged by go-template/. */
@@ -83,4 +95,45 @@ describe('decodeRateLimit', () => {
       expect(() => decodeRateLimit(bad)).toThrow(/understands/);
     },
   );
+
+  it('takes whatever lowering writes, the same every time, and no copy that is damaged', () => {
+    fc.assert(
+      fc.property(rateLimitOptions, fc.nat(), (options, pick) => {
+        for (const policy of ['rate-limit', 'rate-limit-early']) {
+          const { config: json, findings } = lowerOptions(policy, options, { target: 'cloudflare' });
+          expect(findings.filter(({ severity }) => severity === 'error')).toEqual([]);
+          expect(json).not.toBeNull();
+          expect(() => decodeRateLimit(json)).not.toThrow();
+          expect(lowered(policy, structuredClone(options), { target: 'cloudflare' })).toEqual(json);
+          const copies = [...damaged(withoutTemplates(json))];
+          expect(() => decodeRateLimit(copies[pick % copies.length] ?? null)).toThrow(/understands/);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('never gets one label or counter for two limits of one request', () => {
+    fc.assert(
+      fc.property(rateLimitOptions, (options) => {
+        const found = ['rate-limit', 'rate-limit-early'].flatMap((policy) => {
+          const {
+            limits,
+            groups = [],
+            plans,
+            failures,
+          } = decodeRateLimit(lowered(policy, options, { target: 'cloudflare' }));
+          const others = [...groups.flat(), ...Object.values(plans?.byName ?? {}).flat()];
+          return [...limits, ...others, ...(failures === undefined ? [] : [failures])];
+        });
+        for (const of of ['label', 'counter'] as const) {
+          expect(new Set(found.map((limit) => limit[of])).size).toBe(found.length);
+        }
+        for (const { label, counter } of found) {
+          expect(label).toMatch(/^(?:[ !#-[\]-~])+$/);
+          expect(counter).not.toContain('|');
+        }
+      }),
+    );
+  });
 });

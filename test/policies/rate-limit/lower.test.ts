@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { policyLowering } from '../../../src/policies/lowerings.ts';
-import { factsOf } from '../chain.ts';
+import { countedAddress } from '../../../src/policies/rate-limit/address-part.ts';
+import { decodeRateLimit } from '../../../src/policies/rate-limit/decode.ts';
 import { lowered, lowerOptions } from '../lowering.ts';
 
 const BASIC = {
@@ -92,11 +93,8 @@ describe('compiled limits', () => {
   });
 
   it('name every part of a key', () => {
-    const key = [
-      ...['address', 'api-key', 'consumer', 'country', 'method', 'route'],
-      { claim: 'org.id' },
-      { header: 'X-Tenant' },
-    ];
+    const simple = ['address', 'api-key', 'consumer', 'country', 'method', 'route'];
+    const key = [...simple, { claim: 'org.id' }, { header: 'X-Tenant' }];
     const more = [{ cookie: 'S' }, { query: 'q' }, { constant: 'all' }, { address: { ipv6Bits: 128 } }];
     const limits = [
       { name: 'a', rate: 1, unit: 'day', key, missing: 'refuse' },
@@ -109,7 +107,7 @@ describe('compiled limits', () => {
       limits: [
         {
           key: [
-            ...['address', 'api-key', 'consumer', 'country', 'method', 'route'].map((from) => ({ from })),
+            ...simple.map((from) => ({ from })),
             { from: 'claim', path: ['org', 'id'] },
             { from: 'header', name: 'x-tenant' },
           ],
@@ -137,6 +135,26 @@ function modeOf(form: object): readonly string[] {
   const leased = JSON.stringify(config).includes('"mode":"leased"');
   return [leased ? 'leased' : 'exact', findings.map(({ severity, code }) => `${severity} ${code}`).join()];
 }
+
+describe('conditions', () => {
+  it('compare addresses as requests have them', () => {
+    const whole = { address: { ipv6Bits: 128 } };
+    const conditions = [
+      { part: 'address', is: '2001:DB8:0:0:1::1' },
+      { part: whole, is: '2001:db8::1' },
+      { part: whole, is: '::ffff:10.0.0.1' },
+      { part: { header: 'x' }, is: '::ffff:10.0.0.1' },
+    ];
+    const limits = [{ name: 'a', rate: 1, unit: 'day', if: conditions }];
+    const { limits: compiled } = decodeRateLimit(lowered('rate-limit', { limits }));
+    expect(compiled[0]?.if?.map(({ is }) => is)).toEqual([
+      countedAddress('2001:db8::1:0:0:2', 64),
+      countedAddress('2001:0db8::0001', 128),
+      '10.0.0.1',
+      '::ffff:10.0.0.1',
+    ]);
+  });
+});
 
 describe('mode', () => {
   it.each([
@@ -306,50 +324,5 @@ describe('headers taken from clients', () => {
       groups: [[daily('c', { injectRequestHeaders: [{ name: 'X-Seen', value: '1' }] })]],
     });
     expect(policyLowering('rate-limit')?.injectedHeaders?.(config)).toEqual(['x-cost', 'x-seen']);
-  });
-});
-
-describe('explain', () => {
-  const explain = (config: object, ...about: unknown[]) =>
-    policyLowering('rate-limit')?.explain(
-      lowered('rate-limit', config),
-      factsOf(),
-      ...(about as [{ consumer: null; nowMs: number }?, string?]),
-    );
-
-  it('names the limits and counters that a request would meet', () => {
-    expect(explain(BASIC)).toEqual({
-      input: {
-        path: '/backend/hello',
-        limits: [
-          {
-            name: 'basic',
-            limit: '2 per minute, burst 2',
-            algorithm: 'token-bucket',
-            mode: 'exact',
-            key: 'rl/default%2Fbackend-mapping/basic/0|a:203.0.113.7',
-          },
-        ],
-      },
-      note: 'must be allowed by basic (2 per minute, burst 2)',
-      decides: 'later',
-    });
-  });
-
-  it('says when nothing concerns the request', () => {
-    const limits = [{ name: 'a', rate: 1, unit: 'day', pattern: '/other/*' }];
-    expect(explain({ limits })).toMatchObject({ note: 'no limit concerns this request', decides: false });
-  });
-
-  it('says when a caller is needed to know', () => {
-    const limits = [{ name: 'a', rate: 1, unit: 'day', key: 'consumer', missing: 'skip' }];
-    expect(explain({ limits })).toMatchObject({ decides: 'later' });
-    expect(explain({ limits })?.note).toContain('who is calling is not known here');
-    expect(explain({ limits }, { consumer: null, nowMs: 0 }, 'web')).toMatchObject({ decides: false });
-  });
-
-  it('knows the route', () => {
-    const limits = [{ name: 'a', rate: 1, unit: 'day', key: 'route' }];
-    expect(JSON.stringify(explain({ limits }, undefined, 'web/1'))).toContain('|r:web%2F1');
   });
 });

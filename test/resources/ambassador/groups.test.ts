@@ -157,7 +157,7 @@ describe('core fields of a group', () => {
   it.each([
     ['sets what the first lacks', {}, { bypass_auth: true }, 'spec.bypass_auth'],
     ['sets another value', { bypass_auth: true }, { bypass_auth: false }, 'spec.bypass_auth'],
-    ['labels', { labels: { d: [1] } }, { labels: { d: [2] } }, 'spec.labels'],
+    ['labels', { labels: { d: [{ g: [] }] } }, { labels: { d: [{ h: [] }] } }, 'spec.labels'],
     ['another path kind', { prefix_exact: true }, { prefix_regex: true }, 'spec.prefix_regex'],
     ['another header kind', { headers: { x: '1' } }, { regex_headers: { x: '1' } }, 'spec.headers'],
     ['another method kind', { method: 'GET' }, { method: 'GET', method_regex: true }, 'spec.method_regex'],
@@ -169,8 +169,8 @@ describe('core fields of a group', () => {
   it('takes in a later Mapping that lacks the field or spells it alike', () => {
     const { codes } = translate({
       mappings: [
-        mapping('a', { ...same, bypass_auth: true, labels: { x: 1, y: 2 } }),
-        mapping('b', { ...same, labels: { y: 2, x: 1 } }),
+        mapping('a', { ...same, bypass_auth: true, labels: { x: [], y: [] } }),
+        mapping('b', { ...same, labels: { y: [], x: [] } }),
       ],
     });
     expect(codes).toEqual([]);

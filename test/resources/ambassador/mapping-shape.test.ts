@@ -66,6 +66,15 @@ describe('wrong values', () => {
     ['labels: { ambassador: [{ a: [], b: [] }] }', 'spec.labels.ambassador[0]'],
     ['labels: { ambassador: [{ a: [remote_address] }] }', 'spec.labels.ambassador[0].a[0]'],
     [
+      'labels: { ambassador: [{ a: [{ remote_address: { key: ip } }] }] }',
+      'spec.labels.ambassador[0].a[0].remote_address.key',
+    ],
+    ['labels: { ambassador: [{ a: [{ generic_key: {} }] }] }', 'spec.labels.ambassador[0].a[0].generic_key.value'],
+    [
+      'labels: { ambassador: [{ a: [{ request_headers: { key: k, header_name: ":scheme" } }] }] }',
+      'spec.labels.ambassador[0].a[0].request_headers.header_name',
+    ],
+    [
       'error_response_overrides: [{ on_status_code: 200, body: { text_format: a } }]',
       'spec.error_response_overrides[0].on_status_code',
     ],
@@ -225,7 +234,7 @@ describe('v1 and v2', () => {
         'v2',
       ),
     );
-    expect(problems).toEqual(['warning not-yet-enforced spec.labels']);
+    expect(problems).toEqual([]);
     expect(mappings[0]?.spec).toMatchObject({
       tls: true,
       service: 'svc',

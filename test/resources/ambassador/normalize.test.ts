@@ -177,7 +177,7 @@ describe('which objects count', () => {
 
 describe('kinds that are not built', () => {
   /** The translation speaks of these, knowing which routes they concern. */
-  const saidLater = ['WebApplicationFirewallPolicy', 'EnvoyFilterPolicy', 'RateLimit', 'RateLimitService'];
+  const saidLater = ['WebApplicationFirewallPolicy', 'EnvoyFilterPolicy'];
 
   it.each(unenforcedKinds)('keeps %s for linking, and says what becomes of it unless the routes will', (kind) => {
     const { unenforced, findings } = normalize(manifest(kind, '{}'));
@@ -192,12 +192,21 @@ describe('kinds that are not built', () => {
     ['null', false],
   ])('reads failure_mode_deny %s on the safe side', (written, deny) => {
     const result = normalize(manifest('RateLimitService', `{ service: s, failure_mode_deny: ${written} }`));
-    expect(result.unenforced[0]?.spec['failure_mode_deny']).toBe(deny);
+    expect(result.rateLimitServices[0]?.spec.denies).toBe(deny);
   });
 });
 
 describe('anything at all', () => {
-  const roles = ['Mapping', 'Host', 'Listener', 'Module', 'TLSContext', 'RateLimitService', 'FilterPolicy'];
+  const roles = [
+    'Mapping',
+    'Host',
+    'Listener',
+    'Module',
+    'TLSContext',
+    'RateLimitService',
+    'RateLimit',
+    'FilterPolicy',
+  ];
   const fieldNames = fc.constantFrom(
     'prefix',
     'service',

@@ -99,20 +99,6 @@ describe('other protections', () => {
     expect(refused(policy([], 'EnvoyFilterPolicy'), { free: { bypass_auth: true } }).names).toEqual(['free']);
   });
 
-  it('a rate-limit service that denies on failure refuses routes with labels', () => {
-    const labels = { ambassador: [{ g: [] }] };
-    const mappings = { labelled: { labels }, plain: {} };
-    expect(refused([unenforced('RateLimitService', 'r', { failure_mode_deny: true })], mappings).names).toEqual([
-      'labelled',
-    ]);
-    const lenient = refused([unenforced('RateLimitService', 'r', {}), unenforced('RateLimit', 'l', {})], mappings);
-    expect(lenient.names).toEqual([]);
-    expect(lenient.findings).toMatchObject([
-      { code: 'not-yet-enforced', source: { kind: 'RateLimit' } },
-      { code: 'not-yet-enforced', source: { kind: 'RateLimitService' } },
-    ]);
-  });
-
   it.each(['lua_scripts', 'buffer'])('Module.%s refuses every route, redirects too', (key) => {
     const resources = {
       mappings: [mapping('a', { bypass_auth: true }), mapping('b', { host_redirect: true })],
@@ -153,6 +139,7 @@ describe('allowUnenforced', () => {
       'EnvoyFilterPolicy',
       'WebApplicationFirewallPolicy',
       'RateLimitService',
+      'RateLimit',
     ];
     expect(refused([], paths, { allow: [...all, 'Module.buffer'] }).findings).toEqual([]);
   });

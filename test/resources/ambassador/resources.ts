@@ -6,6 +6,8 @@ import type { ExternalSpec } from '../../../src/resources/ambassador/external-sh
 import { FieldReader } from '../../../src/resources/ambassador/field-reader.ts';
 import { filterPolicySpec } from '../../../src/resources/ambassador/filter-policy-shape.ts';
 import { filterSpec, type FilterGroup } from '../../../src/resources/ambassador/filter-shape.ts';
+import type { RateLimitServiceSpec } from '../../../src/resources/ambassador/rate-limit-service-shape.ts';
+import { rateLimitSpec } from '../../../src/resources/ambassador/rate-limit-shape.ts';
 import type { Located } from '../../../src/resources/ambassador/report-at.ts';
 import type {
   AmbassadorOptions,
@@ -21,6 +23,8 @@ import type {
   MappingSpec,
   ModuleResource,
   NormalizedResources,
+  RateLimitResource,
+  RateLimitServiceResource,
   UnenforcedResource,
 } from '../../../src/resources/ambassador/types.ts';
 
@@ -97,6 +101,22 @@ export function authService(name: string, spec: Partial<ExternalSpec> | null, ex
   return { ...meta('AuthService', name, extra), spec: spec === null ? null : { ...defaults, ...spec } };
 }
 
+/** `spec` as it is written. */
+export function rateLimit(name: string, spec: Readonly<Record<string, unknown>>, extra: Extra = {}): RateLimitResource {
+  const base = meta('RateLimit', name, extra);
+  const reader = silentReader(base);
+  return { ...base, spec: rateLimitSpec(spec, reader), invalid: reader.invalid };
+}
+
+export function rateLimitService(
+  name: string,
+  spec: Partial<RateLimitServiceSpec>,
+  extra: Extra = {},
+): RateLimitServiceResource {
+  const defaults = { service: 'limits:8080', tls: false, domain: null, denies: false, timeoutMs: null };
+  return { ...meta('RateLimitService', name, extra), spec: { ...defaults, ...spec } };
+}
+
 function silentReader(base: Located): FieldReader {
   return new FieldReader(base, { legacy: false, consequence: '', report: () => undefined });
 }
@@ -154,6 +174,8 @@ export function translate(
     filters: [],
     filterPolicies: [],
     authServices: [],
+    rateLimits: [],
+    rateLimitServices: [],
     unenforced: [],
     ...resources,
   };

@@ -11,6 +11,8 @@ import {
   listener,
   mapping,
   moduleOf,
+  rateLimit,
+  rateLimitService,
   OPTIONS,
   translate,
   unenforced,
@@ -183,7 +185,12 @@ function assortment(): NormalizedResources {
       }),
     ],
     authServices: [authService('auth', {}), authService('other', { service: 'other', timeoutMs: 1 })],
-    unenforced: [unenforced('RateLimitService', 'r', { failure_mode_deny: true })],
+    rateLimits: [
+      rateLimit('r', { domain: 'd', limits: [{ pattern: [{ remote_address: '*' }], rate: 1, unit: 'minute' }] }),
+      rateLimit('s', { domain: 'd', limits: [{ pattern: [{ remote_address: '' }], rate: 2, unit: 'minute' }] }),
+    ],
+    rateLimitServices: [rateLimitService('r', { domain: 'd', service: '127.0.0.1:8500' })],
+    unenforced: [unenforced('EnvoyFilterPolicy', 'e', { rules: [] })],
     mappings: [
       mapping('c', { ...shop, weight: 10 }),
       mapping('a', shop),
@@ -199,7 +206,7 @@ function assortment(): NormalizedResources {
       mapping('moved', { prefix: '/moved/', host_redirect: true, path_redirect: '/', prefix_redirect: '/x' }),
       mapping('moved-too', { prefix: '/moved/', host_redirect: true }),
       mapping('typo', { service: 'x:y' }),
-      mapping('limited', { labels: { d: [], e: [] }, headers: { b: '1', a: '2' } }),
+      mapping('limited', { labels: { d: [{ g: [{ remote_address: {} }] }], e: [] }, headers: { b: '1', a: '2' } }),
     ],
   };
 }

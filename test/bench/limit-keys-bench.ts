@@ -1,0 +1,128 @@
+/**
+ * Over how many objects counters should be spread, and what a million keys leave behind. No gateway: a
+ * Worker that calls the objects.
+ */
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { DEFAULT_OBJECTS } from '../../src/objects/limit-objects.ts';
+import { bundleBaseline } from './bundle-baseline.ts';
+import { generateLoad } from './load-generator.ts';
+import { cpuMs, residentBytes } from './process-usage.ts';
+import { round, type Section } from './report.ts';
+import { startWorkerd, type WorkerdProcess } from './workerd-process.ts';
+
+const SPREAD = [1, 4, 16, 64, 0] as const;
+const SPREAD_KEYS = 10_000;
+const SPREAD_REQUESTS = 20_000;
+const CONNECTIONS = 32;
+
+const FEW_KEYS = 10_000;
+const ALL_KEYS = 1_000_000;
+const BATCH = 5_000;
+const WINDOW_MS = 10_000;
+/** After the last counter has reset. */
+const CLEAN_AFTER_MS = 120_000;
+
+type Place = { readonly worker: WorkerdProcess; readonly folder: string };
+
+export async function benchLimitKeys(): Promise<readonly Section[]> {
+  const code = await bundleBaseline('limit-keys-worker.ts');
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'portolan-bench-'));
+  const inOne = async <T>(name: string, work: (place: Place) => Promise<T>): Promise<T> => {
+    const own = path.join(folder, name);
+    const worker = await startWorkerd({ code, folder: own, objects: { LIMITS: 'OpenObject' }, backends: {} });
+    try {
+      return await work({ worker, folder: own });
+    } finally {
+      await worker.close();
+    }
+  };
+  try {
+    const spread = [];
+    for (const objects of SPREAD) spread.push(await inOne(`spread-${objects}`, (place) => spreadOver(objects, place)));
+    return [
+      {
+        title: 'Counters of 10,000 keys, by the number of objects',
+        rows: spread,
+        notes: [
+          `${SPREAD_REQUESTS} requests over ${CONNECTIONS} connections, each with one call of its own to the object of its key; every count is written.`,
+        ],
+      },
+      await inOne('million', millionKeys),
+    ];
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function spreadOver(objects: number, { worker, folder }: Place): Promise<Section['rows'][number]> {
+  const run = (requests: number, first: number) =>
+    generateLoad({
+      port: worker.port,
+      connections: CONNECTIONS,
+      requests,
+      request: (index) =>
+        `GET /one?objects=${objects}&key=${(first + index) % SPREAD_KEYS} HTTP/1.1\r\nhost: bench\r\n\r\n`,
+      isRight: ({ status }) => status === '200',
+    });
+  await run(2_000, 0);
+  const before = cpuMs(worker.pid);
+  const { perSecond, p50, p99, wrong, lost } = await run(SPREAD_REQUESTS, 2_000);
+  if (wrong + lost > 0) throw new Error(`${objects} objects: ${wrong} wrong, ${lost} lost`);
+  return {
+    objects: objects === 0 ? 'one per key' : objects,
+    'calls/s': Math.round(perSecond),
+    'p50 ms': round(p50),
+    'p99 ms': round(p99),
+    'CPU µs/call': Math.round(((cpuMs(worker.pid) - before) / SPREAD_REQUESTS) * 1_000),
+    files: databases(folder),
+    'RSS MB': megabytes(worker),
+  };
+}
+
+async function millionKeys({ worker, folder }: Place): Promise<Section> {
+  const ask = async (query: string): Promise<number> => {
+    const answer = await fetch(`http://127.0.0.1:${worker.port}/${query}&objects=${DEFAULT_OBJECTS}`);
+    if (!answer.ok) throw new Error(`${query}: ${answer.status}`);
+    return Number(await answer.text());
+  };
+  const rows = () => ask('rows?');
+  const take = async (from: number, to: number): Promise<void> => {
+    for (let at = from; at < to; at += BATCH) {
+      const allowed = await ask(`many?from=${at}&count=${BATCH}`);
+      if (allowed !== BATCH) throw new Error(`${BATCH - allowed} of ${BATCH} keys were refused their first request`);
+    }
+  };
+  const table: Section['rows'][number][] = [];
+  const note = async (when: string): Promise<void> =>
+    void table.push({ when, rows: await rows(), files: databases(folder), 'RSS MB': megabytes(worker) });
+  await take(0, FEW_KEYS);
+  await sleep(1_000);
+  await note('after the first 10,000 keys');
+  const started = Date.now();
+  await take(FEW_KEYS, ALL_KEYS);
+  const seconds = (Date.now() - started) / 1_000;
+  await sleep(1_000);
+  await note('after 1,000,000 keys');
+  await sleep(WINDOW_MS + CLEAN_AFTER_MS);
+  await note('2 minutes after the last reset');
+  return {
+    title: `1,000,000 keys with a window of 10 s, over ${DEFAULT_OBJECTS} objects`,
+    rows: table,
+    notes: [`Taken in batches of ${BATCH} calls, in ${round(seconds)} s. RSS is that of the whole process.`],
+  };
+}
+
+function databases(folder: string): number {
+  const files = fs.readdirSync(path.join(folder, 'objects'), { recursive: true, encoding: 'utf8' });
+  return files.filter((name) => name.endsWith('.sqlite')).length;
+}
+
+function megabytes({ pid }: WorkerdProcess): number {
+  return Math.round(residentBytes(pid) / 1e6);
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
