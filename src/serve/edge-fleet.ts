@@ -183,7 +183,7 @@ export class EdgeFleet {
   #onEnded(slot: Slot, edge: EdgeProcess, ended: { code: number | null; signal: string | null }): void {
     // Exchanged or stopped on purpose: somebody waits for that end already.
     if (slot.edge !== edge || this.#stopping) return;
-    const delayMs = slot.backOff.delayAfter(Date.now() - edge.process.startedAt);
+    const delayMs = slot.backOff.delayAfter(Date.now() - edge.process.startedAt, slot.state === 'ready');
     slot.edge = null;
     slot.state = 'down';
     slot.version = null;

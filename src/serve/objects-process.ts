@@ -84,10 +84,11 @@ export class ObjectsProcess {
   }
 
   #onEnded(child: WorkerdProcess, ended: { code: number | null; signal: string | null }): void {
+    const hasServed = this.#ready;
     this.#ready = false;
     if (this.#stopping) return;
     this.#restarts += 1;
-    const delayMs = this.#backOff.delayAfter(Date.now() - child.startedAt);
+    const delayMs = this.#backOff.delayAfter(Date.now() - child.startedAt, hasServed);
     this.#options.log('error', 'process-ended', { ...ended, restartInMs: delayMs });
     this.#restart = setTimeout(() => {
       this.start().catch((error: unknown) => {

@@ -20,17 +20,25 @@ beforeEach(() => {
 afterEach(() => fs.rmSync(folder, { recursive: true, force: true }));
 
 describe('BackOff', () => {
-  it('doubles while processes die early, up to ten seconds', () => {
+  it('doubles while processes die before they serve, up to ten seconds', () => {
     const backOff = new BackOff();
-    const delays = Array.from({ length: 9 }, () => backOff.delayAfter(50));
+    const delays = Array.from({ length: 9 }, () => backOff.delayAfter(50, false));
     expect(delays).toEqual([100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000]);
   });
 
   it('begins again after a healthy life', () => {
     const backOff = new BackOff();
-    for (let life = 0; life < 5; life += 1) backOff.delayAfter(0);
-    expect(backOff.delayAfter(10_000)).toBe(100);
-    expect(backOff.delayAfter(9_999)).toBe(200);
+    for (let life = 0; life < 5; life += 1) backOff.delayAfter(0, false);
+    expect(backOff.delayAfter(10_000, true)).toBe(100);
+    expect(backOff.delayAfter(9_999, false)).toBe(200);
+  });
+
+  it('never keeps one away for long that came to serve', () => {
+    const backOff = new BackOff();
+    const delays = Array.from({ length: 5 }, () => backOff.delayAfter(2_000, true));
+    expect(delays).toEqual([100, 200, 250, 250, 250]);
+    for (let life = 0; life < 5; life += 1) backOff.delayAfter(0, false);
+    expect(backOff.delayAfter(500, true)).toBe(250);
   });
 });
 
