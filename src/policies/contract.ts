@@ -89,6 +89,8 @@ export type GatewayVariables = {
   rematch: boolean;
   /** The request showed credentials, and authentication refused them. Only its policies set it: an upstream's 401 says nothing about ours. */
   refusedCredentials: boolean;
+  /** Keys of counters that the request was counted by before authentication, and fences that it passed. */
+  countedEarly: Set<string> | undefined;
   /** `work` runs once, when every policy that may refuse or change credentials has let the request pass. It must not throw. */
   afterAuthentication: (work: () => void) => void;
   /**
@@ -114,6 +116,8 @@ export interface OutgoingHeaders {
   set(name: string, value: string): void;
   /** Adds one member to a comma-separated header unless it is there already (case ignored); `set-cookie` gets a line of its own. */
   append(name: string, value: string): void;
+  /** Adds the value to a list, whatever is there already: for members that nobody else writes. Nothing is looked at, so it is the cheapest. */
+  add(name: string, value: string): void;
   /** Removes the header, the upstream's included. */
   delete(name: string): void;
   /** Lets a browser's script read this header, should CORS let the request's origin in. Without CORS: no effect. */

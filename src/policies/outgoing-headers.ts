@@ -2,7 +2,7 @@
 import type { OutgoingHeaders } from './contract.ts';
 
 type Operation =
-  | { readonly kind: 'set' | 'append'; readonly name: string; readonly value: string }
+  | { readonly kind: 'set' | 'append' | 'add'; readonly name: string; readonly value: string }
   | { readonly kind: 'delete'; readonly name: string };
 
 const ALLOW_ORIGIN = 'access-control-allow-origin';
@@ -19,6 +19,10 @@ export class OutgoingHeaderLog implements OutgoingHeaders {
 
   append(name: string, value: string): void {
     this.#operations.push({ kind: 'append', name: name.toLowerCase(), value });
+  }
+
+  add(name: string, value: string): void {
+    this.#operations.push({ kind: 'add', name: name.toLowerCase(), value });
   }
 
   delete(name: string): void {
@@ -39,6 +43,7 @@ export class OutgoingHeaderLog implements OutgoingHeaders {
     for (const operation of this.#operations) {
       if (operation.kind === 'delete') headers.delete(operation.name);
       else if (operation.kind === 'set') headers.set(operation.name, operation.value);
+      else if (operation.kind === 'add') headers.append(operation.name, operation.value);
       else appendMember(headers, operation.name, operation.value);
       if (operation.name === ALLOW_ORIGIN) sharedByUs = operation.kind !== 'delete';
     }

@@ -88,11 +88,10 @@ function settle(asked: readonly AskedLimit[], taken: Taken, policy: RateLimitPol
   // Before anything can throw: a slot that nobody ends would be renewed as long as the request's script lives.
   if (taken.endSlots !== null) c.get('atEnd')(taken.endSlots);
   const counted = asked.map((each, index): CountedLimit => ({ ...each, verdict: taken.verdicts[index] ?? NO_VERDICT }));
-  const enforced = counted.filter(({ check }) => check.shadow !== true);
   reportCounted(counted, c, runtime);
-  writeHeaders(enforced, config.headers ?? 'draft', c.get('outgoing'));
+  writeHeaders(counted, config.headers ?? 'draft', c.get('outgoing'));
   injectHeaders(counted, c, runtime);
-  const refusal = refusalOf(enforced, c, runtime);
+  const refusal = refusalOf(counted, c, runtime);
   if (refusal instanceof Response) return { answer: refusal, counted };
   if (refusal !== null) throw refusal;
   return { answer: null, counted };

@@ -9,7 +9,7 @@
 import { GatewayError } from '../../diagnostics/errors.ts';
 import type { Json } from '../../model/route-model.ts';
 import type { Reserved } from '../../limits/limiter.ts';
-import type { GatewayContext, OutgoingHeaders, PolicyHandler, PolicyRuntime } from '../contract.ts';
+import type { GatewayContext, PolicyHandler, PolicyRuntime } from '../contract.ts';
 import { logSparsely } from '../sparse-log.ts';
 import { countedAddress, DEFAULT_IPV6_BITS } from './address-part.ts';
 import { countRequest, limitedRequest, NO_VERDICT, reportCounted, type RateLimitPolicy } from './count.ts';
@@ -51,16 +51,10 @@ export const rateLimitEarlyHandler: PolicyHandler = {
   },
 };
 
-/**
- * Keys of counters that a request was counted by, and fences that it passed. A second look at the routes
- * may lead to one with the same limits, and they must not count it again.
- */
-const passedBefore = new WeakMap<OutgoingHeaders, Set<string>>();
-
+/** A second look at the routes may lead to one with the same limits, and they must not count the request again. */
 function passedBy(c: GatewayContext): Set<string> {
-  const outgoing = c.get('outgoing');
-  const passed = passedBefore.get(outgoing) ?? new Set<string>();
-  passedBefore.set(outgoing, passed);
+  const passed = c.get('countedEarly') ?? new Set<string>();
+  c.set('countedEarly', passed);
   return passed;
 }
 

@@ -7,32 +7,38 @@ import type { CountedLimit } from './counted.ts';
 
 type Told = { readonly limit: CompiledLimit; readonly figures: Figures };
 
-/** `counted` without shadows: those are nobody's business outside. Limits that could not be asked say nothing. */
+/** Shadows are nobody's business outside. Limits that could not be asked say nothing. */
 export function writeHeaders(counted: readonly CountedLimit[], style: HeaderStyle, outgoing: OutgoingHeaders): void {
-  if (style === 'none') return;
-  const told = counted.flatMap(({ ready, verdict }): Told[] =>
-    'undecided' in verdict ? [] : [{ limit: ready.limit, figures: verdict }],
-  );
-  if (told.length === 0) return;
-  if (style === 'draft') writeDraft(told, outgoing);
-  else writeNearest(told, style, outgoing);
+  if (style === 'draft') writeDraft(counted, outgoing);
+  else if (style !== 'none') {
+    const told = counted.flatMap(({ ready, check, verdict }): Told[] =>
+      'undecided' in verdict || check.shadow === true ? [] : [{ limit: ready.limit, figures: verdict }],
+    );
+    if (told.length > 0) writeNearest(told, style, outgoing);
+  }
 }
 
 /** draft-ietf-httpapi-ratelimit-headers-11. Added, not set: an upstream may have limits of its own, and both are true. */
-function writeDraft(told: readonly Told[], outgoing: OutgoingHeaders): void {
-  for (const { limit, figures } of told) {
-    outgoing.append('ratelimit-policy', `"${limit.label}";${draftPolicy(limit.limit)}`);
-    outgoing.append('ratelimit', `"${limit.label}";r=${figures.remaining};t=${seconds(figures.resetMs)}`);
+function writeDraft(counted: readonly CountedLimit[], outgoing: OutgoingHeaders): void {
+  let isFirst = true;
+  for (const { ready, check, verdict } of counted) {
+    if ('undecided' in verdict || check.shadow === true) continue;
+    outgoing.add('ratelimit-policy', ready.draftPolicy);
+    outgoing.add('ratelimit', `"${ready.limit.label}";r=${verdict.remaining};t=${seconds(verdict.resetMs)}`);
+    if (isFirst) {
+      outgoing.expose('RateLimit-Policy');
+      outgoing.expose('RateLimit');
+    }
+    isFirst = false;
   }
-  outgoing.expose('RateLimit-Policy');
-  outgoing.expose('RateLimit');
 }
 
 /** §3.1: `w` may be left out, as a month and a number of places have no length. */
-function draftPolicy(limit: Limit): string {
-  if (limit.algorithm === 'concurrency') return `q=${limit.rate};qu="concurrent-requests"`;
+export function draftPolicy({ label, limit }: Pick<CompiledLimit, 'label' | 'limit'>): string {
+  const quota = `"${label}";q=${limit.rate}`;
+  if (limit.algorithm === 'concurrency') return `${quota};qu="concurrent-requests"`;
   const length = windowSeconds(limit);
-  return length === null ? `q=${limit.rate}` : `q=${limit.rate};w=${length}`;
+  return length === null ? quota : `${quota};w=${length}`;
 }
 
 /** Of the policy before authentication and the one after it: these styles know one limit, so both must be compared. */

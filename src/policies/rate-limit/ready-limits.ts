@@ -2,6 +2,7 @@
 import type { LimitCheck } from '../../limits/limiter.ts';
 import type { PolicyRuntime } from '../contract.ts';
 import type { CompiledLimit, CompiledRateLimit } from './compiled.ts';
+import { draftPolicy } from './headers.ts';
 
 const EXACT_BUDGET_MS = 2_000;
 const LEASED_BUDGET_MS = 50;
@@ -9,6 +10,8 @@ const LEASED_BUDGET_MS = 50;
 export type ReadyLimit = {
   readonly limit: CompiledLimit;
   readonly check: Omit<LimitCheck, 'key' | 'cost'>;
+  /** What the draft's `RateLimit-Policy` says of it, the same for every request. */
+  readonly draftPolicy: string;
 };
 
 export type ReadyLimits = ReadonlyMap<CompiledLimit, ReadyLimit>;
@@ -26,6 +29,7 @@ function readyLimit(limit: CompiledLimit, runtime: PolicyRuntime): ReadyLimit {
   const onFailure = runtime.failOpen === 'never' ? 'closed' : (limit.onFailure ?? 'open');
   return {
     limit,
+    draftPolicy: draftPolicy(limit),
     check: { limit: limit.limit, mode, onFailure, budgetMs, ...(shadow === true && { shadow }) },
   };
 }

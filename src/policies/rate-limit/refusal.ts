@@ -11,22 +11,23 @@ const MAX_JITTER_MS = 5_000;
 
 type Refusing = { readonly counted: CountedLimit; readonly figures: Figures };
 
-/** null: all allow it. Shadows must not be among them. What is known to refuse comes before what is not known. */
+/** null: all allow it, the shadows aside. What is known to refuse comes before what is not known. */
 export function refusalOf(
-  enforced: readonly CountedLimit[],
+  counted: readonly CountedLimit[],
   c: GatewayContext,
   runtime: PolicyRuntime,
 ): GatewayError | Response | null {
   const refusing: Refusing[] = [];
   let closed: string | null = null;
-  for (const counted of enforced) {
-    const { verdict } = counted;
+  for (const each of counted) {
+    const { verdict, check } = each;
+    if (check.shadow === true) continue;
     if ('undecided' in verdict) {
       if (verdict.undecided === 'closed') closed ??= verdict.why;
-    } else if (!verdict.allowed) refusing.push({ counted, figures: verdict });
+    } else if (!verdict.allowed) refusing.push({ counted: each, figures: verdict });
   }
   const longest = longestOf(refusing);
-  if (longest !== null) return refuse({ enforced, refusing, longest }, c, runtime);
+  if (longest !== null) return refuse({ counted, refusing, longest }, c, runtime);
   return closed === null ? null : unavailable(closed);
 }
 
@@ -44,13 +45,13 @@ function waitOf({ figures }: Refusing): number {
 }
 
 type Refusal = {
-  readonly enforced: readonly CountedLimit[];
+  readonly counted: readonly CountedLimit[];
   readonly refusing: readonly Refusing[];
   readonly longest: Refusing;
 };
 
 function refuse(
-  { enforced, refusing, longest }: Refusal,
+  { counted, refusing, longest }: Refusal,
   c: GatewayContext,
   runtime: PolicyRuntime,
 ): GatewayError | Response {
@@ -67,7 +68,7 @@ function refuse(
     retryAfterMs === null
       ? 'The request costs more than this route ever lets pass at once.'
       : 'Too many requests; see Retry-After.';
-  const templated = templatedRefusal({ by: longest.counted, counted: enforced, headers, message: detail }, c, runtime);
+  const templated = templatedRefusal({ by: longest.counted, counted, headers, message: detail }, c, runtime);
   if (templated !== null) return templated;
   const violated = refusing.map(({ counted }) => counted.ready.limit.label);
   const code = retryAfterMs === null ? 'rate-limit-cost-too-high' : 'rate-limited';
