@@ -9,7 +9,7 @@ import { DEFAULT_OBJECTS } from '../../src/objects/limit-objects.ts';
 import { bundleBaseline } from './bundle-baseline.ts';
 import { generateLoad } from './load-generator.ts';
 import { cpuMs, residentBytes } from './process-usage.ts';
-import { round, type Section } from './report.ts';
+import { ratio, round, type Section } from './report.ts';
 import { startWorkerd, type WorkerdProcess } from './workerd-process.ts';
 
 const SPREAD = [1, 4, 16, 64, 0] as const;
@@ -19,7 +19,7 @@ const CONNECTIONS = 32;
 
 const FEW_KEYS = 10_000;
 const ALL_KEYS = 1_000_000;
-const BATCH = 5_000;
+const BATCH = 1_000;
 const WINDOW_MS = 10_000;
 /** After the last counter has reset. */
 const CLEAN_AFTER_MS = 120_000;
@@ -31,7 +31,13 @@ export async function benchLimitKeys(): Promise<readonly Section[]> {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'portolan-bench-'));
   const inOne = async <T>(name: string, work: (place: Place) => Promise<T>): Promise<T> => {
     const own = path.join(folder, name);
-    const worker = await startWorkerd({ code, folder: own, objects: { LIMITS: 'OpenObject' }, backends: {} });
+    const worker = await startWorkerd({
+      code,
+      folder: own,
+      objects: { LIMITS: 'OpenObject' },
+      backends: {},
+      v8Flags: ['--expose-gc'],
+    });
     try {
       return await work({ worker, folder: own });
     } finally {
@@ -95,8 +101,14 @@ async function millionKeys({ worker, folder }: Place): Promise<Section> {
     }
   };
   const table: Section['rows'][number][] = [];
-  const note = async (when: string): Promise<void> =>
-    void table.push({ when, rows: await rows(), files: databases(folder), 'RSS MB': megabytes(worker) });
+  const note = async (when: string): Promise<void> => {
+    for (let round = 0; round < 3; round += 1) await ask('collect?');
+    await sleep(1_000);
+    const mb = megabytes(worker);
+    const first = Number(table[0]?.['RSS MB'] ?? mb);
+    const cells = { 'RSS MB': mb, 'vs first': ratio(mb / first) };
+    table.push({ when, rows: await rows(), files: databases(folder), ...cells });
+  };
   await take(0, FEW_KEYS);
   await sleep(1_000);
   await note('after the first 10,000 keys');
@@ -110,7 +122,9 @@ async function millionKeys({ worker, folder }: Place): Promise<Section> {
   return {
     title: `1,000,000 keys with a window of 10 s, over ${DEFAULT_OBJECTS} objects`,
     rows: table,
-    notes: [`Taken in batches of ${BATCH} calls, in ${round(seconds)} s. RSS is that of the whole process.`],
+    notes: [
+      `Taken in batches of ${BATCH} calls, in ${round(seconds)} s. RSS is that of the whole process, after a full collection.`,
+    ],
   };
 }
 
