@@ -161,7 +161,9 @@ async function act({ raw, waitUntil }: Exchange, matched: MatchedExchange, state
     const { backends } = state.bindings;
     const draw = state.random();
     const body = matched.body?.rest() ?? null;
-    const request = { raw, route, forward, context: template, settings, backends, draw, waitUntil, body };
+    // What waits for the end of the answer holds the request's script, and the runtime then no longer ends it.
+    const client = matched.ends.length > 0 ? raw.signal : null;
+    const request = { raw, route, forward, context: template, settings, backends, draw, waitUntil, body, client };
     const sent = await forwardRequest(request);
     matched.isForwarded = true;
     matched.dropUpstream = sent.drop;

@@ -255,6 +255,17 @@ describe.each(WAYS)('%s', (_, start) => {
       expect(await readFrame(server)).toEqual({ head: CLOSE, payload: closing(code, reason) });
     });
 
+    // RFC 6455 §7.4: reserved, or of no range (1006 reads as a lost connection). Script may not send them, and the other side must not stay open for it.
+    it.each([999, 1004, 1015, 5000])('a close by %i, which nobody may send, ends the other side', async (code) => {
+      const told = closing(isRelayed ? 1002 : code, '');
+      const first = await open(`/ws/client-closes-${code}`);
+      await first.client.write(frame(CLOSE, closing(code, ''), true));
+      expect(await within(2000, readFrame(first.server))).toEqual({ head: CLOSE, payload: told });
+      const second = await open(`/ws/server-closes-${code}`);
+      await second.server.write(frame(CLOSE, closing(code, ''), false));
+      expect(await within(2000, readFrame(second.client))).toEqual({ head: CLOSE, payload: told });
+    });
+
     it('a close without a code stays one', async () => {
       const { client, server } = await open('/ws/no-code');
       await client.write(frame(CLOSE, Buffer.alloc(0), true));

@@ -89,6 +89,22 @@ describe('a body', () => {
     await expect(answer.text()).rejects.toThrow();
   });
 
+  it('is over when the client goes away before the upstream said anything, whose work ends too', async () => {
+    const client = new AbortController();
+    const { gateway, send, counts } = serve(
+      ({ signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('aborted')))),
+    );
+    const answer = send({ signal: client.signal });
+    await settled();
+    expect(counts()).toBe('take');
+    client.abort();
+    await settled();
+    expect(gateway.upstream[0]?.signal.aborted).toBe(true);
+    expect(counts()).toBe('take free');
+    expect(await (await answer).json()).toMatchObject({ status: 400, code: 'client-gone' });
+    expect(gateway.logged).toEqual([]);
+  });
+
   it('is over when the upstream breaks, and the client sees it broken', async () => {
     const { response, writer } = streamed();
     const { send, counts } = serve(() => response);

@@ -54,6 +54,11 @@ export type ForwardInput = {
   readonly draw: number;
   /** Keeps the request's script alive; called only for bodies that may take long. */
   readonly waitUntil: WaitUntil;
+  /**
+   * The client's signal, where something outlives the client and keeps the request's script running: an
+   * upstream that is silent must not go on for nobody. null: the runtime ends such a request itself.
+   */
+  readonly client: AbortSignal | null;
 };
 
 export type Forwarded = {
@@ -64,7 +69,7 @@ export type Forwarded = {
 };
 
 /**
- * Throws GatewayError: 400 `request-body-broken`, 403 `upgrade-not-allowed`, 411 `length-required`, 500 `no-backend`, 503 `upstream-unbound`, 503
+ * Throws GatewayError: 400 `request-body-broken` and `client-gone`, 403 `upgrade-not-allowed`, 411 `length-required`, 500 `no-backend`, 503 `upstream-unbound`, 503
  * `upstream-unreachable`, 504 `upstream-timeout`, 400 `rewrite-unsafe`.
  */
 export async function forwardRequest(input: ForwardInput): Promise<Forwarded> {
@@ -92,8 +97,11 @@ export async function forwardRequest(input: ForwardInput): Promise<Forwarded> {
   const isWatched = upload !== null && (signal !== null || input.body !== null);
   const watched = signal ?? new AbortController().signal;
   const body = isWatched ? watchUpload({ ...upload, signal: watched }, deadline, input.waitUntil) : raw.body;
+  // Until the head is there; afterwards whoever moves the body or the messages sees to it.
+  const gone = input.client === null ? null : followClient(input.client);
+  const ends = gone === null ? signal : signal === null ? gone.signal : AbortSignal.any([gone.signal, signal]);
   try {
-    const response = await send(way.fetcher, raw, { url: target.url, headers, body, deadline });
+    const response = await send(way.fetcher, raw, { url: target.url, headers, body, deadline, signal: ends });
     if (upgrade !== null) deadline.clear();
     const context = { deadline, client: raw.signal, waitUntil: input.waitUntil };
     return {
@@ -102,8 +110,22 @@ export async function forwardRequest(input: ForwardInput): Promise<Forwarded> {
       drop: upgrade === null ? null : () => deadline.expire(),
     };
   } catch (error) {
+    if (gone?.signal.aborted === true) {
+      deadline.clear();
+      throw new GatewayError(400, 'client-gone', 'The client left before there was an answer.', { cause: error });
+    }
     throw upstreamError(error, deadline);
+  } finally {
+    gone?.forget();
   }
+}
+
+function followClient(client: AbortSignal): { readonly signal: AbortSignal; readonly forget: () => void } {
+  const controller = new AbortController();
+  const abort = (): void => controller.abort();
+  if (client.aborted) abort();
+  else client.addEventListener('abort', abort, { once: true });
+  return { signal: controller.signal, forget: () => client.removeEventListener('abort', abort) };
 }
 
 /** The runtime sends these methods without their body when its length is unknown: half a request is worse than none. */
@@ -124,6 +146,7 @@ type RequestParts = {
   readonly headers: Headers;
   readonly body: ReadableStream<Uint8Array> | null;
   readonly deadline: Deadline;
+  readonly signal: AbortSignal | null;
 };
 
 /** `manual`: the body stays encoded as it came even when it is read here. */
@@ -132,8 +155,7 @@ const UNTOUCHED = { redirect: 'manual', encodeResponseBody: 'manual' } as const;
 /** URL and dictionary go to `fetch` as they are: a Request built here would be copied by it once more. */
 async function send(fetcher: UpstreamFetcher, raw: Request, parts: RequestParts): Promise<Response> {
   const { method } = raw;
-  const { url, headers, body, deadline } = parts;
-  const { signal } = deadline;
+  const { url, headers, body, deadline, signal } = parts;
   if (body === null) {
     const init = { ...UNTOUCHED, method, headers, signal };
     if (!SAFE_METHODS.has(method) || headers.has('upgrade')) return fetcher.fetch(url, init);

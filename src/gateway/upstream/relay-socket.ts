@@ -15,6 +15,8 @@ export interface Socket {
 /** RFC 6455 §7.4.1: the close frame had no status; the connection was lost without a close frame. Neither may be sent. */
 const NO_STATUS = 1005;
 const LOST = 1006;
+/** What the other side is told of a close code that no endpoint may send (RFC 6455 §7.4). */
+const PROTOCOL_ERROR = 1002;
 /** What a client is told when its upstream broke. */
 const BROKEN = 1011;
 
@@ -95,9 +97,15 @@ function closeBoth(sockets: readonly Socket[], code: number, reason: string): vo
   for (const socket of sockets) {
     attempt(() => {
       if (code === NO_STATUS) socket.close();
-      else socket.close(code, reason);
+      else if (maySend(code)) socket.close(code, reason);
+      else socket.close(PROTOCOL_ERROR);
     });
   }
+}
+
+/** The runtime reads any number as a code, and throws for these when it is to send them. */
+function maySend(code: number): boolean {
+  return code >= 1_000 && code <= 4_999 && code !== 1_004 && code !== NO_STATUS && code !== LOST && code !== 1_015;
 }
 
 /** A side that is closing already takes nothing more. */
