@@ -32,9 +32,13 @@ const TITLES: Readonly<Record<number, string>> = {
   504: 'Gateway Timeout',
 };
 
+const QUOTA_EXCEEDED = 'https://iana.org/assignments/http-problem-types#quota-exceeded';
+
 /** Codes with a registered problem type; the others are told apart by `code`, RFC 9457 §4.2.1. */
 const TYPES: Readonly<Record<string, string>> = {
-  'rate-limited': 'https://iana.org/assignments/http-problem-types#quota-exceeded',
+  'rate-limited': QUOTA_EXCEEDED,
+  'rate-limit-cost-too-high': QUOTA_EXCEEDED,
+  'too-many-failures': QUOTA_EXCEEDED,
 };
 
 /** Anything that is not a GatewayError is a bug of ours: 500 `internal`, its text only in the log. */

@@ -84,6 +84,12 @@ export class CounterTable implements CounterStore {
     return firstIdleMs;
   }
 
+  /** Bounds memory where nothing can be written. */
+  giveUpUnwritten(): void {
+    this.#unwritten.clear();
+    this.#isUrgent = false;
+  }
+
   /** Deletes rows that say nothing any more, some at a time. False: none of them is left. */
   deleteIdle(nowMs: number): boolean {
     if (!this.#exists) return false;

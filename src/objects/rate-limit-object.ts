@@ -70,12 +70,24 @@ export class RateLimitObject extends DurableObject<unknown> {
     this.#write = null;
     const nowMs = Date.now();
     this.#writtenAtMs = nowMs;
-    const idleMs = this.#table.write(nowMs);
+    const idleMs = this.#tryWrite(nowMs);
     if (idleMs === null) return;
     const alarmAtMs = Math.max(idleMs, nowMs + CLEANUP_SPACING_MS);
     if (this.#alarmAtMs > nowMs && this.#alarmAtMs <= alarmAtMs) return;
     this.#alarmAtMs = alarmAtMs;
     void this.ctx.storage.setAlarm(alarmAtMs);
+  }
+
+  /** What cannot be written is decided all the same, and counts as long as it is in memory. */
+  #tryWrite(nowMs: number): number | null {
+    try {
+      return this.#table.write(nowMs);
+    } catch (error) {
+      // oxlint-disable-next-line no-console
+      console.error(JSON.stringify({ event: 'rate-limit-not-written', error: String(error) }));
+      if (this.#table.unwritten > MOST_UNWRITTEN) this.#table.giveUpUnwritten();
+      return null;
+    }
   }
 
   override async alarm(): Promise<void> {

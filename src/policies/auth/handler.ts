@@ -40,7 +40,8 @@ export const authHandler: PolicyHandler = {
         if (refusal instanceof Response) return refusal;
         throw refusal;
       }
-      const { consumer, edits, query } = settled.passed;
+      const { consumer, edits, query, hasRefused } = settled.passed;
+      if (hasRefused === true) c.set('refusedCredentials', true);
       c.set('consumer', consumer);
       if (query !== undefined) c.set('facts', { ...facts, query });
       if (applyEdits(edits, facts.headers) && !keepRoute) c.set('rematch', true);

@@ -1,6 +1,6 @@
 /** What several methods together say of one request. No side effects: who asks applies what comes out. */
 import { GatewayError } from '../../diagnostics/errors.ts';
-import { denialAnswer } from '../authentication/denial-answer.ts';
+import { denialAnswer, refusesCredential } from '../authentication/denial-answer.ts';
 import type { AuthMethod, AuthRequest, AuthVerdict, HeaderEdit } from '../authentication/method.ts';
 import type { Consumer } from '../contract.ts';
 
@@ -19,6 +19,8 @@ export type Passed = {
   readonly edits: readonly HeaderEdit[];
   /** The query that goes on; absent: the request's own. */
   readonly query?: string | null;
+  /** Another credential beside the one that was good was refused: who guesses brings a good one along. */
+  readonly hasRefused?: true;
 };
 
 /** `error`: of a method that could not be asked. */
@@ -32,19 +34,31 @@ export type Judgement =
  */
 export async function judgeAny(methods: readonly AuthMethod[], request: AuthRequest): Promise<Judgement> {
   const denials: Denial[] = [];
+  const refused: AuthMethod[] = [];
   let error: GatewayError | null = null;
   for (const method of methods) {
     try {
       const answer = method.check(request);
       const verdict = answer instanceof Promise ? await answer : answer;
-      if (verdict.kind === 'allow') return { passed: withoutUnproven(verdict, { by: method, methods, request }) };
+      if (verdict.kind === 'allow') {
+        const passed = withoutUnproven(verdict, { by: method, methods, request });
+        return { passed: showsMore(refused, method, request) ? { ...passed, hasRefused: true } : passed };
+      }
       denials.push(verdict);
+      if (refusesCredential(verdict, request.facts.headers)) refused.push(method);
     } catch (thrown) {
       if (!(thrown instanceof GatewayError)) throw thrown;
       error ??= thrown;
     }
   }
   return { denials, error };
+}
+
+/** A credential that stands where the good one does is that one, which the other method cannot read. */
+function showsMore(refused: readonly AuthMethod[], by: AuthMethod, { facts }: AuthRequest): boolean {
+  if (refused.length === 0) return false;
+  const good = new Set(by.shown?.(facts).map(({ place }) => place));
+  return refused.some((method) => method.shown?.(facts).some(({ place }) => !good.has(place)) ?? false);
 }
 
 /**

@@ -4,6 +4,9 @@ import { keyParts } from './authored-limit.ts';
 import { costHeaderProblem, writtenHeaderProblem } from './header-names.ts';
 import type { RateLimitKeyPart, RateLimitOption, RateLimitOptions } from './options.ts';
 
+/** Each request of a concurrency limit looks through all slots of its counter, and every write has all of them. */
+const MOST_SLOTS = 1_000;
+
 export type Misfit = { readonly message: string; readonly at: readonly PropertyKey[] };
 
 export function checkLimit(limit: RateLimitOption): readonly Misfit[] {
@@ -19,7 +22,7 @@ export function checkLimit(limit: RateLimitOption): readonly Misfit[] {
 type Say = (at: string | readonly PropertyKey[], message: string) => void;
 
 function checkAlgorithm(
-  { algorithm = 'token-bucket', unit, burst, zone, mode, cost }: RateLimitOption,
+  { algorithm = 'token-bucket', rate, unit, burst, zone, mode, cost }: RateLimitOption,
   say: Say,
 ): void {
   if (burst !== undefined && algorithm !== 'token-bucket') {
@@ -29,6 +32,7 @@ function checkAlgorithm(
   if (zone !== undefined && !isTimeZone(zone))
     say('zone', `"${zone}" is no time zone of the IANA list, such as "Europe/Berlin"`);
   if (algorithm === 'concurrency') {
+    if (rate > MOST_SLOTS) say('rate', `is more than the ${MOST_SLOTS} slots that one counter can keep in order`);
     if (unit !== undefined) say('unit', 'concurrency counts requests at a time, so it has no unit');
     if (mode === 'leased')
       say('mode', 'concurrency is always exact: a slot that is lent out cannot be given to others');

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { generateApiKey } from '../../../src/keys/api-key.ts';
 import type { Json } from '../../../src/model/route-model.ts';
 import type { PolicyHandler, PolicyRuntime } from '../../../src/policies/contract.ts';
+import { issueKey } from '../../bench/auth-credentials.ts';
 import { factsOf, runChain, runtimeOf } from '../chain.ts';
 import { type FakeOptions, filtersHandler, filtersLowering } from '../filters/fake-method.ts';
 import { lowered } from '../lowering.ts';
@@ -32,6 +33,22 @@ describe('auth', () => {
     expect(await refused(auth, { 'x-api-key': generateApiKey('live') })).toBe('401 true');
     expect(await refused(auth, { 'x-api-key': 'nonsense' })).toBe('401 true');
     expect(await refused(auth, {})).toBe('401 false');
+  });
+
+  it('a bad credential beside a good one, which lets the request pass', async () => {
+    const { key, name: place, record } = await issueKey();
+    const keys = { get: (name: string) => Promise.resolve(name === place ? record : null) };
+    const any = lowered('auth', {
+      require: 'any',
+      methods: [
+        { method: 'basic', options: {} },
+        { method: 'api-key', options: {} },
+      ],
+    });
+    const both = { name: 'auth', config: any };
+    const guess = { authorization: `Basic ${btoa('alice:guess')}`, 'x-api-key': key };
+    expect(await refused(both, guess, { keys })).toBe('200 true');
+    expect(await refused(both, { 'x-api-key': key }, { keys })).toBe('200 false');
   });
 
   it('keys that cannot be looked up', async () => {
