@@ -18,7 +18,7 @@ import { KeyTable } from './key-figures.ts';
 import { TimeQueue } from './time-queue.ts';
 
 /** Hours whose figures are kept, enough for eleven years. */
-export const MAX_HOURS = 100_000;
+const MAX_HOURS = 100_000;
 
 export type HourFigures = { readonly hourMs: number; readonly requests: number; readonly refused: number };
 

@@ -18,7 +18,7 @@ import { withinBudget } from './within-budget.ts';
  * one process to another, 100 connections, exact: 1 to 4 at a time decide about 3 times as many
  * requests a second as without a bound, 8 at a time 2 to 3 times.
  */
-export const CALLS_IN_FLIGHT = 2;
+const CALLS_IN_FLIGHT = 2;
 /** A call that was not sent for so long is sent whatever is under way: a slow RPC holds up nobody for longer. */
 export const PATIENCE_MS = 20;
 /** An RPC of this age no longer counts as under way: its request may have been ended with it. */

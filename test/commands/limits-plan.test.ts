@@ -22,6 +22,18 @@ function line(second: number, { address = '203.0.113.1', target = '/' } = {}): s
   return `${address} - - [25/Nov/2025:${clock} +0000] "GET ${target} HTTP/1.1" 200 1 "-" "-"\n`;
 }
 
+/** A line of JSON. */
+const entry = (second: number, tenant: string | undefined, method = 'GET') =>
+  `${JSON.stringify({ time: `2025-11-25T14:00:0${second}Z`, address: '192.0.2.1', method, path: '/', tenant })}\n`;
+
+/** How many requests of each key were seen and refused. */
+const keysOf = ({ stdout }: { readonly stdout: string }) =>
+  Object.fromEntries(
+    (JSON.parse(stdout) as { top: readonly { key: string; requests: number; refused: number }[] }).top.map(
+      ({ key, requests, refused }) => [key, [requests, refused]],
+    ),
+  );
+
 const LOG = [line(0), line(0), line(1), line(2, { address: '203.0.113.2' }), line(60), line(61)].join('');
 
 describe('limits plan', () => {
@@ -97,6 +109,42 @@ describe('limits plan', () => {
     expect(stdout).toContain('limit       all: 2 per minute, burst 2; refused 1\n');
     expect(stdout).toContain('limit       api: 1 per hour, burst 1; refused 1\n');
     expect(stdout).toMatch(/^api +203\.0\.113\.1 +2 +1 /m);
+  });
+
+  it('counts each combination of the parts that --key names, in the order in which they stand', async () => {
+    const log = [entry(0, 'a'), entry(1, 'a'), entry(2, 'b'), entry(3, 'a', 'POST'), entry(4, undefined)].join('');
+    const byTenant = ['--key', 'header:X-Tenant', '--key', 'method', '--field', 'header:x-tenant=tenant'];
+    const fields = ['time', 'address', 'method', 'path'].flatMap((name) => ['--field', `${name}=${name}`]);
+    const argv = ['-', ...perMinute(1), ...byTenant, ...fields, '--json'];
+    const counted = { 'x-tenant=a GET': [2, 1], 'x-tenant=a POST': [1, 0], 'x-tenant=b GET': [1, 0] };
+    expect(keysOf(await plan(argv, log))).toEqual({ ...counted, '192.0.2.1 GET': [1, 0] });
+    expect(keysOf(await plan([...argv, '--missing', 'skip'], log))).toEqual(counted);
+  });
+
+  it.each([
+    // 23:30 and 00:30 in Berlin: one day in UTC, two there.
+    [['calendar', '--zone', 'Europe/Berlin'], 0],
+    [['calendar'], 1],
+    [['fixed-window'], 1],
+    [['sliding-window'], 1],
+    [['token-bucket'], 1],
+  ])('--algorithm %j over midnight of a zone refuses %i', async ([algorithm, ...zone], refused) => {
+    const argv = ['-', '--rate', '1', '--unit', 'day', '--algorithm', algorithm ?? '', ...zone, '--json'];
+    const { code, stdout } = await plan(
+      argv,
+      line(0).replace('14:00:00', '22:30:00') + line(0).replace('14:00:00', '23:30:00'),
+    );
+    expect([code, (JSON.parse(stdout) as { refused: number }).refused]).toEqual([0, refused]);
+  });
+
+  it.each([
+    [['--algorithm', 'calendar', '--zone', 'Mars/Base', '--unit', 'day'], 'no time zone'],
+    [['--algorithm', 'fixed-window', '--unit', 'month'], 'no limit that a route could have'],
+    [['--algorithm', 'leaky-bucket', '--unit', 'day'], '--algorithm must be one of'],
+  ])('%j is no limit', async (argv, message) => {
+    const { code, stdout, stderr } = await plan(['-', '--rate', '1', ...argv], LOG);
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toContain(message);
   });
 
   it('tells of lines that it cannot read, and does the rest', async () => {

@@ -69,7 +69,7 @@ export function isLeased({ mode }: Pick<RateLimitOption, 'mode'>, limit: Limit):
   return limit.algorithm !== 'calendar' && size >= LEASED_FROM;
 }
 
-export function compilePart(part: RateLimitKeyPart): CompiledKeyPart {
+function compilePart(part: RateLimitKeyPart): CompiledKeyPart {
   if (typeof part === 'string') return { from: part };
   if ('address' in part) {
     const { ipv6Bits } = part.address;

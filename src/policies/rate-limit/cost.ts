@@ -7,7 +7,7 @@ import type { AskedLimit } from './counted.ts';
 const COST = /^[1-9]\d{0,8}$/;
 
 /** 1 to `maxCost`; anything else counts as 1. */
-export function parseCost(text: string | null, maxCost: number): number {
+function parseCost(text: string | null, maxCost: number): number {
   if (text === null || !COST.test(text)) return 1;
   const cost = Number(text);
   return cost <= maxCost ? cost : 1;

@@ -43,13 +43,18 @@ export async function explainRateLimit(
     ...(fence === undefined ? [] : [`the fence ${fence} is asked first`]),
   ];
   const isIdle = selected.length === 0 && counted === null && fence === undefined && isDefinite;
-  return { input, note: [sentence(selected), ...lines].join('\n'), decides: isIdle ? false : 'later' };
+  return {
+    input,
+    note: [sentence(selected, counted !== null), ...lines].join('\n'),
+    decides: isIdle ? false : 'later',
+  };
 }
 
-function sentence(selected: readonly SelectedLimit[]): string {
+function sentence(selected: readonly SelectedLimit[], countsFailures: boolean): string {
   const labels = selected.filter(({ limit }) => limit.shadow !== true).map(({ limit }) => limit.label);
   if (labels.length > 0) return `must be allowed by ${labels.join(' and ')}`;
-  return selected.length > 0 ? 'is counted, and refused by nothing' : 'no limit concerns this request';
+  if (selected.length > 0) return 'is counted, and refused by nothing';
+  return countsFailures ? 'only refused credentials are counted' : 'no limit concerns this request';
 }
 
 /** `key` is what `portolan limits show` takes. */
@@ -85,7 +90,7 @@ async function describe({ limit: compiled, key: found }: SelectedLimit, config: 
 function modeWords({ limit, mode }: CompiledLimit): string {
   if (limit.algorithm === 'concurrency' || limit.algorithm === 'calendar') {
     return mode === undefined
-      ? `exact, as ${limit.algorithm === 'calendar' ? 'quotas' : 'places'} are`
+      ? `exact, as ${limit.algorithm === 'calendar' ? 'quotas are' : 'concurrency is'}`
       : 'leased as written';
   }
   const isSmall = Math.min(limit.rate, largestCost(limit)) < LEASED_FROM;

@@ -95,7 +95,7 @@ function unavailable(cause: string): GatewayError {
  * Whole seconds, never before the time; up to a tenth of the wait and at most 5 s are added, so that all
  * who were refused in one window do not come back in the same second. The same for the same request.
  */
-export function retryAfterSeconds(waitMs: number, requestId: string): number {
+function retryAfterSeconds(waitMs: number, requestId: string): number {
   const jitterMs = Math.min(waitMs * JITTER_SHARE, MAX_JITTER_MS) * fractionOf(requestId);
   return Math.max(1, Math.ceil((waitMs + jitterMs) / 1_000));
 }
