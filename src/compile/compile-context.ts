@@ -1,5 +1,6 @@
 /** What the compilers of one model share, and how a part of a route reports. */
 import { finding, type Finding, type Report, type Severity, type SourceRef } from '../diagnostics/finding.ts';
+import type { UsedCounter } from '../policies/contract.ts';
 import type { FieldPosition, PolicyUse, Provenance, RegexModel } from '../model/route-model.ts';
 import type { CompiledPolicy, CompiledSource, CompiledUpstream } from '../program/route-program.ts';
 import { compileRegex, type RegexResult } from './regex.ts';
@@ -20,6 +21,7 @@ export type LoweredUse = {
   readonly upstreams: readonly CompiledUpstream[];
   readonly injectedHeaders: readonly string[];
   readonly clientHeaders: readonly string[];
+  readonly counters: readonly UsedCounter[];
   readonly findings: readonly Finding[];
 };
 

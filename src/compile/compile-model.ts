@@ -45,6 +45,7 @@ export function compileModel(
   );
   const settings = withInjectedHeaders(model.settings, compiled);
   reportTaken(compiled, settings, report);
+  reportSharedCounters(compiled, report);
   const domains = uniqueById(model.domains);
   const patterns = new Map(domains.map(({ id, hostname }) => [id, hostname]));
   const references = referencesByDomain(cache.tables.values(), patterns, model.settings.hostPort);
@@ -159,6 +160,22 @@ function reportTaken(
       report(
         finding('warning', 'client-header-taken', message, { source, path, hint: 'Give one of the two another name.' }),
       );
+    }
+  }
+}
+
+/** A counter goes over to whichever limit asks, so the more generous one would give back what the other took. */
+function reportSharedCounters(routes: readonly CompiledRouteParts[], report: Report): void {
+  const limits = new Map<string, string>();
+  for (const { counters } of routes) {
+    for (const { counter, limit, source: at } of counters) {
+      const other = limits.get(counter);
+      if (other === undefined) limits.set(counter, limit);
+      if (other === undefined || other === limit) continue;
+      const { path, ...source } = at;
+      const message = `Two limits share the counter \`${counter}\` and differ: ${limit} here, ${other} elsewhere. Each would undo what the other counted.`;
+      const hint = 'Write the same limit in both places, or give one of them another name or scope.';
+      report(finding('error', 'rate-limit-counter-shared', message, { source, path, hint }));
     }
   }
 }

@@ -8,7 +8,7 @@ import { isEmpty } from './backends.ts';
 import { compileAction } from './compile-action.ts';
 import { compiledSource, type CompileContext, type RouteContext } from './compile-context.ts';
 import { compileMatch, type CompiledMatchResult } from './compile-match.ts';
-import { lowerPolicies, type ClientHeader } from './lower-policies.ts';
+import { lowerPolicies, type ClientHeader, type PlacedCounter } from './lower-policies.ts';
 import { refusal } from './refusals.ts';
 
 export type CompiledRouteParts = {
@@ -18,6 +18,7 @@ export type CompiledRouteParts = {
   /** Request headers that its policies write. */
   readonly injectedHeaders: readonly string[];
   readonly clientHeaders: readonly ClientHeader[];
+  readonly counters: readonly PlacedCounter[];
   readonly findings: readonly Finding[];
 };
 
@@ -29,23 +30,25 @@ export type RoutePart = {
   readonly route: CompiledRoute;
 };
 
+const NOTHING_USED = { upstreams: [], injectedHeaders: [], clientHeaders: [], counters: [] } as const;
+
 type RouteBody = Omit<CompiledRoute, 'matches'>;
 
 export function compileRoute(route: RouteModelRoute, shared: CompileContext): CompiledRouteParts {
   const findings: Finding[] = [];
   const context: RouteContext = { ...shared, source: route.source, report: (finding) => findings.push(finding) };
   const matches = route.matches.map((match) => compileMatch(match, context)).filter((match) => match !== null);
-  const { body, upstreams, injectedHeaders, clientHeaders } = compileBody(route, context);
+  const { body, upstreams, injectedHeaders, clientHeaders, counters } = compileBody(route, context);
   const domains = [...new Set(route.domains)].toSorted(compareCodePoints);
   const parts = domains.length === 0 ? [] : partition(matches, domains, body);
   // Of a route that is nowhere, no backend needs to run.
-  if (parts.length === 0) return { parts, upstreams: [], injectedHeaders: [], clientHeaders: [], findings };
-  return { parts, upstreams, injectedHeaders, clientHeaders, findings };
+  if (parts.length === 0) return { parts, ...NOTHING_USED, findings };
+  return { parts, upstreams, injectedHeaders, clientHeaders, counters, findings };
 }
 
 type CompiledBody = { readonly body: RouteBody } & Pick<
   CompiledRouteParts,
-  'upstreams' | 'injectedHeaders' | 'clientHeaders'
+  'upstreams' | 'injectedHeaders' | 'clientHeaders' | 'counters'
 >;
 
 function compileBody(route: RouteModelRoute, context: RouteContext): CompiledBody {
@@ -67,10 +70,10 @@ function compileBody(route: RouteModelRoute, context: RouteContext): CompiledBod
     ...(route.insecure === 'serve' ? { insecure: 'serve' } : {}),
     ...(route.staleSince === null ? {} : { staleSince: route.staleSince }),
   };
-  if (lowered === null) return { body, upstreams: [], injectedHeaders: [], clientHeaders: [] };
+  if (lowered === null) return { body, ...NOTHING_USED };
   const injectedHeaders = [...lowered.injectedHeaders, ...consumerHeaders(route)];
-  const { clientHeaders } = lowered;
-  return { body, upstreams: [...upstreams, ...lowered.upstreams], injectedHeaders, clientHeaders };
+  const { clientHeaders, counters } = lowered;
+  return { body, upstreams: [...upstreams, ...lowered.upstreams], injectedHeaders, clientHeaders, counters };
 }
 
 function consumerHeaders({ requestHeaders: { set, add } }: RouteModelRoute): readonly string[] {

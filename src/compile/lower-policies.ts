@@ -1,7 +1,7 @@
 /** Policies of a route: authored options → compiled JSON, in chain order. */
 import type { Finding } from '../diagnostics/finding.ts';
 import { nearest } from '../diagnostics/nearest.ts';
-import type { LowerContext, LowerProblem } from '../policies/contract.ts';
+import type { LowerContext, LowerProblem, UsedCounter } from '../policies/contract.ts';
 import { POLICY_LOWERINGS, policyLowering } from '../policies/lowerings.ts';
 import { policyOrder } from '../policies/order.ts';
 import type { PolicyUse, Provenance, RouteModelRoute } from '../model/route-model.ts';
@@ -16,10 +16,14 @@ export type LoweredPolicies = {
   /** Request headers that they write. */
   readonly injectedHeaders: readonly string[];
   readonly clientHeaders: readonly ClientHeader[];
+  readonly counters: readonly PlacedCounter[];
 };
 
 /** A request header of which the policy written at `source` takes the client's word. */
 export type ClientHeader = { readonly name: string; readonly policy: string; readonly source: Provenance };
+
+/** A counter that the policy written at `source` uses. */
+export type PlacedCounter = UsedCounter & { readonly source: Provenance };
 
 /** null: a policy cannot be applied, so the route must refuse. Reported. */
 export function lowerPolicies(route: RouteModelRoute, context: RouteContext): LoweredPolicies | null {
@@ -27,6 +31,7 @@ export function lowerPolicies(route: RouteModelRoute, context: RouteContext): Lo
   const upstreams: CompiledUpstream[] = [];
   const injectedHeaders: string[] = [];
   const clientHeaders: ClientHeader[] = [];
+  const counters: PlacedCounter[] = [];
   let complete = true;
   for (const use of route.policies) {
     const lowered = lowerUse(use, route, context);
@@ -40,10 +45,11 @@ export function lowerPolicies(route: RouteModelRoute, context: RouteContext): Lo
     injectedHeaders.push(...lowered.injectedHeaders);
     const { policy, source } = use;
     for (const name of lowered.clientHeaders) clientHeaders.push({ name, policy, source });
+    for (const used of lowered.counters) counters.push({ ...used, source });
   }
   // Stable: two uses of one policy keep the order they were written in.
   const policies = compiled.toSorted((a, b) => position(a.name) - position(b.name));
-  return complete ? { policies, upstreams, injectedHeaders, clientHeaders } : null;
+  return complete ? { policies, upstreams, injectedHeaders, clientHeaders, counters } : null;
 }
 
 function lowerUse(use: PolicyUse, route: RouteModelRoute, context: RouteContext): LoweredUse {
@@ -60,6 +66,7 @@ function lowerUse(use: PolicyUse, route: RouteModelRoute, context: RouteContext)
     upstreams,
     injectedHeaders: config === null ? [] : (lowering?.injectedHeaders?.(config) ?? []),
     clientHeaders: config === null ? [] : (lowering?.clientHeaders?.(config) ?? []),
+    counters: config === null ? [] : (lowering?.counters?.(config) ?? []),
     findings,
   };
   if (lowering?.isOfNoRoute === true) context.lowered.set(use, lowered);

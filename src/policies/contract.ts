@@ -161,6 +161,9 @@ export type PolicyExplanation = {
 /** A caller whom authentication found, and the time of the request. */
 export type KnownCaller = { readonly consumer: Consumer | null; readonly nowMs: number };
 
+/** Two uses of one `counter` must count by one `limit`: each would reset what the other counts. */
+export type UsedCounter = { readonly counter: string; readonly limit: string };
+
 /** Build-time half of a policy. */
 export interface PolicyLowering {
   readonly name: string;
@@ -175,6 +178,8 @@ export interface PolicyLowering {
   injectedHeaders?(config: Json): readonly string[];
   /** Request headers of which this configuration takes the client's word, lower case: what any policy writes is no client's any more. Default none. */
   clientHeaders?(config: Json): readonly string[];
+  /** Counters that requests of this configuration use, and what each is counted by. Default none. */
+  counters?(config: Json): readonly UsedCounter[];
   /** For `explain`: what this policy would look at for this request, and one sentence about it. Pure, offline. `caller`: when it is known. */
   explain(
     config: Json,

@@ -10,7 +10,7 @@ export type AdminAddress =
 export interface AdminHandlers {
   /** null: ready. Otherwise why not. */
   readiness(): string | null;
-  status(): object;
+  status(): Promise<object>;
   /** Looks at the store now; resolves when every process has. Throws when the new version could not be taken. */
   reload(): Promise<object>;
 }
@@ -53,7 +53,7 @@ async function respond(request: http.IncomingMessage, handlers: AdminHandlers): 
     const reason = handlers.readiness();
     return reason === null ? { status: 200, body: { status: 'ready' } } : { status: 503, body: { reason } };
   }
-  if (asked === 'GET /status') return { status: 200, body: handlers.status() };
+  if (asked === 'GET /status') return { status: 200, body: await handlers.status() };
   if (asked === 'POST /reload') return { status: 200, body: await handlers.reload() };
   return { status: 404, body: { error: 'There is GET /healthz, GET /readyz, GET /status and POST /reload.' } };
 }

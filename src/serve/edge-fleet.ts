@@ -109,6 +109,12 @@ export class EdgeFleet {
     }));
   }
 
+  /** With what each process says of its rate limits. */
+  async statusWithLimits(): Promise<readonly (EdgeStatus & { readonly limits: object | null })[]> {
+    const limits = await Promise.all(this.#slots.map(({ edge }) => edge?.limits() ?? Promise.resolve(null)));
+    return this.status().map((status, at) => ({ ...status, limits: limits[at] ?? null }));
+  }
+
   /** Lets requests finish within the drain time, those of processes already exchanged too. */
   async stop(): Promise<void> {
     this.#stopping = true;

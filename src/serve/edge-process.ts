@@ -23,6 +23,7 @@ export type EdgeOptions = {
 const START_TIMEOUT_MS = 20_000;
 const POLL_MS = 10;
 /** Loading a large program takes a while on a busy machine. */
+const STATUS_TIMEOUT_MS = 500;
 const RELOAD_TIMEOUT_MS = 30_000;
 /** How long answers are held back before a process stops, and when in between it is told to. */
 const GATHER_MS = 200;
@@ -85,6 +86,22 @@ export class EdgeProcess {
     if (answer.status !== 200) throw new Error(`the process answered ${answer.status} to a reload`);
     return versionOf(JSON.parse(answer.body));
   }
+
+  /** Requests under rate limits, by what became of them; null: it cannot be asked now. */
+  async limits(): Promise<object | null> {
+    try {
+      const { body } = await askSocket(this.#socket, { method: 'GET', path: '/status' }, STATUS_TIMEOUT_MS);
+      return limitsOf(JSON.parse(body));
+    } catch {
+      return null;
+    }
+  }
+}
+
+/** null: it does not answer at once, or answers something else. */
+function limitsOf(answer: unknown): object | null {
+  if (typeof answer !== 'object' || answer === null || !('limits' in answer)) return null;
+  return typeof answer.limits === 'object' ? answer.limits : null;
 }
 
 function versionOf(answer: unknown): string | null {

@@ -246,14 +246,14 @@ export class Supervisor {
     return edges.some(({ version }) => version !== null) ? null : 'no program is loaded';
   }
 
-  #status(): object {
+  async #status(): Promise<object> {
     return {
       ready: this.#readiness() === null,
       version: this.#program?.version ?? null,
       sequence: this.#program?.sequence ?? null,
       upstreams: this.#program?.upstreams.length ?? 0,
       objects: this.#objects.status(),
-      edges: this.#fleet.status(),
+      edges: await this.#fleet.statusWithLimits(),
     };
   }
 }

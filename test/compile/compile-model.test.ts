@@ -44,6 +44,11 @@ function limited(name: string, cost: { readonly [member: string]: Json }): Route
   });
 }
 
+function sharing(name: string, rate: number): RouteModelRoute {
+  const options = { scope: 's', limits: [{ name: 'all', rate, unit: 'day' }] };
+  return aRoute(name, { policies: [{ policy: 'rate-limit', options, source: provenance(name) }] });
+}
+
 describe('compileModel: a route', () => {
   it('becomes data without clock, file or line', () => {
     const { program, findings } = compile(aModel([aRoute('web', { group: 'g', share: { below: 10 } })]));
@@ -103,6 +108,12 @@ describe('compileModel: a route', () => {
     expect(findings).toMatchObject([
       { severity: 'warning', code: 'client-header-taken', source: { name: 'trusting' } },
     ]);
+  });
+
+  it('is told when limits of two routes share a counter and differ', () => {
+    expect(compile(aModel([sharing('a', 5), sharing('b', 5)])).findings).toEqual([]);
+    const { findings } = compile(aModel([sharing('a', 5), sharing('b', 1)]));
+    expect(findings).toMatchObject([{ severity: 'error', code: 'rate-limit-counter-shared', source: { name: 'b' } }]);
   });
 
   it.each([

@@ -149,7 +149,7 @@ describe('the admin server', () => {
       { kind: 'unix', path: file },
       {
         readiness: () => reason,
-        status: () => ({ version: 'v' }),
+        status: async () => ({ version: 'v' }),
         reload: async () => {
           reloads += 1;
           if (reloads > 1) throw new Error('cannot');
@@ -177,7 +177,7 @@ describe('the admin server', () => {
     const other = http.createServer();
     await new Promise<void>((resolve) => void other.listen(0, '127.0.0.1', resolve));
     const { port } = other.address() as net.AddressInfo;
-    const handlers = { readiness: () => null, status: () => ({}), reload: async () => ({}) };
+    const handlers = { readiness: () => null, status: async () => ({}), reload: async () => ({}) };
     await expect(startAdminServer({ kind: 'tcp', host: '127.0.0.1', port }, handlers)).rejects.toThrow(
       `cannot listen on 127.0.0.1:${port} for --admin`,
     );

@@ -17,18 +17,23 @@ function parseCost(text: string | null, maxCost: number): number {
 const taken = new WeakMap<Headers, Map<string, string>>();
 
 /**
- * What the request says to cost. The header goes, because it is meant for this gateway; a policy that
- * ran in between may have written another one, which then counts.
+ * Takes what a request says to cost out of its headers, because it is meant for this gateway alone, also
+ * where no limit looks at it. A policy that ran in between may have written another one, which then counts.
  */
+export function takeCosts(names: readonly string[], headers: Headers): void {
+  for (const name of names) {
+    const value = headers.get(name);
+    if (value === null) continue;
+    const costs = taken.get(headers) ?? new Map<string, string>();
+    taken.set(headers, costs.set(name, value));
+    headers.delete(name);
+  }
+}
+
+/** Of headers whose costs were taken. */
 export function requestCost(cost: CompiledCost | undefined, headers: Headers): number {
   if (cost?.header === undefined) return 1;
-  const { header, maxCost } = cost;
-  const value = headers.get(header);
-  if (value === null) return parseCost(taken.get(headers)?.get(header) ?? null, maxCost);
-  const costs = taken.get(headers) ?? new Map<string, string>();
-  taken.set(headers, costs.set(header, value));
-  headers.delete(header);
-  return parseCost(value, maxCost);
+  return parseCost(taken.get(headers)?.get(cost.header) ?? null, cost.maxCost);
 }
 
 /** Charges what the answer costs beyond what the request was admitted at. */

@@ -3,7 +3,7 @@ import type { Taken, Verdict } from '../../limits/limiter.ts';
 import type { GatewayContext, PolicyRuntime } from '../contract.ts';
 import { logSparsely } from '../sparse-log.ts';
 import type { CompiledRateLimit } from './compiled.ts';
-import { requestCost } from './cost.ts';
+import { requestCost, takeCosts } from './cost.ts';
 import type { AskedLimit, CountedLimit } from './counted.ts';
 import { writeHeaders } from './headers.ts';
 import type { ReadyLimits } from './ready-limits.ts';
@@ -58,12 +58,13 @@ function checksOf(
   c: GatewayContext,
 ): readonly AskedLimit[] | Promise<readonly AskedLimit[]> {
   const request = limitedRequest(c);
+  takeCosts(ready.costHeaders, request.facts.headers);
   const { selected, refusal } = selectLimits(config, request);
   if (refusal !== null) throw refusal;
   const asked: AskedLimit[] = [];
   const pending: Promise<AskedLimit>[] = [];
   for (const { limit, key } of selected) {
-    const found = ready.get(limit);
+    const found = ready.limits.get(limit);
     if (found === undefined) throw new Error('A limit was selected that is not of this policy.');
     const cost = requestCost(limit.cost, request.facts.headers);
     const withKey = (text: string): AskedLimit => ({ ready: found, check: { ...found.check, key: text, cost } });

@@ -64,7 +64,7 @@ async function reserveFailure(
   passed: Set<string>,
   c: GatewayContext,
 ): Promise<Reserved | null> {
-  const limit = failures === undefined ? undefined : ready.get(failures);
+  const limit = failures === undefined ? undefined : ready.limits.get(failures);
   if (failures === undefined || limit === undefined) return null;
   const found = select(failures, limitedRequest(c));
   if (found === null) return null;

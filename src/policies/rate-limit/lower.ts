@@ -1,7 +1,8 @@
 /** Authored options → what the Worker gets, in two policies: what runs before authentication, and the rest. */
 import { LEASABLE_FROM } from '../../limits/calls.ts';
 import type { Json } from '../../model/route-model.ts';
-import type { LowerContext, PolicyLowering } from '../contract.ts';
+import { describeLimit } from '../../limits/describe-limit.ts';
+import type { LowerContext, PolicyLowering, UsedCounter } from '../contract.ts';
 import { isTakenFromClients } from '../authentication/external/header-rules.ts';
 import { parseOptions, reportOption } from '../parse-options.ts';
 import { claimPath, isEarly } from './authored-limit.ts';
@@ -39,6 +40,7 @@ export const rateLimitLowering: PolicyLowering = {
   },
   injectedHeaders,
   clientHeaders,
+  counters: usedCounters,
   explain: explainRateLimit,
 };
 
@@ -64,6 +66,7 @@ export const rateLimitEarlyLowering: PolicyLowering = {
   },
   injectedHeaders,
   clientHeaders,
+  counters: usedCounters,
   explain: explainRateLimit,
 };
 
@@ -153,6 +156,10 @@ function clientHeaders(json: Json): readonly string[] {
   return allLimits(json).flatMap(({ cost }) =>
     cost?.header !== undefined && cost.fromClient === true ? [cost.header] : [],
   );
+}
+
+function usedCounters(json: Json): readonly UsedCounter[] {
+  return allLimits(json).map(({ counter, limit }) => ({ counter, limit: describeLimit(limit) }));
 }
 
 function allLimits(json: Json): readonly CompiledLimit[] {

@@ -14,13 +14,20 @@ export type ReadyLimit = {
   readonly draftPolicy: string;
 };
 
-export type ReadyLimits = ReadonlyMap<CompiledLimit, ReadyLimit>;
+export type ReadyLimits = {
+  readonly limits: ReadonlyMap<CompiledLimit, ReadyLimit>;
+  /** Request headers that say a cost to any of them. */
+  readonly costHeaders: readonly string[];
+};
 
 export function readyLimits(config: CompiledRateLimit, runtime: PolicyRuntime): ReadyLimits {
   const { limits, groups = [], plans, failures } = config;
   const all = [...limits, ...groups.flat(), ...Object.values(plans?.byName ?? {}).flat()];
   if (failures !== undefined) all.push(failures);
-  return new Map(all.map((limit) => [limit, readyLimit(limit, runtime)]));
+  return {
+    limits: new Map(all.map((limit) => [limit, readyLimit(limit, runtime)])),
+    costHeaders: [...new Set(all.flatMap(({ cost }) => cost?.header ?? []))],
+  };
 }
 
 function readyLimit(limit: CompiledLimit, runtime: PolicyRuntime): ReadyLimit {

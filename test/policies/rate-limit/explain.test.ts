@@ -51,7 +51,7 @@ describe('explain', () => {
     [{ rate: 500, mode: 'leased' }, 'leased as written'],
     [{ rate: 5_000, algorithm: 'calendar' }, 'exact, as quotas are'],
     [{ rate: 5_000, algorithm: 'calendar', mode: 'leased' }, 'leased as written'],
-    [{ rate: 5_000, algorithm: 'concurrency', unit: undefined }, 'exact, as concurrency is'],
+    [{ rate: 1_000, algorithm: 'concurrency', unit: undefined }, 'exact, as concurrency is'],
     [{ rate: 5, onFailure: 'closed' }, 'closed when it cannot be asked'],
     [{ rate: 5, cost: { header: 'X-Cost' } }, 'cost: request header x-cost (of a policy), 1 to 5'],
     [

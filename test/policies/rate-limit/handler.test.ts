@@ -179,6 +179,13 @@ describe('costs', () => {
     },
   );
 
+  it('do not reach the upstream either where their limit does not concern the request', async () => {
+    const facts = factsOf({ headers: { 'x-cost': '3' }, path: '/free' });
+    const elsewhere = [aLimit('units', bucket(10), { cost, pattern: ['/paid/', ''] })];
+    await runChain({ policies: [{ name: 'rate-limit', config: toJson({ limits: elsewhere }) }] }, facts);
+    expect(facts.headers.has('x-cost')).toBe(false);
+  });
+
   it('of several limits are read from one header', async () => {
     const limiter = createMemoryLimiter();
     const both = [...limits, aLimit('more', bucket(10), { cost: { header: 'x-cost', maxCost: 2 } })];

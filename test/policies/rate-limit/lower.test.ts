@@ -169,7 +169,7 @@ describe('mode', () => {
     [{ rate: 50_000, algorithm: 'calendar', mode: 'leased' }, 'leased', ''],
     [{ rate: 100, mode: 'leased' }, 'leased', ''],
     [{ rate: 99, mode: 'leased' }, 'exact', 'info rate-limit-exact'],
-    [{ rate: 50_000, algorithm: 'concurrency', unit: undefined }, 'exact', ''],
+    [{ rate: 1_000, algorithm: 'concurrency', unit: undefined }, 'exact', ''],
   ])('of %j is %s', (form, mode, findings) => {
     expect(modeOf(form)).toEqual([mode, findings]);
   });
@@ -261,6 +261,7 @@ describe('findings', () => {
     [{ limits: [{ ...day, zone: 'UTC' }] }, '.limits[0].zone'],
     [{ limits: [{ ...day, algorithm: 'fixed-window', burst: 2 }] }, '.limits[0].burst'],
     [{ limits: [{ ...day, algorithm: 'concurrency' }] }, '.limits[0].unit'],
+    [{ limits: [{ name: 'a', rate: 1_001, algorithm: 'concurrency' }] }, '.limits[0].rate'],
     [{ limits: [{ name: 'a', rate: 1, algorithm: 'concurrency', mode: 'leased' }] }, '.limits[0].mode'],
     [{ limits: [{ name: 'a', rate: 1, algorithm: 'concurrency', cost: { header: 'x' } }] }, '.limits[0].cost'],
     [{ limits: [{ ...day, cost: {} }] }, '.limits[0].cost'],

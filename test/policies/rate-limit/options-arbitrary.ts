@@ -30,7 +30,7 @@ const shape: fc.Arbitrary<Pick<RateLimitOption, 'algorithm' | 'rate' | 'unit' | 
     unit: fc.constantFrom('day' as const, 'month' as const),
     zone: fc.constantFrom('Europe/Berlin', 'UTC', undefined),
   }),
-  fc.record({ algorithm: fc.constant('concurrency' as const), rate: count }),
+  fc.record({ algorithm: fc.constant('concurrency' as const), rate: fc.integer({ min: 1, max: 1_000 }) }),
 );
 
 const headers = fc.array(
