@@ -111,9 +111,10 @@ async function millionKeys({ worker, folder }: Place): Promise<Section> {
     for (let round = 0; round < 3; round += 1) await ask('collect?');
     await sleep(1_000);
     rss.push(megabytes(worker));
-    const [first = NaN, repeated = NaN] = rss;
     const mb = rss.at(-1) ?? NaN;
-    const ratios = { 'vs 10,000 keys': ratio(mb / first), 'vs as many calls on them': ratio(mb / repeated) };
+    const [first = mb, repeated] = rss;
+    const asMany = repeated === undefined ? '' : ratio(mb / repeated);
+    const ratios = { 'vs 10,000 keys': ratio(mb / first), 'vs as many calls on them': asMany };
     table.push({ when, rows: await rows(), files: databases(folder), 'RSS MB': mb, ...ratios });
   };
   await take(0, FEW_KEYS);
