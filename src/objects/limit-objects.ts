@@ -7,7 +7,7 @@
  *
  * How many: one object is one thread at a time and carries about 1,000 calls a second on Cloudflare,
  * where several requests of an isolate share a call. On workerd all objects share one thread anyway;
- * more of them only mean more transactions. docs/policies/rate-limit.md has the figures.
+ * more of them only mean more transactions, and `serve` has one. docs/policies/rate-limit.md has the figures.
  */
 import { subjectOf } from '../limits/calls.ts';
 

@@ -98,8 +98,14 @@ export function edgeConfig(config: EdgeConfig): string {
   });
 }
 
+/**
+ * Objects that share the counters of a node. All of them would share one thread, so one is the fastest,
+ * needs the least memory, and decides several limits of a request in one call.
+ */
+const OBJECTS = 1;
+
 /** The one process that holds the Durable Objects, so that a counter is counted in one place. */
-export function objectsConfig(objectsFolder: string): string {
+export function objectsConfig(objectsFolder: string, objects = OBJECTS): string {
   return render({
     services: [
       '(name = "objects", worker = .objects)',
@@ -111,7 +117,10 @@ export function objectsConfig(objectsFolder: string): string {
     v8Flags: [],
     worker: {
       name: 'objects',
-      bindings: ['(name = "RATE_LIMITS", durableObjectNamespace = "RateLimitObject")'],
+      bindings: [
+        '(name = "RATE_LIMITS", durableObjectNamespace = "RateLimitObject")',
+        `(name = "RATE_LIMIT_OBJECTS", text = "${objects}")`,
+      ],
       storage: [
         'durableObjectNamespaces = [(className = "RateLimitObject", uniqueKey = "RateLimitObject", enableSql = true)]',
         'durableObjectStorage = (localDisk = "disk")',

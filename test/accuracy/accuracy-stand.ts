@@ -8,6 +8,7 @@ import * as net from 'node:net';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { descriptorOf } from '../../src/serve/listener.ts';
+import { DEFAULT_OBJECTS } from '../../src/objects/limit-objects.ts';
 import { ObjectsProcess } from '../../src/serve/objects-process.ts';
 import { ProcessTable } from '../../src/serve/process-table.ts';
 import { edgeConfig, objectsConfig, WORKER_FILE } from '../../src/serve/runtime-config.ts';
@@ -139,7 +140,7 @@ export class AccuracyStand {
   async #write(): Promise<void> {
     for (const name of ['objects', 'edge', 'disk', 'kv', 'keys']) fs.mkdirSync(this.#path(name));
     fs.writeFileSync(this.#path('objects', WORKER_FILE), await bundleHarness('objects-worker.ts'));
-    fs.writeFileSync(this.#path('objects', 'objects.capnp'), objectsConfig(this.#path('disk')));
+    fs.writeFileSync(this.#path('objects', 'objects.capnp'), objectsConfig(this.#path('disk'), DEFAULT_OBJECTS));
     fs.writeFileSync(this.#path('edge', WORKER_FILE), await bundleHarness('edge-worker.ts'));
     const config = edgeConfig({
       kvFolder: this.#path('kv'),

@@ -6,6 +6,7 @@ import { bundleWorker } from '../../scripts/bundle-worker.ts';
 import { buildProgram } from '../../src/compile/build-program.ts';
 import { parseConfig } from '../../src/config/parse.ts';
 import type { Finding } from '../../src/diagnostics/finding.ts';
+import { DEFAULT_OBJECTS } from '../../src/objects/limit-objects.ts';
 import { encodeProgram } from '../../src/program/encode.ts';
 import { publishProgram } from '../../src/program/publish.ts';
 import type { CompiledUpstream } from '../../src/program/route-program.ts';
@@ -70,11 +71,14 @@ export class EdgeStand {
     return { version: version ?? '', upstreams: program.upstreams };
   }
 
-  /** Starts the process that holds the counters; resolves when it takes calls. */
-  async startObjects(): Promise<WorkerdProcess> {
+  /** Starts the process that holds the counters, in so many objects; resolves when it takes calls. */
+  async startObjects(objects = DEFAULT_OBJECTS): Promise<WorkerdProcess> {
     const socket = path.join(this.folder, OBJECTS_SOCKET);
     fs.rmSync(socket, { force: true });
-    fs.writeFileSync(path.join(this.folder, 'objects.capnp'), objectsConfig(path.join(this.folder, 'objects')));
+    fs.writeFileSync(
+      path.join(this.folder, 'objects.capnp'),
+      objectsConfig(path.join(this.folder, 'objects'), objects),
+    );
     const process = this.#spawn('objects.capnp', ['--socket-addr', `rpc=unix:${OBJECTS_SOCKET}`]);
     await this.#until(process, () => answers(socket));
     return process;
