@@ -6,6 +6,7 @@
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
+import { V8_FLAGS } from '../../src/serve/runtime-config.ts';
 import { startBackend } from './backend.ts';
 import { bundleBaseline } from './bundle-baseline.ts';
 import { configuredOptions } from './configured-gateway.ts';
@@ -59,7 +60,8 @@ async function scenario(load: (typeof LOADS)[number], limit: (typeof LIMITS)[num
   const folder = path.join(place.folder, name.replaceAll(/\W+/g, '-'));
   const backend = place.backend.address;
   const options = limit === 'by hand' ? await byHand(folder, backend) : await portolan(folder, backend, limit);
-  const process = await place.start(options);
+  // As `serve` runs gateways; the gateway by hand gets the same.
+  const process = await place.start({ ...options, v8Flags: V8_FLAGS });
   const counts = limit === 'leased' || limit === 'exact';
   return {
     name,
@@ -120,7 +122,7 @@ function section(scenarios: readonly Compared[], results: RoundResults): Section
     notes: [
       `${ROUNDS} rounds of ${REQUESTS} requests each over ${CONNECTIONS} connections, every gateway in every round, there and back; medians, ratios per round with (lowest–highest). Every answer was the backend's, with its status and body, and with a RateLimit header where there is a limit.`,
       'The limit is so high that nothing is refused. By hand: Hono, its CORS middleware, and one call of one Durable Object per key and request, counted in memory only.',
-      'Gateway and counters are one workerd process; load generator and backend share the processors with it.',
+      'All have the V8 flags of `serve`. Gateway and counters are one workerd process; load generator and backend share the processors with it.',
     ],
   };
 }

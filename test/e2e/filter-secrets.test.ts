@@ -111,7 +111,10 @@ describe('serve', { timeout: 120_000 }, () => {
     expect(filesWith(state, keys)).toEqual([]);
     const said = JSON.stringify(log) + served.errors();
     expect(keys.filter((key) => said.includes(key) || said.includes(Buffer.from(key).toString('base64')))).toEqual([]);
-    expect(log.filter(({ event }) => event === 'finding').map(({ code }) => code)).toContain('secret-missing');
+    // Its lines come through a pipe, some time after the program is live.
+    await expect
+      .poll(() => log.filter(({ event }) => event === 'finding').map(({ code }) => code), { timeout: 5_000 })
+      .toContain('secret-missing');
   });
 
   it('says what of a Secret is no key, and refuses where nothing is one', async () => {
