@@ -31,7 +31,7 @@ export function openLimits(bindings: LimitBindings): LimitClient {
 
 export type LimitObjects = {
   readonly client: LimitClient;
-  /** Has every object write what it has decided. */
+  /** Has every object write what it has decided; what is decided afterwards is written before it is answered. */
   readonly flush: () => Promise<void>;
 };
 
@@ -40,17 +40,21 @@ export function openObjects({ RATE_LIMITS: namespace, RATE_LIMIT_OBJECTS }: Limi
   if (namespace === undefined) return null;
   const count = objectCount(RATE_LIMIT_OBJECTS);
   const asked = new Set<string>();
+  let writesThrough = false;
   const open = (home: string) => namespace.get(namespace.idFromName(home));
   return {
     client: new LimitHomes({
       homeOf: (key) => objectName(key, count),
-      send: (home, calls) => {
+      send: async (home, calls) => {
         asked.add(home);
-        return open(home).decide(calls);
+        const answers = await open(home).decide(calls);
+        if (writesThrough) await open(home).flush();
+        return answers;
       },
     }),
     // One that this isolate never asked has nothing unwritten: whoever else asks objects of this process has another isolate of its own.
     flush: async () => {
+      writesThrough = true;
       await Promise.all([...asked].map((home) => open(home).flush()));
     },
   };

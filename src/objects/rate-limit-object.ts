@@ -20,7 +20,10 @@ const CLEANUP_SPACING_MS = 30_000;
 /** Where more than this many counters change within the spacing, they are written sooner. */
 const MOST_UNWRITTEN = 5_000;
 
+export type ObjectTiming = { readonly writeSpacingMs: number; readonly cleanupSpacingMs: number };
+
 export class RateLimitObject extends DurableObject<unknown> {
+  readonly #timing: ObjectTiming;
   readonly #table: CounterTable;
   readonly #ledger: Ledger;
   #write: ReturnType<typeof setTimeout> | null = null;
@@ -29,8 +32,10 @@ export class RateLimitObject extends DurableObject<unknown> {
   /** 0: none that this object knows of. */
   #alarmAtMs = 0;
 
-  constructor(ctx: DurableObjectState, env: unknown) {
+  /** The platform gives the first two; `timing` is for measurements. */
+  constructor(ctx: DurableObjectState, env: unknown, timing: Partial<ObjectTiming> = {}) {
     super(ctx, env);
+    this.#timing = { writeSpacingMs: WRITE_SPACING_MS, cleanupSpacingMs: CLEANUP_SPACING_MS, ...timing };
     this.#table = new CounterTable(ctx.storage.sql);
     this.#ledger = new Ledger(this.#table);
   }
@@ -54,8 +59,11 @@ export class RateLimitObject extends DurableObject<unknown> {
   #writeLater(nowMs: number): void {
     const { unwritten, isUrgent } = this.#table;
     if (unwritten === 0) return;
-    if (unwritten > MOST_UNWRITTEN) return this.flush();
-    const atMs = isUrgent ? Math.max(nowMs, this.#writtenAtMs + WRITE_SPACING_MS) : nowMs + WRITE_SPACING_MS;
+    const { writeSpacingMs } = this.#timing;
+    if (unwritten > MOST_UNWRITTEN || writeSpacingMs === 0) return this.flush();
+    const latestMs = nowMs + writeSpacingMs;
+    // A clock that was set back says that the last write is to come.
+    const atMs = isUrgent ? Math.min(latestMs, Math.max(nowMs, this.#writtenAtMs + writeSpacingMs)) : latestMs;
     if (this.#write !== null) {
       if (this.#writeAtMs <= atMs) return;
       clearTimeout(this.#write);
@@ -70,10 +78,13 @@ export class RateLimitObject extends DurableObject<unknown> {
     this.#write = null;
     const nowMs = Date.now();
     this.#writtenAtMs = nowMs;
-    const idleMs = this.#tryWrite(nowMs);
-    if (idleMs === null) return;
-    const alarmAtMs = Math.max(idleMs, nowMs + CLEANUP_SPACING_MS);
-    if (this.#alarmAtMs > nowMs && this.#alarmAtMs <= alarmAtMs) return;
+    const writtenIdleMs = this.#tryWrite(nowMs);
+    if (writtenIdleMs === null) return;
+    const isSet = this.#alarmAtMs > nowMs;
+    // An alarm of the object's former life may still be to come, and this one replaces it: it must suit the older rows too.
+    const idleMs = isSet ? writtenIdleMs : (this.#table.nextIdleMs() ?? writtenIdleMs);
+    const alarmAtMs = Math.max(idleMs, nowMs + this.#timing.cleanupSpacingMs);
+    if (isSet && this.#alarmAtMs <= alarmAtMs) return;
     this.#alarmAtMs = alarmAtMs;
     void this.ctx.storage.setAlarm(alarmAtMs);
   }
@@ -98,7 +109,7 @@ export class RateLimitObject extends DurableObject<unknown> {
     this.#table.age();
     const nextIdleMs = this.#table.nextIdleMs();
     if (nextIdleMs !== null) {
-      this.#alarmAtMs = Math.max(nextIdleMs, Date.now() + CLEANUP_SPACING_MS);
+      this.#alarmAtMs = Math.max(nextIdleMs, Date.now() + this.#timing.cleanupSpacingMs);
       await this.ctx.storage.setAlarm(this.#alarmAtMs);
       return;
     }

@@ -14,7 +14,8 @@ import { objectName } from '../../src/objects/limit-objects.ts';
 import { WRITE_SPACING_MS } from '../../src/objects/rate-limit-object.ts';
 
 const COUNT = 4;
-const objects = openObjects({ RATE_LIMITS: env.RATE_LIMITS, RATE_LIMIT_OBJECTS: String(COUNT) });
+const open = () => openObjects({ RATE_LIMITS: env.RATE_LIMITS, RATE_LIMIT_OBJECTS: String(COUNT) });
+const objects = open();
 
 const DAY_MS = 86_400_000;
 const TEN_A_MINUTE: Limit = { algorithm: 'token-bucket', rate: 10, periodMs: 60_000, burst: 10 };
@@ -28,9 +29,12 @@ function check(subject: string, limit: Limit, name = 'l'): Check {
 function stubOf({ key }: Check) {
   return env.RATE_LIMITS.get(env.RATE_LIMITS.idFromName(objectName(key, COUNT)));
 }
-async function decide(...calls: readonly LimitCall[]): Promise<readonly LimitAnswer[]> {
+function decide(...calls: readonly LimitCall[]): Promise<readonly LimitAnswer[]> {
+  return decideBy(objects, calls);
+}
+async function decideBy(by: ReturnType<typeof open>, calls: readonly LimitCall[]): Promise<readonly LimitAnswer[]> {
   const waiting: Promise<unknown>[] = [];
-  const answers = await objects?.client.decide(calls, (work) => waiting.push(work));
+  const answers = await by?.client.decide(calls, (work) => waiting.push(work));
   await Promise.all(waiting);
   return answers ?? [];
 }
@@ -161,10 +165,20 @@ describe('storage', () => {
 
   it('still refuses after every object was torn down in the moment after a flush', async () => {
     const one = check('aborted', TEN_A_MINUTE);
-    expect(passed(await takeMany(15, one))).toBe(10);
-    await objects?.flush();
+    const stopping = open();
+    for (let request = 0; request < 10; request += 1) await decideBy(stopping, [take(one)]);
+    await stopping?.flush();
     await abortAllDurableObjects();
     expect(passed(await takeMany(15, one))).toBe(0);
+  });
+
+  it('writes what is decided after a flush before it answers, in objects that were not flushed too', async () => {
+    const stopping = open();
+    await stopping?.flush();
+    const one = check('draining', perDay(100));
+    for (let request = 0; request < 10; request += 1) await decideBy(stopping, [take(one)]);
+    await abortAllDurableObjects();
+    expect(await takeMany(1, one)).toMatchObject([[{ remaining: 89 }]]);
   });
 
   it('writes what lasts at once when it was quiet, and the rest together a moment later', async () => {
@@ -178,6 +192,20 @@ describe('storage', () => {
     expect(await rowsOf(first)).toHaveLength(1);
     await written();
     expect(await rowsOf(first)).toHaveLength(40);
+  });
+
+  it('goes on writing when the clock is set back', async () => {
+    const one = check('clock', perDay(100));
+    vi.setSystemTime(Date.now() + 3_600_000);
+    await takeMany(1, one);
+    await written();
+    const [before] = await rowsOf(one);
+    vi.useRealTimers();
+    await takeMany(1, one);
+    await written();
+    const [after] = await rowsOf(one);
+    expect(before).toBeDefined();
+    expect(after?.counter).not.toBe(before?.counter);
   });
 
   it('never writes a counter that is full again a moment later', async () => {
@@ -251,6 +279,17 @@ describe('storage', () => {
     await takeMany(1, check('alarm', { ...TEN_A_MINUTE, rate: 1, burst: 1 }, 'short'));
     await written();
     expect((await alarmOf(long)) ?? 0).toBeLessThan(Date.now() + 61_000);
+  });
+
+  it('keeps the alarm of its former life when that comes earlier', async () => {
+    const short = check('lives', { ...TEN_A_MINUTE, rate: 1, burst: 1 }, 'short');
+    await takeMany(1, short);
+    await written();
+    await evictDurableObject(stubOf(short));
+    await takeMany(1, check('lives', perDay(1)));
+    await written();
+    expect(await rowsOf(short)).toHaveLength(2);
+    expect((await alarmOf(short)) ?? 0).toBeLessThan(Date.now() + 61_000);
   });
 
   it('clears what a former version kept of one key', async () => {

@@ -1,0 +1,124 @@
+/** The process of the counters under its keeper: how it is stopped, and how it comes back. */
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { LimitCheck, Verdict } from '../../src/limits/limiter.ts';
+import { askObjects } from '../../src/serve/objects-client.ts';
+import { ObjectsProcess } from '../../src/serve/objects-process.ts';
+import { ProcessTable } from '../../src/serve/process-table.ts';
+import { objectsConfig, OBJECTS_SOCKET, WORKER_FILE } from '../../src/serve/runtime-config.ts';
+import { askSocket } from '../../src/serve/unix-socket.ts';
+import { bundleLimitProbe } from './bundle-limit-probe.ts';
+import { EdgeStand, type Edge } from './edge-stand.ts';
+
+const RATE = 1_000_000;
+
+type Line = { readonly event: string; readonly restartInMs?: unknown };
+
+let stand: EdgeStand;
+let edge: Edge;
+let objects: ObjectsProcess;
+let lines: Line[];
+
+function newProcess(): ObjectsProcess {
+  lines = [];
+  return new ObjectsProcess({
+    configFile: path.join(stand.folder, 'objects.capnp'),
+    runFolder: stand.folder,
+    table: new ProcessTable(stand.folder),
+    log: (_, event, fields) => void lines.push({ event, ...fields }),
+  });
+}
+
+beforeAll(async () => {
+  stand = await EdgeStand.create();
+  fs.writeFileSync(path.join(stand.folder, WORKER_FILE), await bundleLimitProbe());
+  fs.writeFileSync(path.join(stand.folder, 'objects.capnp'), objectsConfig(path.join(stand.folder, 'objects')));
+  fs.mkdirSync(path.join(stand.folder, 'kv'));
+  objects = newProcess();
+  await objects.start();
+  edge = await stand.startEdge([]);
+});
+afterAll(async () => {
+  await objects.stop();
+  await stand.close();
+});
+
+function check(key: string): LimitCheck {
+  // No window ends in the test.
+  const limit = { algorithm: 'fixed-window', rate: RATE, periodMs: 36_500 * 86_400_000 } as const;
+  return { key, limit, cost: 1, onFailure: 'closed', budgetMs: 10_000, mode: 'exact' };
+}
+
+/** One request after the other, on each of the counters in turn. */
+async function take(count: number, keys: readonly string[]): Promise<void> {
+  for (let request = 0; request < count; request += 1) {
+    const body = JSON.stringify([check(keys[request % keys.length] ?? '')]);
+    const answer = await fetch(edge.url, { method: 'POST', body });
+    expect((await answer.json()) as readonly Verdict[]).toMatchObject([{ allowed: true }]);
+  }
+}
+
+async function counted(keys: readonly string[]): Promise<number> {
+  const [answer] = await askObjects(path.join(stand.folder, OBJECTS_SOCKET), [{ kind: 'show', keys }]);
+  let sum = 0;
+  for (const shown of answer?.outcomes ?? []) {
+    if (shown !== null && 'figures' in shown) sum += RATE - shown.figures.remaining;
+  }
+  return sum;
+}
+
+async function killed(): Promise<void> {
+  const { pid, restarts } = objects.status();
+  if (pid === null) throw new Error('there is no process');
+  process.kill(pid, 'SIGKILL');
+  for (;;) {
+    const now = objects.status();
+    if (now.restarts > restarts && now.state === 'ready') return;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+const subjects = (name: string) => Array.from({ length: 40 }, (_, at) => `${name}|${name}-${at}`);
+
+describe('ObjectsProcess', () => {
+  it('loses no count when it is stopped, in whatever object', async () => {
+    const keys = subjects('stop');
+    await take(200, keys);
+    // An open connection would give the process the time that it is not to need.
+    edge.process.kill();
+    await objects.stop();
+    expect(lines.map(({ event }) => event)).toEqual(['process-ready']);
+    objects = newProcess();
+    await objects.start();
+    expect(await counted(keys)).toBe(200);
+    edge = await stand.startEdge([]);
+  });
+
+  it('loses none of what is decided while it is being stopped', async () => {
+    const [before, after] = [subjects('before'), subjects('after')];
+    await take(100, before);
+    const flushed = await askSocket(
+      path.join(stand.folder, OBJECTS_SOCKET),
+      { method: 'POST', path: '/flush' },
+      10_000,
+    );
+    expect(flushed.status).toBe(204);
+    // Of objects that were flushed, and of some more often than they would be written.
+    await take(100, [...after, ...before.slice(0, 1)]);
+    await killed();
+    expect(await counted([...before, ...after])).toBe(200);
+  });
+
+  it('is back after every kill within 250 ms of back-off, with what was written', async () => {
+    const keys = subjects('kill');
+    await take(40, keys);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    lines.length = 0;
+    for (let kill = 0; kill < 5; kill += 1) await killed();
+    const delays = lines.filter(({ event }) => event === 'process-ended').map(({ restartInMs }) => restartInMs);
+    expect(delays).toHaveLength(5);
+    for (const delay of delays) expect(delay).toBeLessThanOrEqual(250);
+    expect(await counted(keys)).toBe(40);
+  });
+});
