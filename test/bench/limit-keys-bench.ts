@@ -1,10 +1,11 @@
 /**
- * Over how many objects counters should be spread, and what a million keys leave behind. No gateway: a
- * Worker that calls the objects.
+ * Over how many objects counters should be spread, how often they should be written, and what a million
+ * keys leave behind. No gateway: a Worker that calls the objects.
  */
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
+import { DEFAULT_OBJECTS } from '../../src/objects/limit-objects.ts';
 import { bundleBaseline } from './bundle-baseline.ts';
 import { generateLoad } from './load-generator.ts';
 import { cpuMs, residentBytes } from './process-usage.ts';
@@ -18,6 +19,10 @@ const CONNECTIONS = 32;
 
 /** As `serve` has. */
 const OBJECTS = 1;
+
+/** Milliseconds between two writes; null: each change at once, unconfirmed, as a value of the key-value storage. */
+const WRITES = [0, 10, 50, 200, 1_000, null] as const;
+
 const FEW_KEYS = 10_000;
 const ALL_KEYS = 1_000_000;
 const BATCH = 1_000;
@@ -26,16 +31,23 @@ const WINDOW_MS = 10_000;
 const CLEAN_AFTER_MS = 120_000;
 
 type Place = { readonly worker: WorkerdProcess; readonly folder: string };
+/** In a process and a folder of its own; `text`: variables of the Worker. */
+type InOne = <T>(
+  name: string,
+  text: Readonly<Record<string, string>>,
+  work: (place: Place) => Promise<T>,
+) => Promise<T>;
 
 export async function benchLimitKeys(): Promise<readonly Section[]> {
   const code = await bundleBaseline('limit-keys-worker.ts');
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'portolan-bench-'));
-  const inOne = async <T>(name: string, work: (place: Place) => Promise<T>): Promise<T> => {
+  const inOne: InOne = async (name, text, work) => {
     const own = path.join(folder, name);
     const worker = await startWorkerd({
       code,
       folder: own,
-      objects: { LIMITS: 'OpenObject' },
+      objects: { LIMITS: 'OpenObject', UNCONFIRMED: 'UnconfirmedObject' },
+      text,
       backends: {},
       // A small young generation: else what calls leave behind hides what keys need.
       v8Flags: ['--expose-gc', '--max-semi-space-size=1'],
@@ -48,7 +60,9 @@ export async function benchLimitKeys(): Promise<readonly Section[]> {
   };
   try {
     const spread = [];
-    for (const objects of SPREAD) spread.push(await inOne(`spread-${objects}`, (place) => spreadOver(objects, place)));
+    for (const objects of SPREAD) {
+      spread.push(await inOne(`spread-${objects}`, {}, (place) => spreadOver(objects, place)));
+    }
     return [
       {
         title: 'Counters of 10,000 keys, by the number of objects',
@@ -57,7 +71,8 @@ export async function benchLimitKeys(): Promise<readonly Section[]> {
           `${SPREAD_REQUESTS} requests over ${CONNECTIONS} connections, each with one call of its own to the object of its key; every count is written.`,
         ],
       },
-      await inOne('million', millionKeys),
+      await benchWrites(inOne),
+      await inOne('million', {}, millionKeys),
     ];
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });
@@ -65,27 +80,51 @@ export async function benchLimitKeys(): Promise<readonly Section[]> {
 }
 
 async function spreadOver(objects: number, { worker, folder }: Place): Promise<Section['rows'][number]> {
+  const figures = await callEach(worker, SPREAD_KEYS, `objects=${objects}`);
+  return {
+    objects: objects === 0 ? 'one per key' : objects,
+    ...figures,
+    files: databases(folder),
+    'RSS MB': megabytes(worker),
+  };
+}
+
+async function benchWrites(inOne: InOne): Promise<Section> {
+  const rows = [];
+  for (const keys of [SPREAD_KEYS, 1]) {
+    for (const spacingMs of WRITES) {
+      const text: Record<string, string> = spacingMs === null ? {} : { WRITE_SPACING_MS: String(spacingMs) };
+      const query = `objects=${DEFAULT_OBJECTS}${spacingMs === null ? '&unconfirmed' : ''}`;
+      const figures = await inOne(`writes-${keys}-${spacingMs}`, text, ({ worker }) => callEach(worker, keys, query));
+      rows.push({ keys, written: spacingMs === null ? 'put, unconfirmed' : `every ${spacingMs} ms`, ...figures });
+    }
+  }
+  return {
+    title: `Counters over ${DEFAULT_OBJECTS} objects, by how they are written`,
+    rows,
+    notes: ['Requests as above. Every 0 ms: with each decision, which its answer then waits for.'],
+  };
+}
+
+/** One request after the other on each connection; each is one call on the next of the keys. */
+async function callEach(worker: WorkerdProcess, keys: number, query: string): Promise<Section['rows'][number]> {
   const run = (requests: number, first: number) =>
     generateLoad({
       port: worker.port,
       connections: CONNECTIONS,
       requests,
-      request: (index) =>
-        `GET /one?objects=${objects}&key=${(first + index) % SPREAD_KEYS} HTTP/1.1\r\nhost: bench\r\n\r\n`,
+      request: (index) => `GET /one?${query}&key=${(first + index) % keys} HTTP/1.1\r\nhost: bench\r\n\r\n`,
       isRight: ({ status }) => status === '200',
     });
   await run(2_000, 0);
   const before = cpuMs(worker.pid);
   const { perSecond, p50, p99, wrong, lost } = await run(SPREAD_REQUESTS, 2_000);
-  if (wrong + lost > 0) throw new Error(`${objects} objects: ${wrong} wrong, ${lost} lost`);
+  if (wrong + lost > 0) throw new Error(`${query}: ${wrong} wrong, ${lost} lost`);
   return {
-    objects: objects === 0 ? 'one per key' : objects,
     'calls/s': Math.round(perSecond),
     'p50 ms': round(p50),
     'p99 ms': round(p99),
     'CPU µs/call': Math.round(((cpuMs(worker.pid) - before) / SPREAD_REQUESTS) * 1_000),
-    files: databases(folder),
-    'RSS MB': megabytes(worker),
   };
 }
 
@@ -98,13 +137,14 @@ async function millionKeys({ worker, folder }: Place): Promise<Section> {
   const rows = () => ask('rows?');
   const take = async (from: number, to: number): Promise<void> => {
     for (let at = from; at < to; at += BATCH) {
-      const allowed = await ask(`many?from=${at}&count=${BATCH}`);
+      const allowed = await ask(`many?from=${at}&count=${BATCH}&periodMs=${WINDOW_MS}`);
       if (allowed !== BATCH) throw new Error(`${BATCH - allowed} of ${BATCH} keys were refused their first request`);
     }
   };
   /** The same keys again and again, mostly refused: what so many calls leave behind, however many keys there are. */
   const repeat = async (): Promise<void> => {
-    for (let call = 0; call < ALL_KEYS; call += BATCH) await ask(`many?from=${call % FEW_KEYS}&count=${BATCH}`);
+    for (let call = 0; call < ALL_KEYS; call += BATCH)
+      await ask(`many?from=${call % FEW_KEYS}&count=${BATCH}&periodMs=${WINDOW_MS}`);
   };
   const table: Section['rows'][number][] = [];
   const rss: number[] = [];

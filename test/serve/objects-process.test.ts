@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LimitCheck, Verdict } from '../../src/limits/limiter.ts';
+import { DEFAULT_OBJECTS } from '../../src/objects/limit-objects.ts';
 import { askObjects } from '../../src/serve/objects-client.ts';
 import { ObjectsProcess } from '../../src/serve/objects-process.ts';
 import { ProcessTable } from '../../src/serve/process-table.ts';
@@ -33,7 +34,9 @@ function newProcess(): ObjectsProcess {
 beforeAll(async () => {
   stand = await EdgeStand.create();
   fs.writeFileSync(path.join(stand.folder, WORKER_FILE), await bundleLimitProbe());
-  fs.writeFileSync(path.join(stand.folder, 'objects.capnp'), objectsConfig(path.join(stand.folder, 'objects')));
+  // Several, so that none can be forgotten.
+  const config = objectsConfig(path.join(stand.folder, 'objects'), DEFAULT_OBJECTS);
+  fs.writeFileSync(path.join(stand.folder, 'objects.capnp'), config);
   fs.mkdirSync(path.join(stand.folder, 'kv'));
   objects = newProcess();
   await objects.start();
