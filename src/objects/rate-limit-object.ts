@@ -6,6 +6,10 @@
  * write holds back every answer until the disk has it. After a quiet while that is at once, so that slow
  * limits lose nothing; what a crash loses otherwise is the counting of that spacing, in the clients'
  * favour. The platform evicts an object after about 10 s without a call; by then everything is written.
+ *
+ * How often, measured on bare workerd with 10,000 keys over 16 objects, processor time for one call: with
+ * each decision 196 µs (and answers that wait 11 ms for the disk), every 10 ms 157, 50 ms 143, 200 ms 134,
+ * 1,000 ms 114. So 50 ms gives away a fifth of what is to be had, and a crash forgets no more than that.
  */
 import { DurableObject } from 'cloudflare:workers';
 import type { LimitAnswer, LimitCall } from '../limits/calls.ts';
