@@ -48,6 +48,10 @@ function bareName(processes: number): string {
   return `bare pass-through ×${processes}`;
 }
 
+function openName(processes: number): string {
+  return `serve ×${processes}, 10,000 routes, no policies`;
+}
+
 /** With the default flags of V8, as the goal is meant, and with those of `serve`. */
 async function startBare({ folder, backend, started }: Place, processes: number): Promise<Compared[]> {
   const variants = [
@@ -82,7 +86,7 @@ async function startServed({ folder, backend, started }: Place, processes: numbe
   const named = (name: string): string => `serve ×${processes}, ${name}`;
   return [
     { ...small, name: named('100 routes, no policies'), targets: targetsAmong(100, 4) },
-    { ...large, name: named('10,000 routes, no policies'), targets: targetsAmong(10_000, 200) },
+    { ...large, name: openName(processes), targets: targetsAmong(10_000, 200) },
     { ...full, name: named('10,000 routes, full chain, 1 counter'), targets: targetsAmong(10_000, 1) },
     { ...full, name: named('10,000 routes, full chain, 200 counters'), targets: targetsAmong(10_000, 200) },
   ];
@@ -96,6 +100,10 @@ function section(scenarios: readonly Compared[], results: RoundResults): Section
       'req/s': Math.round(results.median(name, ({ perSecond }) => perSecond)),
       'p50 ms': round(results.median(name, ({ p50 }) => p50)),
       'p99 ms': round(results.median(name, ({ p99 }) => p99)),
+      // What its policies cost: the same routes and processes without them.
+      ...(name.includes('full chain') && {
+        'req/s vs no policies': results.against(name, openName(processes), ({ perSecond }) => perSecond),
+      }),
       'req/s vs bare': results.against(name, bareName(processes), ({ perSecond }) => perSecond),
       'p50 vs bare': results.against(name, bareName(processes), ({ p50 }) => p50),
       'p99 vs bare': results.against(name, bareName(processes), ({ p99 }) => p99),
