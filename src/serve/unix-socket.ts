@@ -69,15 +69,16 @@ export type SocketAnswer = { readonly status: number; readonly body: string };
 /** One small request; rejects when there is no answer within `timeoutMs`. */
 export function askSocket(
   socketPath: string,
-  request: { readonly method: 'GET' | 'POST'; readonly path: string },
+  { body = '', ...request }: { readonly method: 'GET' | 'POST'; readonly path: string; readonly body?: string },
   timeoutMs: number,
 ): Promise<SocketAnswer> {
   return new Promise((resolve, reject) => {
     const sent = http.request({
       socketPath,
       ...request,
+      // An open connection would keep the process alive.
       agent: false,
-      headers: { host: 'localhost', 'content-length': '0' },
+      headers: { host: 'localhost', 'content-length': Buffer.byteLength(body) },
       signal: AbortSignal.timeout(timeoutMs),
     });
     sent.once('error', reject);
@@ -89,7 +90,7 @@ export function askSocket(
         resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') }),
       );
     });
-    sent.end();
+    sent.end(body);
   });
 }
 
