@@ -2,16 +2,14 @@
  * What the policies of a route say of one request: the Worker's own handlers, run one after the other
  * over a runtime that sends nothing.
  */
-import { Hono, type Context, type MiddlewareHandler } from 'hono';
 import { GatewayError } from '../diagnostics/errors.ts';
-import { identityOf } from '../gateway/policy-app.ts';
-import { createRequestBody } from '../gateway/request-body.ts';
+import { identityOf } from '../gateway/chain.ts';
+import { PolicyRequest } from '../gateway/policy-request.ts';
 import { denialCode } from '../policies/authentication/denial-answer.ts';
-import type { Consumer, GatewayEnv, RequestFacts } from '../policies/contract.ts';
+import type { Consumer, Policy, RequestFacts } from '../policies/contract.ts';
 import { policyHandler } from '../policies/handlers.ts';
 import { policyLowering } from '../policies/lowerings.ts';
 import { mayChangeHeaders } from '../policies/order.ts';
-import { createOutgoing } from '../policies/outgoing-headers.ts';
 import type { CompiledPolicy, CompiledRoute } from '../program/route-program.ts';
 import { denialAnswer, refusalAnswer, respondAnswer, type Answer } from './answer-route.ts';
 import type { ExplainedPolicy, PolicyDecision } from './explanation.ts';
@@ -39,7 +37,7 @@ type Question = {
 
 type Asking = Question & {
   readonly offline: OfflineRuntime;
-  readonly c: Context<GatewayEnv>;
+  readonly request: PolicyRequest;
 };
 
 export interface PolicyJudge {
@@ -47,77 +45,50 @@ export interface PolicyJudge {
 }
 
 export function createPolicyJudge(offline: OfflineRuntime): PolicyJudge {
-  const app = new Hono<GatewayEnv>({ getPath: () => '/' });
-  const questions = new WeakMap<Request, { readonly question: Question; verdict: PolicyVerdict | null }>();
-  app.all('*', async (c) => {
-    const asked = questions.get(c.req.raw);
-    if (asked === undefined) throw new Error('A request without a question.');
-    asked.verdict = await decide({ ...asked.question, offline, c });
-    return c.body(null, 204);
-  });
-  app.onError((error) => {
-    throw error;
-  });
   return {
     decide: async (question) => {
-      const { route, facts } = question;
-      if ((route.policies ?? []).length === 0) return { policies: [], route, facts, consumer: null, answer: null };
+      const { route } = question;
+      // Authentication changes headers, and other draws of the same request begin with what was sent.
+      const facts = { ...question.facts, headers: new Headers(question.facts.headers) };
       const raw = new Request('http://explain.invalid/');
-      const asked: { question: Question; verdict: PolicyVerdict | null } = { question, verdict: null };
-      questions.set(raw, asked);
-      await app.fetch(raw);
-      if (asked.verdict === null) throw new Error('The policies gave no verdict.');
-      return asked.verdict;
+      const request = new PolicyRequest({ raw, facts, route, waitUntil: () => undefined });
+      return decide({ ...question, offline, request });
     },
   };
 }
 
 async function decide(asking: Asking): Promise<PolicyVerdict> {
-  const { c, sources, rematch } = asking;
-  // Authentication changes headers, and other draws of the same request begin with what was sent.
-  const facts = { ...asking.facts, headers: new Headers(asking.facts.headers) };
-  prepare(c, asking.route, facts);
+  const { request, sources, rematch } = asking;
   const explained: ExplainedPolicy[] = [];
   const passed = new Set<string>();
   let { route } = asking;
   let queue = [...(route.policies ?? [])];
   let mayRematch = true;
   let isCallerKnown = true;
+  const verdict = (answer: Answer | null): PolicyVerdict => {
+    const { facts, consumer } = request;
+    return { policies: explained, route, facts, consumer, answer };
+  };
   for (let policy = queue.shift(); policy !== undefined; policy = queue.shift()) {
     const { entry, answer, gap } = await ask(policy, sources.policy(route, policy), { ...asking, isCallerKnown });
     explained.push(entry);
     if (gap !== null && mayChangeHeaders(policy.name)) {
       isCallerKnown = false;
       // Another way may have let the request pass, and the one that is not known comes before it.
-      c.set('consumer', null);
+      request.consumer = null;
     }
     passed.add(identityOf(policy));
-    if (answer !== null) return { policies: explained, route, facts: c.var.facts, consumer: c.var.consumer, answer };
-    if (!c.var.rematch || !mayRematch || queue.some(({ name }) => mayChangeHeaders(name))) continue;
+    if (answer !== null) return verdict(answer);
+    if (!request.rematch || !mayRematch || queue.some(({ name }) => mayChangeHeaders(name))) continue;
     mayRematch = false;
-    const next = rematch(c.var.facts);
-    if ('outcome' in next)
-      return { policies: explained, route, facts: c.var.facts, consumer: c.var.consumer, answer: next };
+    const next = rematch(request.facts);
+    if ('outcome' in next) return verdict(next);
     if (next === route) continue;
     route = next;
-    c.set('route', route);
+    request.route = route;
     queue = (route.policies ?? []).filter((each) => !passed.has(identityOf(each)));
   }
-  return { policies: explained, route, facts: c.var.facts, consumer: c.var.consumer, answer: null };
-}
-
-function prepare(c: Context<GatewayEnv>, route: CompiledRoute, facts: RequestFacts): void {
-  c.set('facts', facts);
-  c.set('route', route);
-  c.set('configVersion', 'explain');
-  c.set('outgoing', createOutgoing());
-  c.set('consumer', null);
-  c.set('body', createRequestBody(c.req.raw));
-  c.set('rematch', false);
-  c.set('refusedCredentials', false);
-  c.set('afterAuthentication', () => undefined);
-  c.set('atEnd', () => undefined);
-  c.set('waitUntil', () => undefined);
+  return verdict(null);
 }
 
 type Asked = {
@@ -133,8 +104,8 @@ async function ask(
   asking: Asking & { readonly isCallerKnown: boolean },
 ): Promise<Asked> {
   const { name, config } = policy;
-  const { offline, c, isCallerKnown } = asking;
-  const { facts, consumer } = c.var;
+  const { offline, request, isCallerKnown } = asking;
+  const { facts, consumer } = request;
   const lowering = policyLowering(name);
   const handler = policyHandler(name);
   if (lowering === null || handler === null) {
@@ -145,14 +116,14 @@ async function ask(
   }
   const runtime = offline.createRuntime();
   const caller = consumer === null ? undefined : { consumer, nowMs: runtime.now() };
-  const { input, note, decides = true } = await lowering.explain(config, facts, caller, c.var.route.id);
+  const { input, note, decides = true } = await lowering.explain(config, facts, caller, request.route.id);
   const about = { name, source, input, note };
   if (decides === 'later') return { entry: { ...about, decision: null, code: null }, answer: null, gap: null };
   // Whoever decides by the caller would judge nobody in place of somebody.
   if (!isCallerKnown && !mayChangeHeaders(name) && decides)
     return { entry: { ...about, decision: 'unknown', code: null }, answer: null, gap: null };
   offline.takeGap();
-  const { answer, code } = await answerOf(() => handler.create(config, runtime), c);
+  const { answer, code } = await answerOf(() => handler.create(config, runtime), request);
   const gap = offline.takeGap();
   if (gap !== null && answer?.status != null && answer.status >= 400) {
     const noted = [note, GAP_NOTES[gap]].filter((part) => part !== null).join('; ');
@@ -180,15 +151,10 @@ type Said = {
   readonly code: string | null;
 };
 
-async function answerOf(create: () => MiddlewareHandler<GatewayEnv>, c: Context<GatewayEnv>): Promise<Said> {
-  let hasPassed = false;
+async function answerOf(create: () => Policy, request: PolicyRequest): Promise<Said> {
   try {
-    const response = await created(create)(c, () => {
-      hasPassed = true;
-      return Promise.resolve();
-    });
-    if (hasPassed) return { answer: null, code: null };
-    const sent = response ?? c.res;
+    const sent = await created(create)(request);
+    if (sent === null) return { answer: null, code: null };
     const { status, headers } = sent;
     const detail = headers.get('location') === null ? 'a policy answers itself' : 'a policy sends the client elsewhere';
     return { answer: respondAnswer(status, detail), code: denialCode(sent) };
@@ -199,7 +165,7 @@ async function answerOf(create: () => MiddlewareHandler<GatewayEnv>, c: Context<
 }
 
 /** As in the gateway's chain: what cannot be run makes the route refuse. */
-function created(create: () => MiddlewareHandler<GatewayEnv>): MiddlewareHandler<GatewayEnv> {
+function created(create: () => Policy): Policy {
   try {
     return create();
   } catch {

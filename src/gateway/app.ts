@@ -6,11 +6,12 @@ import { endAfter, runAll } from './answer-end.ts';
 import type { TransportFacts } from './client-address.ts';
 import type { Exchange, MatchedExchange } from './exchange.ts';
 import { finishResponse } from './finish-response.ts';
-import { createPolicyApp, type PolicyApp } from './policy-app.ts';
+import { PolicyRequest } from './policy-request.ts';
 import { createPolicyRuntime } from './policy-runtime.ts';
 import { logProblem, problemResponse, toGatewayError } from './problem.ts';
 import type { ProgramView } from './program-view.ts';
 import { readRequest } from './read-request.ts';
+import { runPolicies } from './run-policies.ts';
 import { selectRoute } from './security.ts';
 import { forwardRequest, type Backends } from './upstream/forward.ts';
 import type { WaitUntil } from './upstream/pipe.ts';
@@ -44,7 +45,6 @@ export interface Gateway {
 /** One per process: chains of policies are kept per program version. */
 type GatewayState = {
   readonly bindings: GatewayBindings;
-  readonly policies: PolicyApp;
   readonly random: () => number;
   loaderOf(view: ProgramView): RouteLoader;
 };
@@ -53,7 +53,6 @@ export function createGateway(bindings: GatewayBindings): Gateway {
   const loaders = new WeakMap<ProgramView, RouteLoader>();
   const state: GatewayState = {
     bindings,
-    policies: createPolicyApp(),
     random: bindings.random ?? Math.random,
     loaderOf: (view) => {
       let loader = loaders.get(view);
@@ -71,7 +70,7 @@ export function createGateway(bindings: GatewayBindings): Gateway {
         return endAnswer(finishResponse(await answer(exchange, state), exchange), exchange);
       } catch (error) {
         const problem = finishResponse(answerProblem(error, exchange, bindings), exchange);
-        if (exchange.matched !== null) runAll(exchange.matched.ends);
+        runAll(exchange.matched?.guarded?.ends ?? []);
         return problem;
       }
     },
@@ -79,8 +78,9 @@ export function createGateway(bindings: GatewayBindings): Gateway {
 }
 
 function endAnswer(response: Response, { raw, waitUntil, matched }: Exchange): Response {
-  if (matched === null || matched.ends.length === 0) return response;
-  const { ends, isForwarded, dropUpstream } = matched;
+  const ends = matched?.guarded?.ends ?? [];
+  if (matched === null || ends.length === 0) return response;
+  const { isForwarded, dropUpstream } = matched;
   if (isForwarded) {
     const isHead = raw.method === 'HEAD';
     return endAfter(response, { ends, client: raw.signal, waitUntil, isHead, dropUpstream });
@@ -131,38 +131,35 @@ async function answer(exchange: Exchange, state: GatewayState): Promise<Response
     loaded,
     template,
     backendHeaders: null,
-    outgoing: null,
-    body: null,
+    guarded: null,
     isForwarded: false,
     dropUpstream: null,
-    ends: [],
   };
   exchange.matched = matched;
-  const { policies } = loaded;
-  if (policies === null) return act(exchange, matched, state);
-  return state.policies.run(raw, {
-    chain: policies,
-    matched,
-    waitUntil,
-    rematch: () => {
-      const again = selectRoute(site, request, settings);
-      return again === 'redirect' ? redirectTo(301, secureLocation(facts), facts) : loader.load(again.route);
-    },
-    answer: () => act(exchange, matched, state),
+  if (loaded.policies === null) return act(exchange, matched, state);
+  const guarded = new PolicyRequest({ raw, facts, route: loaded.route, waitUntil });
+  matched.guarded = guarded;
+  const refusal = await runPolicies(guarded, matched, () => {
+    const again = selectRoute(site, request, settings);
+    return again === 'redirect' ? redirectTo(301, secureLocation(facts), facts) : loader.load(again.route);
   });
+  if (refusal !== null) return raw.method === 'HEAD' ? new Response(null, refusal) : refusal;
+  const response = await act(exchange, matched, state);
+  guarded.answered(response);
+  return response;
 }
 
 async function act({ raw, waitUntil }: Exchange, matched: MatchedExchange, state: GatewayState): Promise<Response> {
-  const { view, loaded, template } = matched;
+  const { view, loaded, template, guarded } = matched;
   const { route, forward } = loaded;
   const { action } = route;
   if (forward !== null) {
     const { settings } = view;
     const { backends } = state.bindings;
     const draw = state.random();
-    const body = matched.body?.rest() ?? null;
+    const body = guarded?.restOfBody() ?? null;
     // What waits for the end of the answer holds the request's script, and the runtime then no longer ends it.
-    const client = matched.ends.length > 0 ? raw.signal : null;
+    const client = guarded !== null && guarded.ends.length > 0 ? raw.signal : null;
     const request = { raw, route, forward, context: template, settings, backends, draw, waitUntil, body, client };
     const sent = await forwardRequest(request);
     matched.isForwarded = true;

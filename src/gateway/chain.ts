@@ -2,9 +2,8 @@
  * A route made ready to serve: its policies with their configuration read, its header changes parsed. Done
  * once per loaded route, when the first request for it arrives.
  */
-import type { MiddlewareHandler } from 'hono';
 import { GatewayError } from '../diagnostics/errors.ts';
-import type { GatewayEnv, PolicyRuntime } from '../policies/contract.ts';
+import type { Policy, PolicyRuntime } from '../policies/contract.ts';
 import { policyHandler } from '../policies/handlers.ts';
 import { mayChangeHeaders } from '../policies/order.ts';
 import type { CompiledPolicy, CompiledRoute } from '../program/route-program.ts';
@@ -31,7 +30,7 @@ export type PolicyChain = {
   readonly tail: readonly PolicyStep[];
 };
 
-export type PolicyStep = { readonly policy: CompiledPolicy; readonly run: MiddlewareHandler<GatewayEnv> };
+export type PolicyStep = { readonly policy: CompiledPolicy; readonly ask: Policy };
 
 export interface RouteLoader {
   load(route: CompiledRoute): LoadedRoute;
@@ -63,17 +62,16 @@ function prepareRoute(route: CompiledRoute, runtime: PolicyRuntime): LoadedRoute
 }
 
 function prepareChain(policies: readonly CompiledPolicy[], route: CompiledRoute, runtime: PolicyRuntime): PolicyChain {
-  const steps = policies.map((policy) => ({ policy, run: createPolicy(policy, route, runtime) }));
+  return chainOf(policies.map((policy) => ({ policy, ask: createPolicy(policy, route, runtime) })));
+}
+
+export function chainOf(steps: readonly PolicyStep[]): PolicyChain {
   const end = steps.findLastIndex(({ policy }) => mayChangeHeaders(policy.name)) + 1;
   return { head: steps.slice(0, end), tail: steps.slice(end) };
 }
 
 /** A policy that cannot be run makes its route refuse: leaving it out would serve the route less protected. */
-function createPolicy(
-  policy: CompiledPolicy,
-  route: CompiledRoute,
-  runtime: PolicyRuntime,
-): MiddlewareHandler<GatewayEnv> {
+function createPolicy(policy: CompiledPolicy, route: CompiledRoute, runtime: PolicyRuntime): Policy {
   const handler = policyHandler(policy.name);
   let reason = 'unknown policy';
   if (handler !== null) {
@@ -87,4 +85,9 @@ function createPolicy(
   return () => {
     throw new GatewayError(503, 'policy-not-enforced', 'A policy of this route cannot be enforced by this gateway.');
   };
+}
+
+/** Two policies with one identity decide alike. */
+export function identityOf({ name, config }: CompiledPolicy): string {
+  return `${name} ${JSON.stringify(config)}`;
 }

@@ -1,9 +1,8 @@
 /** One request being served: what is known about it so far. */
 import type { RequestFacts } from '../policies/contract.ts';
-import type { OutgoingHeaderLog } from '../policies/outgoing-headers.ts';
 import type { LoadedRoute } from './chain.ts';
+import type { PolicyRequest } from './policy-request.ts';
 import type { ProgramView } from './program-view.ts';
-import type { PeekedBody } from './request-body.ts';
 import type { WaitUntil } from './upstream/pipe.ts';
 import type { HeaderChange } from './upstream/header-mutations.ts';
 import type { TemplateContext } from './upstream/header-template.ts';
@@ -24,14 +23,10 @@ export type MatchedExchange = {
   readonly template: TemplateContext;
   /** Answer headers of the backend that was chosen. */
   backendHeaders: HeaderChange | null;
-  /** What policies want on the answer; null: the route has none. */
-  outgoing: OutgoingHeaderLog | null;
-  /** The request's body as policies see it; null: the route has none. */
-  body: PeekedBody | null;
-  /** The answer is the backend's, unless a policy put another in its place. */
+  /** The request as policies see it; null: the route has none. */
+  guarded: PolicyRequest | null;
+  /** The answer is the backend's. */
   isForwarded: boolean;
   /** Breaks the connection to the backend after an upgrade; null: there was none. */
   dropUpstream: (() => void) | null;
-  /** To be run once when the answer is over, see answer-end.ts. */
-  readonly ends: (() => void)[];
 };

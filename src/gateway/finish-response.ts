@@ -1,6 +1,5 @@
 /** The last step of every answer: header changes of backend, route, gateway and policies, in that order. */
 import { GatewayError } from '../diagnostics/errors.ts';
-import { applyOutgoing } from '../policies/outgoing-headers.ts';
 import type { Exchange } from './exchange.ts';
 
 /**
@@ -12,7 +11,7 @@ export function finishResponse(response: Response, { view, matched }: Exchange):
   const version = view?.settings.exposeConfigVersion === true ? view.version : null;
   const backendHeaders = matched?.backendHeaders ?? null;
   const routeHeaders = matched?.loaded.responseHeaders ?? null;
-  const outgoing = matched?.outgoing ?? null;
+  const outgoing = matched?.guarded?.outgoing ?? null;
   const hasOutgoing = outgoing !== null && !outgoing.isEmpty;
   if (backendHeaders === null && routeHeaders === null && serverHeader === null && version === null && !hasOutgoing) {
     return response;
@@ -26,7 +25,7 @@ export function finishResponse(response: Response, { view, matched }: Exchange):
   }
   if (serverHeader !== null) headers.set('server', serverHeader);
   if (version !== null) headers.set('x-portolan-config-version', version);
-  if (outgoing !== null) applyOutgoing(outgoing, headers);
+  outgoing?.applyTo(headers);
   return changed;
 }
 

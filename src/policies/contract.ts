@@ -3,16 +3,15 @@
  *
  * A policy is one folder: `options.ts` (authored form and its zod schema), `compiled.ts` (the JSON
  * that crosses to the Worker, types only), `lower.ts` (authored → compiled, build time) and
- * `handler.ts` (compiled → Hono middleware, request time). It is named in three explicit lists:
+ * `handler.ts` (compiled → decision, request time). It is named in three explicit lists:
  * order.ts, lowerings.ts, handlers.ts. This file is imported by both sides and holds types only.
  */
-import type { Context, MiddlewareHandler } from 'hono';
 import type { Report } from '../diagnostics/finding.ts';
 import type { RateLimiter } from '../limits/limiter.ts';
 import type { Json, Provenance, RegexModel, ServiceRef } from '../model/route-model.ts';
 import type { CompiledRegex, CompiledRoute, UpstreamTransport } from '../program/route-program.ts';
 
-/** Facts about a request, computed once and frozen. Policies decide on these, never on `c.req`. */
+/** Facts about a request, computed once and frozen. Policies decide on these, never on the runtime's request. */
 export type RequestFacts = {
   readonly requestId: string;
   readonly method: string;
@@ -75,39 +74,42 @@ export interface RequestBody {
   peek(maxBytes: number): Promise<{ readonly bytes: Uint8Array; readonly isWhole: boolean }>;
 }
 
-/** Read one by one, `c.get('facts')`: Hono makes `c.var` anew, an object of all of them, each time it is asked for. */
-export type GatewayVariables = {
+/**
+ * One request on its way through the policies of its route: what is known of it by now, and where a policy
+ * leaves what it found out. Made by gateway/policy-request.ts.
+ */
+export interface PolicyContext {
+  /** Authentication may put others in their place: a credential in the query does not go on. */
   facts: RequestFacts;
-  route: CompiledRoute;
-  configVersion: string;
-  /** One per request, made by policies/outgoing-headers.ts before the chain starts. */
-  outgoing: OutgoingHeaders;
+  readonly route: CompiledRoute;
+  readonly outgoing: OutgoingHeaders;
   /** Set by authentication; null: no policy asked who is calling. */
   consumer: Consumer | null;
-  body: RequestBody;
-  /** A policy changed request headers: the route is looked for once more, see gateway/policy-app.ts. */
+  readonly body: RequestBody;
+  /** A policy changed request headers: the route is looked for once more, see gateway/run-policies.ts. */
   rematch: boolean;
   /** The request showed credentials, and authentication refused them. Only its policies set it: an upstream's 401 says nothing about ours. */
   refusedCredentials: boolean;
-  /** Keys of counters that the request was counted by before authentication, and fences that it passed. */
-  countedEarly: Set<string> | undefined;
-  /** `work` runs once, when every policy that may refuse or change credentials has let the request pass. It must not throw. */
-  afterAuthentication: (work: () => void) => void;
   /**
-   * `work` runs once, when the answer is over: its last byte has gone, either side broke off, or its
-   * WebSocket closed. Register before `next()`, so that it also runs when somebody refuses later. It must not throw.
+   * Keys of counters that the request was counted by before authentication, and fences that it passed: a
+   * second look at the routes may lead to one with the same limits, and they must not count it again.
    */
-  atEnd: (work: () => void) => void;
+  countedEarly: Set<string> | null;
+  /** `work` runs once, when every policy that may refuse or change credentials has let the request pass or one has refused it. It must not throw. */
+  afterAuthentication(work: () => void): void;
+  /** `work` gets the headers of the answer that the route makes; not of a refusal. It must not throw. */
+  onAnswer(work: (headers: Headers) => void): void;
+  /** `work` runs once, when the answer is over: its last byte has gone, either side broke off, or its WebSocket closed. It must not throw. */
+  atEnd(work: () => void): void;
   /** Keeps work alive after the answer: refreshing a key set ahead of need, for example. */
-  waitUntil: (work: Promise<unknown>) => void;
-};
+  readonly waitUntil: (work: Promise<unknown>) => void;
+}
 
 /**
  * Response headers that a policy wants on whatever answer leaves: the upstream's, one of our own, or
- * an error. A policy must use this instead of `c.header()` after `next()`, because a GatewayError
- * thrown further down skips that code, and a 429 without its CORS headers is unreadable to a browser.
+ * an error: a 429 without its CORS headers is unreadable to a browser.
  *
- * The gateway calls `applyOutgoing` (policies/outgoing-headers.ts) exactly once per answer, last of
+ * The gateway writes them (policies/outgoing-headers.ts) exactly once per answer, last of
  * all: after the upstream's headers, after the error mapping and after the route's `responseHeaders`,
  * as Envoy's filters do. Calls are recorded and replayed in order. Names are case-insensitive.
  */
@@ -123,10 +125,6 @@ export interface OutgoingHeaders {
   /** Lets a browser's script read this header, should CORS let the request's origin in. Without CORS: no effect. */
   expose(name: string): void;
 }
-/** Hono environment of the gateway. Bindings never appear here: they arrive as ports in PolicyRuntime. */
-export type GatewayEnv = { Variables: GatewayVariables };
-export type GatewayContext = Context<GatewayEnv>;
-
 export type LowerContext = {
   readonly routeId: string;
   readonly source: Provenance;
@@ -231,11 +229,20 @@ export interface SharedTexts {
   put(name: string, text: string, seconds: number): Promise<void>;
 }
 
+/** An answer in place of the route's; null: the request passes. */
+export type PolicyOutcome = Response | null | Promise<Response | null>;
+
+/**
+ * Decides about one request. Throws GatewayError, or rejects with it, to refuse. A plain value where nothing
+ * has to be waited for spares the request a turn of the event loop.
+ */
+export type Policy = (context: PolicyContext) => PolicyOutcome;
+
 /**
  * Request-time half of a policy. `create` runs once per loaded route, not per request; it throws when
  * the payload is not one it understands, and the route must then refuse.
  */
 export interface PolicyHandler {
   readonly name: string;
-  create(config: Json, runtime: PolicyRuntime): MiddlewareHandler<GatewayEnv>;
+  create(config: Json, runtime: PolicyRuntime): Policy;
 }

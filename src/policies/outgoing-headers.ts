@@ -1,4 +1,4 @@
-/** The recorder behind `c.get('outgoing')`; see OutgoingHeaders in contract.ts for when it is applied. */
+/** The recorder behind `context.outgoing`; see OutgoingHeaders in contract.ts for when it is applied. */
 import type { OutgoingHeaders } from './contract.ts';
 
 type Operation =
@@ -33,11 +33,12 @@ export class OutgoingHeaderLog implements OutgoingHeaders {
     this.#exposed.push(name);
   }
 
-  /** True when `applyOutgoing` would change nothing, so that an untouched response need not be copied. */
+  /** True when `applyTo` would change nothing, so that an untouched response need not be copied. */
   get isEmpty(): boolean {
     return this.#operations.length === 0;
   }
 
+  /** Writes everything that was recorded into the headers of the answer about to leave (they must be mutable). */
   applyTo(headers: Headers): void {
     let sharedByUs = false;
     for (const operation of this.#operations) {
@@ -50,15 +51,6 @@ export class OutgoingHeaderLog implements OutgoingHeaders {
     // Only when a policy of ours let the origin in: an upstream's own CORS answer is not ours to widen.
     if (sharedByUs) for (const name of this.#exposed) appendMember(headers, EXPOSE_HEADERS, name);
   }
-}
-
-export function createOutgoing(): OutgoingHeaderLog {
-  return new OutgoingHeaderLog();
-}
-
-/** Writes everything that was recorded into the headers of the answer about to leave (they must be mutable). */
-export function applyOutgoing(outgoing: OutgoingHeaderLog, headers: Headers): void {
-  outgoing.applyTo(headers);
 }
 
 function appendMember(headers: Headers, name: string, value: string): void {

@@ -1,29 +1,29 @@
 /**
- * Runs policies the way the gateway does: Hono's composition, an error mapping at the end, outgoing
- * headers applied last. Small on purpose; the gateway's own tests cover the gateway.
+ * Runs policies the way the gateway does: its own chain, an error mapping at the end, outgoing headers
+ * applied last. Small on purpose; the gateway's own tests cover the gateway.
  */
-import { Hono } from 'hono';
 import { GatewayError } from '../../src/diagnostics/errors.ts';
 import type { Json } from '../../src/model/route-model.ts';
+import { chainOf, type LoadedRoute, type PolicyStep } from '../../src/gateway/chain.ts';
+import { PolicyRequest } from '../../src/gateway/policy-request.ts';
+import { runPolicies } from '../../src/gateway/run-policies.ts';
 import type {
   Consumer,
-  GatewayEnv,
-  GatewayVariables,
+  PolicyContext,
   PolicyHandler,
   PolicyRuntime,
   RequestFacts,
 } from '../../src/policies/contract.ts';
+import type { CompiledRoute } from '../../src/program/route-program.ts';
 import { policyHandler } from '../../src/policies/handlers.ts';
 import { regexMatches } from '../../src/gateway/regex.ts';
-import { createRequestBody } from '../../src/gateway/request-body.ts';
-import { OutgoingHeaderLog } from '../../src/policies/outgoing-headers.ts';
 import { NO_LIMITER } from './memory-limiter.ts';
 
 export type ChainOptions = {
   /** `handler`: in place of the registered one. */
   readonly policies: readonly { readonly name: string; readonly config: Json; readonly handler?: PolicyHandler }[];
-  /** Sees the variables once every policy has let the request pass. */
-  readonly inspect?: (variables: GatewayVariables) => void;
+  /** Sees the request once every policy has let it pass. */
+  readonly inspect?: (context: PolicyContext) => void;
   readonly upstream?: () => Response;
   readonly runtime?: PolicyRuntime;
   /** Who authentication found. */
@@ -75,47 +75,48 @@ export function answering(headers: HeadersInit): () => Response {
 /** One request through the given policies to an upstream that answers 200 `upstream`. */
 export async function runChain(options: ChainOptions, facts: RequestFacts): Promise<Response> {
   const runtime = options.runtime ?? runtimeOf({});
-  const outgoing = new OutgoingHeaderLog();
-  const ends: (() => void)[] = [];
-  const passed: (() => void)[] = [];
-  const app = new Hono<GatewayEnv>();
-  app.use(async (c, next) => {
-    c.set('facts', facts);
-    c.set('outgoing', outgoing);
-    c.set('rematch', false);
-    c.set('refusedCredentials', false);
-    c.set('afterAuthentication', (work) => void passed.push(work));
-    c.set('atEnd', (work) => void ends.push(work));
-    c.set('consumer', options.consumer ?? null);
-    c.set('body', createRequestBody(c.req.raw));
-    c.set('waitUntil', () => undefined);
-    c.set('route', {
-      id: 'Mapping/default/backend-mapping',
-      source: { kind: 'Mapping', namespace: 'default', name: 'backend-mapping' },
-      matches: [],
-      action: { kind: 'respond', status: 200 },
-      timeouts: { requestMs: 0, idleMs: 0 },
-    });
-    await next();
-  });
-  for (const { name, config, handler: given } of options.policies) {
+  const steps = options.policies.map(({ name, config, handler: given }) => {
     const handler = given ?? policyHandler(name);
     if (handler === null) throw new Error(`no policy ${name}`);
-    app.use(handler.create(config, runtime));
-  }
-  app.all('*', (c) => {
-    for (const work of passed) work();
-    options.inspect?.(c.var);
-    return options.upstream?.() ?? new Response('upstream');
+    return { policy: { name, config, source: ROUTE.source }, ask: handler.create(config, runtime) };
   });
-  app.onError((error) => {
+  const raw = new Request('http://gateway.test/', { method: facts.method });
+  const request = new PolicyRequest({ raw, facts, route: ROUTE, waitUntil: () => undefined });
+  request.consumer = options.consumer ?? null;
+  const answer = await answerOf(request, steps, options);
+  const response = new Response(answer.body, answer);
+  request.outgoing.applyTo(response.headers);
+  for (const end of request.ends) end();
+  return response;
+}
+
+const ROUTE: CompiledRoute = {
+  id: 'Mapping/default/backend-mapping',
+  source: { kind: 'Mapping', namespace: 'default', name: 'backend-mapping' },
+  matches: [],
+  action: { kind: 'respond', status: 200 },
+  timeouts: { requestMs: 0, idleMs: 0 },
+};
+
+async function answerOf(
+  request: PolicyRequest,
+  steps: readonly PolicyStep[],
+  { inspect, upstream }: ChainOptions,
+): Promise<Response> {
+  const { facts, consumer } = request;
+  const loaded: LoadedRoute = { route: ROUTE, policies: chainOf(steps), forward: null, responseHeaders: null };
+  const template = { facts, consumer, protocol: 'HTTP/1.1', startTime: new Date(0), response: null };
+  try {
+    // There is one route: the second look finds it again.
+    const refusal = await runPolicies(request, { loaded, template }, () => loaded);
+    if (refusal !== null) return refusal;
+    inspect?.(request);
+    const answer = upstream?.() ?? new Response('upstream');
+    request.answered(answer);
+    return answer;
+  } catch (error) {
     if (!(error instanceof GatewayError)) throw error;
     const body = { code: error.code, status: error.status, ...error.options.extensions };
     return Response.json(body, { status: error.status, headers: { ...error.options.headers } });
-  });
-  const answer = await app.request('http://gateway.test/', { method: facts.method });
-  const response = new Response(answer.body, answer);
-  outgoing.applyTo(response.headers);
-  for (const end of ends) end();
-  return response;
+  }
 }

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { createOutgoing } from '../../src/policies/outgoing-headers.ts';
+import { OutgoingHeaderLog } from '../../src/policies/outgoing-headers.ts';
 
 describe('outgoing headers', () => {
   it('replays calls in order over what is there', () => {
-    const outgoing = createOutgoing();
+    const outgoing = new OutgoingHeaderLog();
     const headers = new Headers({ 'x-a': '1', 'x-b': '1', 'x-c': '1' });
     outgoing.set('X-A', '2');
     outgoing.delete('x-b');
@@ -18,7 +18,7 @@ describe('outgoing headers', () => {
   });
 
   it('adds a member once, whatever its case, and fills an empty header', () => {
-    const outgoing = createOutgoing();
+    const outgoing = new OutgoingHeaderLog();
     const headers = new Headers({ vary: '', 'x-list': 'One ,two' });
     for (const name of ['Origin', 'ORIGIN']) outgoing.append('vary', name);
     for (const name of ['one', 'TWO', 'tw']) outgoing.append('x-list', name);
@@ -28,7 +28,7 @@ describe('outgoing headers', () => {
   });
 
   it('never joins cookies', () => {
-    const outgoing = createOutgoing();
+    const outgoing = new OutgoingHeaderLog();
     const headers = new Headers([['set-cookie', 'a=1']]);
     outgoing.append('Set-Cookie', 'b=2');
     outgoing.applyTo(headers);
@@ -36,7 +36,7 @@ describe('outgoing headers', () => {
   });
 
   it('exposes only to an origin that a policy let in', () => {
-    const outgoing = createOutgoing();
+    const outgoing = new OutgoingHeaderLog();
     outgoing.expose('Retry-After');
     const theirs = new Headers({ 'access-control-allow-origin': '*' });
     expect(outgoing.isEmpty).toBe(true);

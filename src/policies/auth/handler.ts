@@ -20,32 +20,32 @@ export const authHandler: PolicyHandler = {
       return handler.create(config, runtime);
     });
     const judge = require === 'any' ? judgeAny : judgeAll;
-    return async (c, next) => {
-      const facts = c.get('facts');
+    return async (context) => {
+      const { facts } = context;
       const judgement = await judge(methods, {
         facts,
-        body: c.get('body'),
-        waitUntil: c.get('waitUntil'),
-        routeId: c.get('route').id,
+        body: context.body,
+        waitUntil: context.waitUntil,
+        routeId: context.route.id,
         scopes: [],
       });
       const settled = settle(judgement, { count: methods.length, optional });
       if ('refusal' in settled) {
         const { refusal } = settled;
         const denials = 'denials' in judgement ? judgement.denials : [];
-        if (denials.some((denial) => refusesCredential(denial, facts.headers))) c.set('refusedCredentials', true);
-        const outgoing = c.get('outgoing');
+        if (denials.some((denial) => refusesCredential(denial, facts.headers))) context.refusedCredentials = true;
+        const { outgoing } = context;
         outgoing.expose('WWW-Authenticate');
         outgoing.expose('Retry-After');
         if (refusal instanceof Response) return refusal;
         throw refusal;
       }
       const { consumer, edits, query, hasRefused } = settled.passed;
-      if (hasRefused === true) c.set('refusedCredentials', true);
-      c.set('consumer', consumer);
-      if (query !== undefined) c.set('facts', { ...facts, query });
-      if (applyEdits(edits, facts.headers) && !keepRoute) c.set('rematch', true);
-      return next();
+      if (hasRefused === true) context.refusedCredentials = true;
+      context.consumer = consumer;
+      if (query !== undefined) context.facts = { ...facts, query };
+      if (applyEdits(edits, facts.headers) && !keepRoute) context.rematch = true;
+      return null;
     };
   },
 };

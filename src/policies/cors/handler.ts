@@ -22,9 +22,8 @@ export const corsHandler: PolicyHandler = {
   name: 'cors',
   create(json: Json) {
     const config = decodeCors(json);
-    return async (c, next) => {
-      const outgoing = c.get('outgoing');
-      const decision = decideCors(config, c.get('facts'));
+    return ({ facts, outgoing }) => {
+      const decision = decideCors(config, facts);
       // Also without Origin and for foreign ones: a cache must not hand their answer to an origin let in.
       outgoing.append('vary', 'Origin');
       if (decision.kind === 'preflight') {
@@ -32,13 +31,13 @@ export const corsHandler: PolicyHandler = {
         if (config.methods !== undefined) outgoing.set('access-control-allow-methods', config.methods);
         if (config.headers !== undefined) outgoing.set('access-control-allow-headers', config.headers);
         if (config.maxAge !== undefined) outgoing.set('access-control-max-age', config.maxAge);
-        return c.body(null, 200);
+        return new Response(null);
       }
       if (decision.kind === 'actual') {
         allowOrigin(outgoing, config, decision.origin);
         if (config.exposedHeaders !== undefined) outgoing.set('access-control-expose-headers', config.exposedHeaders);
       }
-      return next();
+      return null;
     };
   },
 };

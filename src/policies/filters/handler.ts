@@ -6,7 +6,7 @@ import { GatewayError } from '../../diagnostics/errors.ts';
 import type { Json } from '../../model/route-model.ts';
 import type { AuthMethod, AuthMethodHandler } from '../authentication/method.ts';
 import { authMethod } from '../authentication/methods.ts';
-import type { GatewayContext, PolicyHandler, PolicyRuntime, RequestFacts } from '../contract.ts';
+import type { PolicyContext, PolicyHandler, PolicyRuntime, RequestFacts } from '../contract.ts';
 import type { CompiledFilterRule, CompiledFilters } from './compiled.ts';
 import { decodeFilters } from './decode.ts';
 import { runChain, type ReadyUse } from './run-chain.ts';
@@ -20,14 +20,10 @@ export function createFiltersHandler(methodOf: (name: string) => AuthMethodHandl
     create(json: Json, runtime: PolicyRuntime) {
       const config = decodeFilters(json);
       const rules = prepareRules(config, methodOf, runtime);
-      return async (c, next) => {
-        const rule = selectRule(config, c.get('facts'));
+      return (context) => {
+        const rule = selectRule(config, context.facts);
         const ready = rule === null ? undefined : rules.get(rule);
-        if (ready !== undefined) {
-          const answer = await enforce(ready, c, runtime);
-          if (answer !== null) return answer;
-        }
-        return next();
+        return ready === undefined ? null : enforce(ready, context, runtime);
       };
     },
   };
@@ -78,33 +74,33 @@ const passed = new WeakMap<RequestFacts, Set<string>>();
 /** The answer of the gateway; null: the request passes. */
 async function enforce(
   { rule, chain, keepsRoute, identity }: ReadyRule,
-  c: GatewayContext,
+  context: PolicyContext,
   runtime: PolicyRuntime,
 ): Promise<Response | null> {
   if (rule.refuse !== undefined) {
     throw new GatewayError(503, 'policy-not-enforced', 'A policy of this route cannot be enforced by this gateway.');
   }
-  const facts = c.get('facts');
-  if (c.get('rematch') && passed.get(facts)?.has(identity) === true) return null;
+  const { facts } = context;
+  if (context.rematch && passed.get(facts)?.has(identity) === true) return null;
   const outcome = await runChain(
     chain,
-    { facts, body: c.get('body'), waitUntil: c.get('waitUntil'), routeId: c.get('route').id },
+    { facts, body: context.body, waitUntil: context.waitUntil, routeId: context.route.id },
     runtime.regex,
   );
   if (outcome.kind === 'refuse') {
-    if (outcome.refusedCredentials) c.set('refusedCredentials', true);
-    const outgoing = c.get('outgoing');
+    if (outcome.refusedCredentials) context.refusedCredentials = true;
+    const { outgoing } = context;
     outgoing.expose('WWW-Authenticate');
     outgoing.expose('Retry-After');
     if (outcome.answer instanceof Response) return outcome.answer;
     throw outcome.answer;
   }
-  if (outcome.consumer !== null) c.set('consumer', outcome.consumer);
+  if (outcome.consumer !== null) context.consumer = outcome.consumer;
   if (outcome.hasChangedHeaders) {
     const before = passed.get(facts);
     if (before === undefined) passed.set(facts, new Set([identity]));
     else before.add(identity);
-    if (!keepsRoute) c.set('rematch', true);
+    if (!keepsRoute) context.rematch = true;
   }
   return null;
 }

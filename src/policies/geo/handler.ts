@@ -9,8 +9,8 @@ export const geoHandler: PolicyHandler = {
   name: 'geo',
   create(json: Json) {
     const prepared = prepareGeo(decodeGeo(json));
-    return (c, next) => {
-      if (decideGeo(prepared, placeOf(prepared, c.get('facts'))) === 'allowed') return next();
+    return (context) => {
+      if (decideGeo(prepared, placeOf(prepared, context.facts)) === 'allowed') return null;
       throw new GatewayError(403, 'geo-denied', 'Requests from this place are not allowed.');
     };
   },

@@ -9,8 +9,8 @@ export const ipHandler: PolicyHandler = {
   name: 'ip',
   create(json: Json) {
     const prepared = prepareIp(decodeIp(json));
-    return (c, next) => {
-      if (decideIp(prepared, c.get('facts')) === 'allowed') return next();
+    return (context) => {
+      if (decideIp(prepared, context.facts) === 'allowed') return null;
       throw new GatewayError(403, 'ip-denied', 'Requests from this address are not allowed.');
     };
   },

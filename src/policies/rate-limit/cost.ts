@@ -36,7 +36,7 @@ export function requestCost(cost: CompiledCost | undefined, headers: Headers): n
   return parseCost(taken.get(headers)?.get(cost.header) ?? null, cost.maxCost);
 }
 
-/** Charges what the answer costs beyond what the request was admitted at. */
+/** Charges what the answer says to cost beyond what the request was admitted at. */
 export function chargeAnswer(
   admitted: readonly AskedLimit[],
   answer: Headers,

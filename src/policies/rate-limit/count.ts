@@ -1,9 +1,10 @@
 /** One question to the limiter for all limits that concern a request. */
+import { GatewayError } from '../../diagnostics/errors.ts';
 import type { Taken, Verdict } from '../../limits/limiter.ts';
-import type { GatewayContext, PolicyRuntime } from '../contract.ts';
+import type { PolicyContext, PolicyOutcome, PolicyRuntime } from '../contract.ts';
 import { logSparsely } from '../sparse-log.ts';
 import type { CompiledRateLimit } from './compiled.ts';
-import { requestCost, takeCosts } from './cost.ts';
+import { chargeAnswer, requestCost, takeCosts } from './cost.ts';
 import type { AskedLimit, CountedLimit } from './counted.ts';
 import { writeHeaders } from './headers.ts';
 import type { ReadyLimits } from './ready-limits.ts';
@@ -17,20 +18,16 @@ export type RateLimitPolicy = {
   readonly runtime: PolicyRuntime;
 };
 
-/** What is to be done with the request: answered, or passed on with these limits counted. */
-export type Outcome = { readonly answer: Response | null; readonly counted: readonly CountedLimit[] };
-
 /** A limiter that gave no verdict for a check is broken, and must not read as a yes. */
 export const NO_VERDICT: Verdict = { undecided: 'closed', why: 'no verdict' };
 
-const UNCOUNTED: Outcome = { answer: null, counted: [] };
-
-export function limitedRequest(c: GatewayContext): LimitedRequest {
-  return { facts: c.get('facts'), consumer: c.get('consumer'), routeId: c.get('route').id };
+export function limitedRequest(context: PolicyContext): LimitedRequest {
+  const { facts, consumer, route } = context;
+  return { facts, consumer, routeId: route.id };
 }
 
 /**
- * A plain value where nothing had to be waited for. Throws GatewayError, or rejects with it: 429
+ * null: the request passes. A plain value where nothing had to be waited for. Throws GatewayError, or rejects with it: 429
  * `rate-limited` and `rate-limit-cost-too-high`, 503 `rate-limit-unavailable`, 403 `unknown-plan`,
  * 400 `rate-limit-key-missing`.
  *
@@ -38,12 +35,12 @@ export function limitedRequest(c: GatewayContext): LimitedRequest {
  */
 export function countRequest(
   policy: RateLimitPolicy,
-  c: GatewayContext,
+  context: PolicyContext,
   passed: Set<string> | null = null,
-): Outcome | Promise<Outcome> {
-  const asked = checksOf(policy, c);
-  if (asked instanceof Promise) return asked.then((checks) => take(notPassed(checks, passed), policy, c));
-  return take(notPassed(asked, passed), policy, c);
+): PolicyOutcome {
+  const asked = checksOf(policy, context);
+  if (asked instanceof Promise) return asked.then((checks) => take(notPassed(checks, passed), policy, context));
+  return take(notPassed(asked, passed), policy, context);
 }
 
 function notPassed(asked: readonly AskedLimit[], passed: Set<string> | null): readonly AskedLimit[] {
@@ -55,9 +52,9 @@ function notPassed(asked: readonly AskedLimit[], passed: Set<string> | null): re
 
 function checksOf(
   { config, ready }: RateLimitPolicy,
-  c: GatewayContext,
+  context: PolicyContext,
 ): readonly AskedLimit[] | Promise<readonly AskedLimit[]> {
-  const request = limitedRequest(c);
+  const request = limitedRequest(context);
   takeCosts(ready.costHeaders, request.facts.headers);
   const { selected, refusal } = selectLimits(config, request);
   if (refusal !== null) throw refusal;
@@ -74,37 +71,44 @@ function checksOf(
   return pending.length === 0 ? asked : Promise.all(pending).then((hashed) => [...asked, ...hashed]);
 }
 
-function take(asked: readonly AskedLimit[], policy: RateLimitPolicy, c: GatewayContext): Outcome | Promise<Outcome> {
-  if (asked.length === 0) return UNCOUNTED;
+function take(asked: readonly AskedLimit[], policy: RateLimitPolicy, context: PolicyContext): PolicyOutcome {
+  if (asked.length === 0) return null;
   const taken = policy.runtime.rateLimiter.take(
     asked.map(({ check }) => check),
-    c.get('waitUntil'),
+    context.waitUntil,
   );
-  if (taken instanceof Promise) return taken.then((done) => settle(asked, done, policy, c));
-  return settle(asked, taken, policy, c);
+  if (taken instanceof Promise) return taken.then((done) => settle(asked, done, policy, context));
+  return settle(asked, taken, policy, context);
 }
 
-function settle(asked: readonly AskedLimit[], taken: Taken, policy: RateLimitPolicy, c: GatewayContext): Outcome {
-  const { config, runtime } = policy;
+function settle(
+  asked: readonly AskedLimit[],
+  taken: Taken,
+  policy: RateLimitPolicy,
+  context: PolicyContext,
+): Response | null {
+  const { config, ready, runtime } = policy;
   // Before anything can throw: a slot that nobody ends would be renewed as long as the request's script lives.
-  if (taken.endSlots !== null) c.get('atEnd')(taken.endSlots);
+  if (taken.endSlots !== null) context.atEnd(taken.endSlots);
   const counted = asked.map((each, index): CountedLimit => ({ ...each, verdict: taken.verdicts[index] ?? NO_VERDICT }));
-  reportCounted(counted, c, runtime);
-  writeHeaders(counted, config.headers ?? 'draft', c.get('outgoing'));
-  injectHeaders(counted, c, runtime);
-  const refusal = refusalOf(counted, c, runtime);
-  if (refusal instanceof Response) return { answer: refusal, counted };
-  if (refusal !== null) throw refusal;
-  return { answer: null, counted };
+  reportCounted(counted, context, runtime);
+  writeHeaders(counted, config.headers ?? 'draft', context.outgoing);
+  injectHeaders(counted, context, runtime);
+  const refusal = refusalOf(counted, context, runtime);
+  if (refusal instanceof GatewayError) throw refusal;
+  if (refusal === null && ready.chargesAnswers) {
+    context.onAnswer((answer) => chargeAnswer(counted, answer, runtime.rateLimiter, context.waitUntil));
+  }
+  return refusal;
 }
 
 /** What operators must hear of and clients do not: limits that could not be asked, and shadows that would have refused. */
-export function reportCounted(counted: readonly CountedLimit[], c: GatewayContext, runtime: PolicyRuntime): void {
-  const route = c.get('route').id;
+export function reportCounted(counted: readonly CountedLimit[], context: PolicyContext, runtime: PolicyRuntime): void {
+  const route = context.route.id;
   for (const { check, verdict, ready } of counted) {
     const limit = ready.limit.label;
     if ('undecided' in verdict) {
-      const fields = { requestId: c.get('facts').requestId, route, limit, error: verdict.why };
+      const fields = { requestId: context.facts.requestId, route, limit, error: verdict.why };
       logSparsely(runtime, 'rate-limiter-unavailable', { ...fields, onFailure: verdict.undecided });
     } else if (check.shadow === true && !verdict.allowed) {
       logSparsely(runtime, 'rate-limit-shadow', { route, limit }, ready.limit.counter);

@@ -9,12 +9,11 @@
 import { GatewayError } from '../../diagnostics/errors.ts';
 import type { Json } from '../../model/route-model.ts';
 import type { Reserved } from '../../limits/limiter.ts';
-import type { GatewayContext, PolicyHandler, PolicyRuntime } from '../contract.ts';
+import type { PolicyContext, PolicyHandler, PolicyRuntime } from '../contract.ts';
 import { logSparsely } from '../sparse-log.ts';
 import { countedAddress, DEFAULT_IPV6_BITS } from './address-part.ts';
 import { countRequest, limitedRequest, NO_VERDICT, reportCounted, type RateLimitPolicy } from './count.ts';
 import { decodeRateLimit } from './decode.ts';
-import { chargeFor } from './handler.ts';
 import { readyLimits } from './ready-limits.ts';
 import { refusalOfFailures } from './refusal.ts';
 import { select } from './select.ts';
@@ -27,59 +26,40 @@ export const rateLimitEarlyHandler: PolicyHandler = {
   create(json: Json, runtime: PolicyRuntime) {
     const config = decodeRateLimit(json);
     const policy: RateLimitPolicy = { config, ready: readyLimits(config, runtime), runtime };
-    return async (c, next) => {
-      const passed = passedBy(c);
-      if (config.fence !== undefined) await passFence(config.fence, passed, c, runtime);
-      let failure = await reserveFailure(policy, passed, c);
-      const settle = (): void => {
-        if (c.get('refusedCredentials')) failure?.commit();
-        else failure?.release();
-        failure = null;
-      };
-      try {
-        const asked = countRequest(policy, c, passed);
-        const { answer, counted } = asked instanceof Promise ? await asked : asked;
-        if (answer !== null) return answer;
-        c.get('afterAuthentication')(settle);
-        await next();
-        chargeFor(counted, c, runtime);
-        return undefined;
-      } finally {
-        settle();
+    return async (context) => {
+      const passed = (context.countedEarly ??= new Set());
+      if (config.fence !== undefined) await passFence(config.fence, passed, context, runtime);
+      const failure = await reserveFailure(policy, passed, context);
+      if (failure !== null) {
+        context.afterAuthentication(() => (context.refusedCredentials ? failure.commit() : failure.release()));
       }
+      return countRequest(policy, context, passed);
     };
   },
 };
-
-/** A second look at the routes may lead to one with the same limits, and they must not count the request again. */
-function passedBy(c: GatewayContext): Set<string> {
-  const passed = c.get('countedEarly') ?? new Set<string>();
-  c.set('countedEarly', passed);
-  return passed;
-}
 
 /** null: none is counted, or its counter cannot be asked. Throws GatewayError 429 `too-many-failures`, 503 `rate-limit-unavailable`. */
 async function reserveFailure(
   { config: { failures }, ready, runtime }: RateLimitPolicy,
   passed: Set<string>,
-  c: GatewayContext,
+  context: PolicyContext,
 ): Promise<Reserved | null> {
   const limit = failures === undefined ? undefined : ready.limits.get(failures);
   if (failures === undefined || limit === undefined) return null;
-  const found = select(failures, limitedRequest(c));
+  const found = select(failures, limitedRequest(context));
   if (found === null) return null;
   if (found instanceof GatewayError) throw found;
   const key = await found.key;
   if (passed.has(key)) return null;
   passed.add(key);
-  const reserved = await runtime.rateLimiter.reserve([{ ...limit.check, key, cost: 1 }], c.get('waitUntil'));
+  const reserved = await runtime.rateLimiter.reserve([{ ...limit.check, key, cost: 1 }], context.waitUntil);
   const counted = {
     ready: limit,
     verdict: reserved.verdicts[0] ?? NO_VERDICT,
     check: { ...limit.check, key, cost: 1 },
   };
-  reportCounted([counted], c, runtime);
-  const refusal = refusalOfFailures(counted, c);
+  reportCounted([counted], context, runtime);
+  const refusal = refusalOfFailures(counted, context);
   if (refusal === null) return reserved;
   reserved.release();
   throw refusal;
@@ -89,26 +69,31 @@ async function reserveFailure(
  * Throws GatewayError: 429 `rate-limited`; 503 `policy-not-enforced` where the Worker has no such binding,
  * and 503 `rate-limit-unavailable` for one that fails where nothing may fail open.
  */
-async function passFence(name: string, passed: Set<string>, c: GatewayContext, runtime: PolicyRuntime): Promise<void> {
+async function passFence(
+  name: string,
+  passed: Set<string>,
+  context: PolicyContext,
+  runtime: PolicyRuntime,
+): Promise<void> {
   // No key of a counter is without a bar.
   if (passed.has(name)) return;
   passed.add(name);
   const fence = runtime.fence(name);
-  const fields = { route: c.get('route').id, fence: name };
+  const fields = { route: context.route.id, fence: name };
   if (fence === null) {
     logSparsely(runtime, 'rate-limit-fence-missing', fields, name);
     throw new GatewayError(503, 'policy-not-enforced', 'A policy of this route cannot be enforced by this gateway.');
   }
   let isWithin: boolean;
   try {
-    isWithin = (await fence.limit({ key: countedAddress(c.get('facts').clientIp, DEFAULT_IPV6_BITS) })).success;
+    isWithin = (await fence.limit({ key: countedAddress(context.facts.clientIp, DEFAULT_IPV6_BITS) })).success;
   } catch (error) {
     logSparsely(runtime, 'rate-limiter-unavailable', { ...fields, error: String(error) }, name);
     if (runtime.failOpen !== 'never') return;
     throw new GatewayError(503, 'rate-limit-unavailable', 'The rate limit could not be checked.', { cause: error });
   }
   if (isWithin) return;
-  c.get('outgoing').expose('Retry-After');
+  context.outgoing.expose('Retry-After');
   throw new GatewayError(429, 'rate-limited', 'Too many requests; see Retry-After.', {
     headers: { 'retry-after': String(FENCE_RETRY_SECONDS) },
     extensions: { 'violated-policies': ['fence'] },

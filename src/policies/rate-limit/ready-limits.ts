@@ -18,6 +18,8 @@ export type ReadyLimits = {
   readonly limits: ReadonlyMap<CompiledLimit, ReadyLimit>;
   /** Request headers that say a cost to any of them. */
   readonly costHeaders: readonly string[];
+  /** Some of them learn from the answer what it cost. */
+  readonly chargesAnswers: boolean;
 };
 
 export function readyLimits(config: CompiledRateLimit, runtime: PolicyRuntime): ReadyLimits {
@@ -26,6 +28,7 @@ export function readyLimits(config: CompiledRateLimit, runtime: PolicyRuntime): 
   if (failures !== undefined) all.push(failures);
   return {
     limits: new Map(all.map((limit) => [limit, readyLimit(limit, runtime)])),
+    chargesAnswers: all.some(({ cost }) => cost?.responseHeader !== undefined),
     costHeaders: [...new Set(all.flatMap(({ cost }) => cost?.header ?? []))],
   };
 }

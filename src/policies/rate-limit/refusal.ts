@@ -1,7 +1,7 @@
 /** Whether what the limiter said refuses a request, and the answer then. */
 import { GatewayError } from '../../diagnostics/errors.ts';
 import type { Figures } from '../../limits/limit.ts';
-import type { GatewayContext, PolicyRuntime } from '../contract.ts';
+import type { PolicyContext, PolicyRuntime } from '../contract.ts';
 import type { CountedLimit } from './counted.ts';
 import { templatedRefusal } from './templates.ts';
 
@@ -14,7 +14,7 @@ type Refusing = { readonly counted: CountedLimit; readonly figures: Figures };
 /** null: all allow it, the shadows aside. What is known to refuse comes before what is not known. */
 export function refusalOf(
   counted: readonly CountedLimit[],
-  c: GatewayContext,
+  context: PolicyContext,
   runtime: PolicyRuntime,
 ): GatewayError | Response | null {
   const refusing: Refusing[] = [];
@@ -27,7 +27,7 @@ export function refusalOf(
     } else if (!verdict.allowed) refusing.push({ counted: each, figures: verdict });
   }
   const longest = longestOf(refusing);
-  if (longest !== null) return refuse({ counted, refusing, longest }, c, runtime);
+  if (longest !== null) return refuse({ counted, refusing, longest }, context, runtime);
   return closed === null ? null : unavailable(closed);
 }
 
@@ -52,23 +52,23 @@ type Refusal = {
 
 function refuse(
   { counted, refusing, longest }: Refusal,
-  c: GatewayContext,
+  context: PolicyContext,
   runtime: PolicyRuntime,
 ): GatewayError | Response {
   const { retryAfterMs } = longest.figures;
-  const { requestId } = c.get('facts');
+  const { requestId } = context.facts;
   const headers: Record<string, string> = {};
   if (retryAfterMs !== null) {
     // A place is free whenever somebody's answer ends: nobody waits for a time that all would share.
     const isPlace = longest.counted.check.limit.algorithm === 'concurrency';
     headers['retry-after'] = String(isPlace ? 1 : retryAfterSeconds(retryAfterMs, requestId));
-    c.get('outgoing').expose('Retry-After');
+    context.outgoing.expose('Retry-After');
   }
   const detail =
     retryAfterMs === null
       ? 'The request costs more than this route ever lets pass at once.'
       : 'Too many requests; see Retry-After.';
-  const templated = templatedRefusal({ by: longest.counted, counted, headers, message: detail }, c, runtime);
+  const templated = templatedRefusal({ by: longest.counted, counted, headers, message: detail }, context, runtime);
   if (templated !== null) return templated;
   const violated = refusing.map(({ counted }) => counted.ready.limit.label);
   const code = retryAfterMs === null ? 'rate-limit-cost-too-high' : 'rate-limited';
@@ -76,11 +76,11 @@ function refuse(
 }
 
 /** null: the address has not shown too many bad credentials, as far as anybody knows. */
-export function refusalOfFailures({ ready, verdict }: CountedLimit, c: GatewayContext): GatewayError | null {
+export function refusalOfFailures({ ready, verdict }: CountedLimit, context: PolicyContext): GatewayError | null {
   if ('undecided' in verdict) return verdict.undecided === 'closed' ? unavailable(verdict.why) : null;
   if (verdict.allowed) return null;
-  c.get('outgoing').expose('Retry-After');
-  const wait = retryAfterSeconds(verdict.retryAfterMs ?? 0, c.get('facts').requestId);
+  context.outgoing.expose('Retry-After');
+  const wait = retryAfterSeconds(verdict.retryAfterMs ?? 0, context.facts.requestId);
   return new GatewayError(429, 'too-many-failures', 'Too many refused credentials; see Retry-After.', {
     headers: { 'retry-after': String(wait) },
     extensions: { 'violated-policies': [ready.limit.label] },

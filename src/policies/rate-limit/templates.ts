@@ -1,6 +1,6 @@
 /** Headers and bodies that limits write by templates, as RateLimits of Ambassador Edge Stack do. */
 import type { Limit } from '../../limits/limit.ts';
-import type { GatewayContext, PolicyRuntime } from '../contract.ts';
+import type { PolicyContext, PolicyRuntime } from '../contract.ts';
 import { executeTemplate } from '../go-template/execute.ts';
 import type { Template } from '../go-template/template.ts';
 import { GoStruct, TemplateError, type GoMap, type GoValue } from '../go-template/value.ts';
@@ -9,8 +9,8 @@ import { logSparsely } from '../sparse-log.ts';
 import type { CountedLimit } from './counted.ts';
 
 /** Request headers of every limit that counted the request, and response headers of those that clients may know of. */
-export function injectHeaders(counted: readonly CountedLimit[], c: GatewayContext, runtime: PolicyRuntime): void {
-  const { headers } = c.get('facts');
+export function injectHeaders(counted: readonly CountedLimit[], context: PolicyContext, runtime: PolicyRuntime): void {
+  const { headers } = context.facts;
   for (const each of counted) {
     const { limit } = each.ready;
     const { inject } = limit;
@@ -25,7 +25,7 @@ export function injectHeaders(counted: readonly CountedLimit[], c: GatewayContex
     if (each.check.shadow === true) continue;
     for (const { name, value: template } of inject.response) {
       const value = headerValue(template, data, { label: limit.label, runtime });
-      if (value !== null) c.get('outgoing').set(name, value);
+      if (value !== null) context.outgoing.set(name, value);
     }
   }
 }
@@ -43,13 +43,13 @@ export type Refused = {
 /** null: the limit has no body of its own, or it failed; a problem document is then the answer. */
 export function templatedRefusal(
   { by, counted, headers: own, message }: Refused,
-  c: GatewayContext,
+  context: PolicyContext,
   runtime: PolicyRuntime,
 ): Response | null {
   const { limit } = by.ready;
   const { errorResponse } = limit;
   if (errorResponse === undefined) return null;
-  const { requestId, method } = c.get('facts');
+  const { requestId, method } = context.facts;
   const code = 429n;
   const data = new GoStruct(
     {

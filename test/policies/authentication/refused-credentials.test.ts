@@ -14,10 +14,9 @@ async function refused(policy: Policy, headers: HeadersInit, ports: Partial<Poli
   let seen: boolean | null = null;
   const watch: PolicyHandler = {
     name: 'watch',
-    create: () => async (c, next) => {
-      await next();
-      seen = c.get('refusedCredentials');
-      return undefined;
+    create: () => (context) => {
+      context.afterAuthentication(() => (seen = context.refusedCredentials));
+      return null;
     },
   };
   const policies = [{ name: 'watch', config: null, handler: watch }, policy];

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Json } from '../../../src/model/route-model.ts';
-import type { GatewayVariables, RequestFacts } from '../../../src/policies/contract.ts';
+import type { PolicyContext, RequestFacts } from '../../../src/policies/contract.ts';
 import type { FilterRuleOption, FiltersOptions, FilterUse } from '../../../src/policies/filters/options.ts';
 import { factsOf, runChain, runtimeOf } from '../chain.ts';
 import { lowered, lowerOptions } from '../lowering.ts';
@@ -35,18 +35,18 @@ function compile(rules: readonly FilterRuleOption[], more: Partial<FiltersOption
 }
 
 async function run(config: Json | readonly Json[], request: Parameters<typeof factsOf>[0] = {}) {
-  let variables: GatewayVariables | null = null;
+  let found: PolicyContext | null = null;
   const facts: RequestFacts = factsOf(request);
   const list = isList(config) ? config : [config];
   const response = await runChain(
     {
       policies: list.map((one) => ({ name: 'filters', config: one, handler: filtersHandler })),
-      inspect: (found) => (variables = { ...found }),
+      inspect: (context) => (found = context),
       runtime: runtimeOf({}),
     },
     facts,
   );
-  const seen = variables as GatewayVariables | null;
+  const seen = found as PolicyContext | null;
   return {
     status: response.status,
     response,

@@ -10,14 +10,14 @@ import { aLimit, bucket, toJson } from './limits.ts';
 /** Refuses who sends `bad`, as authentication does. */
 const auth: PolicyHandler = {
   name: 'auth',
-  create: () => async (c, next) => {
-    if (c.get('facts').headers.get('authorization') === 'bad') {
-      c.set('refusedCredentials', true);
+  create: () => (context) => {
+    const { headers } = context.facts;
+    if (headers.get('authorization') === 'bad') {
+      context.refusedCredentials = true;
       throw new GatewayError(401, 'credentials-invalid', 'no');
     }
-    if (!c.get('facts').headers.has('authorization')) throw new GatewayError(401, 'credentials-missing', 'no');
-    await next();
-    return undefined;
+    if (!headers.has('authorization')) throw new GatewayError(401, 'credentials-missing', 'no');
+    return null;
   },
 };
 
@@ -69,7 +69,9 @@ describe('a second look at the routes', () => {
       config: toJson(config),
       handler: rateLimitEarlyHandler,
     }));
-    await runChain({ policies, runtime: runtimeOf({ rateLimiter: limiter, fence }) }, factsOf());
+    const all = [...policies, { name: 'auth', config: null, handler: auth }];
+    const facts = factsOf({ headers: { authorization: 'good' } });
+    await runChain({ policies: all, runtime: runtimeOf({ rateLimiter: limiter, fence }) }, facts);
     const counted = limiter.calls.map(({ kind, checks }) => [kind, ...checks.map(({ key }) => key.split('|')[0])]);
     expect(counted).toEqual([
       ['reserve', 'rl/failures'],
