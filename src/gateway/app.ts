@@ -139,10 +139,11 @@ async function answer(exchange: Exchange, state: GatewayState): Promise<Response
   if (loaded.policies === null) return act(exchange, matched, state);
   const guarded = new PolicyRequest({ raw, facts, route: loaded.route, waitUntil });
   matched.guarded = guarded;
-  const refusal = await runPolicies(guarded, matched, () => {
+  const said = runPolicies(guarded, matched, () => {
     const again = selectRoute(site, request, settings);
     return again === 'redirect' ? redirectTo(301, secureLocation(facts), facts) : loader.load(again.route);
   });
+  const refusal = said instanceof Promise ? await said : said;
   if (refusal !== null) return raw.method === 'HEAD' ? new Response(null, refusal) : refusal;
   const response = await act(exchange, matched, state);
   guarded.answered(response);

@@ -14,10 +14,21 @@ import type { PolicyRequest } from './policy-request.ts';
 export type Rematch = () => LoadedRoute | Response;
 
 /**
- * null: all let the request pass, to the route that `matched` names then. Rejects with what a policy or
- * `rematch` threw.
+ * null: all let the request pass, to the route that `matched` names then. Throws what a policy or `rematch`
+ * threw, or rejects with it. A plain value where nothing had to be waited for.
  */
-export async function runPolicies(
+export function runPolicies(
+  request: PolicyRequest,
+  matched: Pick<MatchedExchange, 'loaded' | 'template'>,
+  rematch: Rematch,
+): PolicyOutcome {
+  const { policies } = matched.loaded;
+  if (policies === null || policies.head.length > 0) return authenticateFirst(request, matched, rematch);
+  request.endAuthentication();
+  return askAll(policies.tail, request);
+}
+
+async function authenticateFirst(
   request: PolicyRequest,
   matched: Pick<MatchedExchange, 'loaded' | 'template'>,
   rematch: Rematch,

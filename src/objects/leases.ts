@@ -23,8 +23,8 @@ const ROUNDS = 3;
  */
 const COLD_BUDGET_MS = 500;
 
-/** `spent`: the units are this request's until they are given back. */
-export type Spent = { readonly kind: 'spent'; readonly figures: () => Figures; readonly giveBack: () => void };
+/** The units are this request's until they are given back. */
+export type Spent = { readonly kind: 'spent'; readonly lease: Lease; readonly cost: number };
 export type Denied = { readonly kind: 'denied'; readonly figures: Figures };
 /** `take`: to be decided in the object, like an exact check. */
 export type Obtained = Spent | Denied | { readonly kind: 'take' } | { readonly kind: 'undecided'; readonly why: Why };
@@ -68,7 +68,7 @@ export class Leases {
     if (lease.holds(cost, nowMs)) {
       lease.spend(cost);
       if (lease.runsLow(nowMs)) void this.#fetch(entry, check, waitUntil);
-      return { kind: 'spent', figures: () => lease.figures(this.#now()), giveBack: () => lease.giveBack(cost) };
+      return { kind: 'spent', lease, cost };
     }
     const figures = lease.denial(cost, nowMs);
     return figures === null ? null : { kind: 'denied', figures };

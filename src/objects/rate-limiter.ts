@@ -23,17 +23,20 @@ export type RateLimiterOptions = {
 
 export function createRateLimiter(client: LimitClient, options: RateLimiterOptions = {}): CountingRateLimiter {
   const { now = Date.now, maxLeases } = options;
-  return new ObjectRateLimiter(client, new Leases({ client, now, ...(maxLeases !== undefined && { maxLeases }) }));
+  const leases = new Leases({ client, now, ...(maxLeases !== undefined && { maxLeases }) });
+  return new ObjectRateLimiter(client, leases, now);
 }
 
 class ObjectRateLimiter implements CountingRateLimiter {
   readonly #client: LimitClient;
   readonly #leases: Leases;
+  readonly #now: () => number;
   readonly #counts = { decided: 0, open: 0, closed: 0 };
 
-  constructor(client: LimitClient, leases: Leases) {
+  constructor(client: LimitClient, leases: Leases, now: () => number) {
     this.#client = client;
     this.#leases = leases;
+    this.#now = now;
   }
 
   counts(): LimitCounts {
@@ -41,12 +44,12 @@ class ObjectRateLimiter implements CountingRateLimiter {
   }
 
   take(checks: readonly LimitCheck[], waitUntil: WaitUntil): Taken | Promise<Taken> {
-    const isLeased = checks.map(isLeasable);
-    for (const [place, check] of checks.entries()) if (isLeased[place]) this.#leases.demand(check);
-    return (
-      (isLeased.every(Boolean) ? this.#takeHere(checks, waitUntil) : null) ??
-      this.#takeThere(checks, isLeased, waitUntil)
-    );
+    let areLeased = true;
+    for (const check of checks) {
+      if (isLeasable(check)) this.#leases.demand(check);
+      else areLeased = false;
+    }
+    return (areLeased ? this.#takeHere(checks, waitUntil) : null) ?? this.#takeThere(checks, waitUntil);
   }
 
   async reserve(checks: readonly LimitCheck[], waitUntil: WaitUntil): Promise<Reserved> {
@@ -92,10 +95,10 @@ class ObjectRateLimiter implements CountingRateLimiter {
     return this.#conclude(checks, obtained, []);
   }
 
-  async #takeThere(checks: readonly LimitCheck[], isLeased: readonly boolean[], waitUntil: WaitUntil): Promise<Taken> {
+  async #takeThere(checks: readonly LimitCheck[], waitUntil: WaitUntil): Promise<Taken> {
     const obtained = await Promise.all(
-      checks.map(async (check, place): Promise<Obtained> =>
-        isLeased[place] ? this.#leases.obtain(check, waitUntil) : { kind: 'take' },
+      checks.map(async (check): Promise<Obtained> =>
+        isLeasable(check) ? this.#leases.obtain(check, waitUntil) : { kind: 'take' },
       ),
     );
     const asked = checks.flatMap((check, place) => (obtained[place]?.kind === 'take' ? [check] : []));
@@ -129,16 +132,11 @@ class ObjectRateLimiter implements CountingRateLimiter {
   }
 
   #conclude(checks: readonly LimitCheck[], obtained: readonly Obtained[], outcomes: Outcomes): Taken {
-    let asked = 0;
-    const answers = checks.map((_, place) => (obtained[place]?.kind === 'take' ? outcomes[asked++] : undefined));
-    const isHere = (place: number) => obtained[place]?.kind !== 'take';
-    const verdictAt = (check: Check, place: number) =>
-      isHere(place) ? verdictHere(check, obtained[place]) : verdictOf(check, answers[place]);
-    let verdicts = checks.map(verdictAt);
+    let verdicts = verdictsOf(checks, obtained, outcomes, this.#now());
     if (isRefused(checks, verdicts)) {
       giveBack(obtained);
       // Once more: what is left has changed with it.
-      verdicts = checks.map(verdictAt);
+      verdicts = verdictsOf(checks, obtained, outcomes, this.#now());
     }
     this.#count(checks, verdicts);
     return { verdicts, endSlots: null };
@@ -156,9 +154,9 @@ class ObjectRateLimiter implements CountingRateLimiter {
 
   #count(checks: readonly Check[], verdicts: readonly Verdict[]): void {
     let became: keyof LimitCounts = 'decided';
-    for (const [place, { shadow }] of checks.entries()) {
+    for (let place = 0; place < checks.length; place += 1) {
       const verdict = verdicts[place];
-      if (shadow === true || verdict === undefined || !('undecided' in verdict)) continue;
+      if (verdict === undefined || !('undecided' in verdict) || checks[place]?.shadow === true) continue;
       if (became !== 'closed') became = verdict.undecided;
     }
     this.#counts[became] += 1;
@@ -181,10 +179,7 @@ function nothing(): void {
 /** Lowering decides this too; a program of another version may say more than it should. */
 function isLeasable({ mode, limit }: LimitCheck): boolean {
   return (
-    mode === 'leased' &&
-    limit.algorithm !== 'calendar' &&
-    limit.algorithm !== 'concurrency' &&
-    Math.min(limit.rate, largestCost(limit)) >= LEASABLE_FROM
+    mode === 'leased' && limit.algorithm !== 'concurrency' && Math.min(limit.rate, largestCost(limit)) >= LEASABLE_FROM
   );
 }
 
@@ -193,7 +188,7 @@ function isSlot({ limit }: Check): boolean {
 }
 
 function giveBack(obtained: readonly Obtained[]): void {
-  for (const one of obtained) if (one.kind === 'spent') one.giveBack();
+  for (const one of obtained) if (one.kind === 'spent') one.lease.giveBack(one.cost);
 }
 
 /** Refuses the request before the objects are asked. */
@@ -202,8 +197,24 @@ function stops(check: Check | undefined, obtained: Obtained): boolean {
   return obtained.kind === 'denied' || (obtained.kind === 'undecided' && check.onFailure === 'closed');
 }
 
-function verdictHere({ onFailure }: Check, obtained: Obtained | undefined): Verdict {
-  if (obtained?.kind === 'spent') return obtained.figures();
+/** `outcomes`: of those that had to be asked for, in order. */
+function verdictsOf(
+  checks: readonly Check[],
+  obtained: readonly Obtained[],
+  outcomes: Outcomes,
+  nowMs: number,
+): readonly Verdict[] {
+  const verdicts: Verdict[] = [];
+  let asked = 0;
+  for (const check of checks) {
+    const one = obtained[verdicts.length];
+    verdicts.push(one?.kind === 'take' ? verdictOf(check, outcomes[asked++]) : verdictHere(check, one, nowMs));
+  }
+  return verdicts;
+}
+
+function verdictHere({ onFailure }: Check, obtained: Obtained | undefined, nowMs: number): Verdict {
+  if (obtained?.kind === 'spent') return obtained.lease.figures(nowMs);
   if (obtained?.kind === 'denied') return obtained.figures;
   return { undecided: onFailure, why: obtained?.kind === 'undecided' ? obtained.why : ('gone' satisfies Why) };
 }
@@ -218,11 +229,11 @@ function isAllowed(verdict: Verdict | undefined): boolean {
 }
 
 function isRefused(checks: readonly Check[], verdicts: readonly Verdict[]): boolean {
-  return checks.some(({ shadow }, place) => {
-    const verdict = verdicts[place];
-    if (shadow === true || verdict === undefined) return false;
-    return 'undecided' in verdict ? verdict.undecided === 'closed' : !verdict.allowed;
-  });
+  for (const [place, verdict] of verdicts.entries()) {
+    const refuses = 'undecided' in verdict ? verdict.undecided === 'closed' : !verdict.allowed;
+    if (refuses && checks[place]?.shadow !== true) return true;
+  }
+  return false;
 }
 
 /** It could not be asked, or its answer was lost on the way back. */

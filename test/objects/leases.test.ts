@@ -104,16 +104,29 @@ describe('a lease', () => {
     expect(homes.rpcs.length).toBeGreaterThan(before);
   });
 
-  it('is not there for limits below 100, calendar quotas and slots, whatever is written', async () => {
+  it('is not there for limits below 100 and slots, whatever is written', async () => {
     const { homes, limiter, work } = stand();
     const small = check('s|a', bucket(99, 1_000), { mode: 'leased' });
-    const calendar = { algorithm: 'calendar', rate: 5_000, per: 'day', zone: 'UTC' } as const;
     const slots = { algorithm: 'concurrency', rate: 5_000 } as const;
-    for (const one of [small, check('c|a', calendar, { mode: 'leased' }), check('p|a', slots, { mode: 'leased' })]) {
+    for (const one of [small, check('p|a', slots, { mode: 'leased' })]) {
       const { endSlots } = await limiter.take([one], work.waitUntil);
       endSlots?.();
     }
-    expect(homes.kinds().filter((kind) => kind !== 'a.free')).toEqual(['a.take', 'a.take', 'a.take']);
+    expect(homes.kinds().filter((kind) => kind !== 'a.free')).toEqual(['a.take', 'a.take']);
+  });
+
+  it('is there for a calendar quota that asks for it, and never beyond its day', async () => {
+    const { homes, limiter, work } = stand();
+    const calendar = { algorithm: 'calendar', rate: 5_000, per: 'day', zone: 'UTC' } as const;
+    const one = check('c|a', calendar, { mode: 'leased' });
+    const midnight = Math.ceil(Date.now() / 86_400_000) * 86_400_000;
+    await vi.advanceTimersByTimeAsync(midnight - 400 - Date.now());
+    const [before] = (await limiter.take([one], work.waitUntil)).verdicts;
+    expect(before).toMatchObject({ allowed: true, remaining: 4_999, resetMs: 400 });
+    await vi.advanceTimersByTimeAsync(400);
+    const [after] = (await limiter.take([one], work.waitUntil)).verdicts;
+    expect(after).toMatchObject({ allowed: true, remaining: 4_999, resetMs: 86_400_000 });
+    expect(homes.kinds()).toEqual(['a.lease', 'a.lease']);
   });
 
   it('remembers a denial until it ends, with figures that run down and are never shorter than the truth', async () => {

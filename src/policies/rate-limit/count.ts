@@ -7,7 +7,7 @@ import type { CompiledRateLimit } from './compiled.ts';
 import { chargeAnswer, requestCost, takeCosts } from './cost.ts';
 import type { AskedLimit, CountedLimit } from './counted.ts';
 import { writeHeaders } from './headers.ts';
-import type { ReadyLimits } from './ready-limits.ts';
+import type { ReadyLimit, ReadyLimits } from './ready-limits.ts';
 import { refusalOf } from './refusal.ts';
 import { selectLimits, type LimitedRequest } from './select.ts';
 import { injectHeaders } from './templates.ts';
@@ -64,11 +64,14 @@ function checksOf(
     const found = ready.limits.get(limit);
     if (found === undefined) throw new Error('A limit was selected that is not of this policy.');
     const cost = requestCost(limit.cost, request.facts.headers);
-    const withKey = (text: string): AskedLimit => ({ ready: found, check: { ...found.check, key: text, cost } });
-    if (typeof key === 'string') asked.push(withKey(key));
-    else pending.push(key.then(withKey));
+    if (typeof key === 'string') asked.push(withKey(found, key, cost));
+    else pending.push(key.then((hashed) => withKey(found, hashed, cost)));
   }
   return pending.length === 0 ? asked : Promise.all(pending).then((hashed) => [...asked, ...hashed]);
+}
+
+function withKey(ready: ReadyLimit, key: string, cost: number): AskedLimit {
+  return { ready, check: { ...ready.check, key, cost } };
 }
 
 function take(asked: readonly AskedLimit[], policy: RateLimitPolicy, context: PolicyContext): PolicyOutcome {
@@ -90,7 +93,9 @@ function settle(
   const { config, ready, runtime } = policy;
   // Before anything can throw: a slot that nobody ends would be renewed as long as the request's script lives.
   if (taken.endSlots !== null) context.atEnd(taken.endSlots);
-  const counted = asked.map((each, index): CountedLimit => ({ ...each, verdict: taken.verdicts[index] ?? NO_VERDICT }));
+  const counted = asked.map(({ ready: limit, check }, index): CountedLimit => {
+    return { ready: limit, check, verdict: taken.verdicts[index] ?? NO_VERDICT };
+  });
   reportCounted(counted, context, runtime);
   writeHeaders(counted, config.headers ?? 'draft', context.outgoing);
   injectHeaders(counted, context, runtime);

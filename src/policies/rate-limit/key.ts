@@ -40,17 +40,20 @@ export function subjectOfRequest(
   { key = ADDRESS_KEY, missing = 'address' }: Pick<CompiledLimit, 'key' | 'missing'>,
   request: LimitedRequest,
 ): string | Promise<string> | GatewayError | null {
-  const texts: string[] = [];
-  const pending: Promise<void>[] = [];
+  let subject: string | Promise<string> = '';
   for (const part of key) {
     const value = partValue(part, request);
     if (value === null && missing === 'skip') return null;
     if (value === null && missing === 'refuse') return keyMissing(part);
     const text = value === null ? address(request) : subjectPart(part, value, request);
-    const at = texts.push(typeof text === 'string' ? text : '') - 1;
-    if (typeof text !== 'string') pending.push(text.then((hashed) => void (texts[at] = hashed)));
+    subject = subject === '' ? text : joined(subject, text);
   }
-  return pending.length === 0 ? texts.join('/') : Promise.all(pending).then(() => texts.join('/'));
+  return subject;
+}
+
+function joined(before: string | Promise<string>, text: string | Promise<string>): string | Promise<string> {
+  if (typeof before === 'string' && typeof text === 'string') return `${before}/${text}`;
+  return Promise.all([before, text]).then((both) => both.join('/'));
 }
 
 function address(request: LimitedRequest): string | Promise<string> {
@@ -91,6 +94,7 @@ function encodeValue(text: string): string | Promise<string> {
 }
 
 function encode(text: string): string {
+  if (/^[\w.~-]*$/.test(text)) return text;
   return encodeURIComponent(text.toWellFormed());
 }
 

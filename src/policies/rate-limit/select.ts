@@ -46,9 +46,9 @@ export function selectLimits(config: CompiledRateLimit, request: LimitedRequest)
 
 /** null: it does not concern the request. One that skips the request for a missing part does not either. */
 export function select(limit: CompiledLimit, request: LimitedRequest): SelectedLimit | GatewayError | null {
-  const { pattern, if: conditions = [] } = limit;
+  const { pattern, if: conditions } = limit;
   if (pattern !== undefined && !matchesGlob(pattern, request.facts.path)) return null;
-  if (!conditions.every((condition) => holds(condition, request))) return null;
+  if (conditions !== undefined && !conditions.every((condition) => holds(condition, request))) return null;
   const subject = subjectOfRequest(limit, request);
   if (subject === null || subject instanceof GatewayError) return subject;
   const key =
