@@ -1,6 +1,7 @@
 /** The Worker: puts the platform's bindings behind the gateway's ports. */
 import { WorkerEntrypoint } from 'cloudflare:workers';
 import { createGateway, type Gateway } from './gateway/app.ts';
+import { answerControl } from './gateway/control-app.ts';
 import { policyPorts } from './gateway/platform-ports.ts';
 import type { Log } from './gateway/problem.ts';
 import { SnapshotCache, type SnapshotStatus } from './gateway/snapshot-cache.ts';
@@ -124,15 +125,8 @@ export class Control extends WorkerEntrypoint<Env> {
     heldUntilMs = Date.now() + Math.min(ms, LONGEST_GATHER_MS);
   }
 
-  override async fetch(request: Request): Promise<Response> {
-    const { pathname, searchParams } = new URL(request.url);
-    if (request.method === 'POST' && pathname === '/gather') {
-      this.gather(Number(searchParams.get('ms')));
-      return new Response(null, { status: 204 });
-    }
-    if (request.method === 'POST' && pathname === '/reload') return Response.json(await this.reload());
-    if (request.method === 'GET' && pathname === '/status') return Response.json(this.status());
-    return new Response(null, { status: 404 });
+  override fetch(request: Request): Promise<Response> {
+    return answerControl(request, this);
   }
 }
 

@@ -38,8 +38,8 @@ function exchange(routes: { readonly [id: string]: readonly Named[] }, answer?: 
   const request = new PolicyRequest({ raw, facts, route: first.route, waitUntil: () => undefined });
   const template = { facts, consumer: null, protocol: 'HTTP/1.1', startTime: new Date(0), response: null };
   const matched = { loaded: first, template };
+  const rematch = () => (answer === 'redirect' ? new Response(null, { status: 301 }) : load('second'));
   const run = async (): Promise<number | string | null> => {
-    const rematch = () => (answer === 'redirect' ? new Response(null, { status: 301 }) : load('second'));
     try {
       return (await runPolicies(request, matched, rematch))?.status ?? null;
     } catch (error) {
@@ -100,8 +100,9 @@ describe('asking', () => {
   });
 });
 
-describe('the end of authentication', () => {
-  const asks = (heard: string[], outcome: Policy): readonly Named[] => [
+/** Writes down in which order things happen. */
+function watched(heard: string[], outcome: Policy): readonly Named[] {
+  return [
     [
       'rate-limit-early',
       'early',
@@ -127,17 +128,19 @@ describe('the end of authentication', () => {
       },
     ],
   ];
+}
 
+describe('the end of authentication', () => {
   it('is told before later policies run', async () => {
     const heard: string[] = [];
-    await exchange({ first: asks(heard, passesLater) }).run();
+    await exchange({ first: watched(heard, passesLater) }).run();
     expect(heard).toEqual(['auth', 'over, false', 'limit']);
   });
 
   it.each([answers, answersLater, refuses, refusesLater])('is told when it refuses, %s', async (outcome) => {
     const heard: string[] = [];
     await exchange({
-      first: asks(heard, (context) => {
+      first: watched(heard, (context) => {
         context.refusedCredentials = true;
         return outcome(context);
       }),
