@@ -18,7 +18,7 @@ export function finishResponse(response: Response, { view, matched }: Exchange):
   }
   const changed = copyOf(response);
   const { headers } = changed;
-  if (matched !== null) {
+  if (matched !== null && (backendHeaders !== null || routeHeaders !== null)) {
     const context = { ...matched.template, response };
     backendHeaders?.(headers, context);
     routeHeaders?.(headers, context);

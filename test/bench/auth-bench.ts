@@ -3,16 +3,15 @@
  * with its own `hono/jwk` and with a middleware over jose. Warm: a few hundred tokens again and again.
  * Cold: a token is never seen twice.
  */
-import * as fs from 'node:fs';
-import * as os from 'node:os';
 import * as path from 'node:path';
 import { send } from '../auth/protected-stand.ts';
 import { issueKey, TokenMint, type IssuedKey } from './auth-credentials.ts';
 import { baselineOptions, comparedRoutes, fullPolicyRoutes, guardedOptions } from './auth-gateways.ts';
-import { BACKEND_BODY, startBackend } from './backend.ts';
+import { BACKEND_BODY } from './backend.ts';
 import { measureRounds, targetsAmong, type RoundResults, type Scenario, type Target } from './load-rounds.ts';
 import { round, type Section } from './report.ts';
-import { passThroughOptions, startWorkerd, type WorkerdOptions, type WorkerdProcess } from './workerd-process.ts';
+import { withStand } from './with-stand.ts';
+import { passThroughOptions, type WorkerdOptions } from './workerd-process.ts';
 
 const ROUNDS = 15;
 const CONNECTIONS = 32;
@@ -34,30 +33,16 @@ type Start = (name: string, options: (folder: string) => WorkerdOptions | Promis
 type Place = Pick<Scenario, 'port' | 'pids'>;
 
 export async function benchAuth(): Promise<readonly Section[]> {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'portolan-bench-'));
-  const backend = await startBackend();
-  const started: WorkerdProcess[] = [];
-  const start: Start = async (name, options) => {
-    const process = await startWorkerd(await options(path.join(folder, name)));
-    started.push(process);
-    return process;
-  };
-  try {
-    const scenarios = await startScenarios(backend.address, start);
+  return withStand(async ({ folder, backend, start: startIn }) => {
+    const start: Start = async (name, options) => startIn(await options(path.join(folder, name)));
+    const scenarios = await startScenarios(backend, start);
     await proveRefusals(scenarios);
-    const results = await measureRounds(scenarios, {
-      rounds: ROUNDS,
-      requests: REQUESTS,
-      warmUpRequests: WARM_UP_REQUESTS,
-    });
+    const plan = { rounds: ROUNDS, requests: REQUESTS, warmUpRequests: WARM_UP_REQUESTS };
+    const results = await measureRounds(scenarios, plan);
     // Once more, now that all caches hold what they hold.
     await proveRefusals(scenarios);
     return [section(scenarios, results)];
-  } finally {
-    for (const process of started) await process.close();
-    backend.close();
-    fs.rmSync(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 async function startScenarios(backend: string, start: Start): Promise<readonly Guarded[]> {

@@ -3,16 +3,14 @@
  * written by hand that asks a Durable Object for every request. One key that all requests share, and
  * 10,000 keys in turn.
  */
-import * as fs from 'node:fs';
-import * as os from 'node:os';
 import * as path from 'node:path';
 import { V8_FLAGS } from '../../src/serve/runtime-config.ts';
-import { startBackend } from './backend.ts';
 import { bundleBaseline } from './bundle-baseline.ts';
 import { configuredOptions } from './configured-gateway.ts';
 import { measureRounds, type RoundResults, type Scenario, type Target } from './load-rounds.ts';
 import { round, type Section } from './report.ts';
-import { startWorkerd, type WorkerdOptions, type WorkerdProcess } from './workerd-process.ts';
+import { withStand, type Stand } from './with-stand.ts';
+import type { WorkerdOptions } from './workerd-process.ts';
 
 const ROUNDS = 11;
 const CONNECTIONS = 32;
@@ -26,42 +24,24 @@ const LOADS = ['one key', `${KEYS.toLocaleString('en')} keys`] as const;
 type Compared = Scenario & { readonly base: string };
 
 export async function benchLimits(): Promise<readonly Section[]> {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'portolan-bench-'));
-  const backend = await startBackend();
-  const started: WorkerdProcess[] = [];
-  const start = async (options: WorkerdOptions): Promise<WorkerdProcess> => {
-    const process = await startWorkerd(options);
-    started.push(process);
-    return process;
-  };
-  try {
+  return withStand(async (stand) => {
     const scenarios: Compared[] = [];
     for (const load of LOADS) {
-      for (const limit of LIMITS) scenarios.push(await scenario(load, limit, { folder, backend, start }));
+      for (const limit of LIMITS) scenarios.push(await scenario(load, limit, stand));
     }
     const plan = { rounds: ROUNDS, requests: REQUESTS, warmUpRequests: WARM_UP_REQUESTS };
     return [section(scenarios, await measureRounds(scenarios, plan))];
-  } finally {
-    for (const process of started) await process.close();
-    backend.close();
-    fs.rmSync(folder, { recursive: true, force: true });
-  }
+  });
 }
 
-type Place = {
-  readonly folder: string;
-  readonly backend: { readonly address: string };
-  readonly start: (options: WorkerdOptions) => Promise<WorkerdProcess>;
-};
-
 /** A process for each, so that none has another's counters in its heap. */
-async function scenario(load: (typeof LOADS)[number], limit: (typeof LIMITS)[number], place: Place): Promise<Compared> {
+async function scenario(load: (typeof LOADS)[number], limit: (typeof LIMITS)[number], stand: Stand): Promise<Compared> {
   const name = nameOf(load, limit);
-  const folder = path.join(place.folder, name.replaceAll(/\W+/g, '-'));
-  const backend = place.backend.address;
+  const folder = path.join(stand.folder, name.replaceAll(/\W+/g, '-'));
+  const { backend } = stand;
   const options = limit === 'by hand' ? await byHand(folder, backend) : await portolan(folder, backend, limit);
   // As `serve` runs gateways; the gateway by hand gets the same.
-  const process = await place.start({ ...options, v8Flags: V8_FLAGS });
+  const process = await stand.start({ ...options, v8Flags: V8_FLAGS });
   const counts = limit === 'leased' || limit === 'exact';
   return {
     name,

@@ -2,17 +2,15 @@
  * Requests through one workerd build: a bare pass-through Worker, a gateway written by hand with Hono,
  * and Portolan.
  */
-import * as fs from 'node:fs';
-import * as os from 'node:os';
 import * as path from 'node:path';
-import { startBackend } from './backend.ts';
 import { bundleBaseline } from './bundle-baseline.ts';
 import type { GenerateOptions } from './generate-mappings.ts';
 import { portolanOptions } from './generated-state.ts';
 import { measureRounds, targetsAmong, type RoundResults, type Scenario, type Target } from './load-rounds.ts';
 import { residentBytes } from './process-usage.ts';
 import { round, type Section } from './report.ts';
-import { passThroughOptions, startWorkerd, type WorkerdOptions, type WorkerdProcess } from './workerd-process.ts';
+import { withStand, type Stand } from './with-stand.ts';
+import { passThroughOptions, type WorkerdProcess } from './workerd-process.ts';
 
 const ROUNDS = 5;
 const CONNECTIONS = 32;
@@ -23,32 +21,14 @@ const REQUESTS = 4000;
 type Compared = Scenario & { readonly byHand: string };
 
 export async function benchProxy(): Promise<readonly Section[]> {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'portolan-bench-'));
-  const backend = await startBackend();
-  const started: WorkerdProcess[] = [];
-  const start = async (options: WorkerdOptions): Promise<WorkerdProcess> => {
-    const process = await startWorkerd(options);
-    started.push(process);
-    return process;
-  };
-  try {
-    const scenarios = await startScenarios(folder, backend.address, start);
-    const results = await measureRounds(scenarios, {
-      rounds: ROUNDS,
-      requests: REQUESTS,
-      warmUpRequests: WARM_UP_REQUESTS,
-    });
-    return [section(scenarios, results)];
-  } finally {
-    for (const process of started) await process.close();
-    backend.close();
-    fs.rmSync(folder, { recursive: true, force: true });
-  }
+  return withStand(async (stand) => {
+    const scenarios = await startScenarios(stand);
+    const plan = { rounds: ROUNDS, requests: REQUESTS, warmUpRequests: WARM_UP_REQUESTS };
+    return [section(scenarios, await measureRounds(scenarios, plan))];
+  });
 }
 
-type Start = (options: WorkerdOptions) => Promise<WorkerdProcess>;
-
-async function startScenarios(folder: string, backend: string, start: Start): Promise<readonly Compared[]> {
+async function startScenarios({ folder, backend, start }: Stand): Promise<readonly Compared[]> {
   const passThrough = await start(passThroughOptions(path.join(folder, 'pass-through'), backend));
   const handwritten = await start({
     code: await bundleBaseline('handwritten-worker.ts'),
