@@ -1,5 +1,5 @@
 /** What the policies of a route know and say of one request. */
-import type { Consumer, PolicyContext, RequestFacts } from '../policies/contract.ts';
+import type { Consumer, Counting, PolicyContext, RequestFacts } from '../policies/contract.ts';
 import { OutgoingHeaderLog } from '../policies/outgoing-headers.ts';
 import type { CompiledRoute } from '../program/route-program.ts';
 import { createRequestBody, type PeekedBody } from './request-body.ts';
@@ -19,7 +19,8 @@ export class PolicyRequest implements PolicyContext {
   consumer: Consumer | null = null;
   rematch = false;
   refusedCredentials = false;
-  countedEarly: Set<string> | null = null;
+  counting: Counting | null = null;
+  passedFilters: Set<string> | null = null;
   readonly outgoing = new OutgoingHeaderLog();
   readonly waitUntil: WaitUntil;
   /** To be run once when the answer is over, see answer-end.ts. */

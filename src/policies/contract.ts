@@ -7,6 +7,7 @@
  * order.ts, lowerings.ts, handlers.ts. This file is imported by both sides and holds types only.
  */
 import type { Report } from '../diagnostics/finding.ts';
+import type { Figures, Limit } from '../limits/limit.ts';
 import type { RateLimiter } from '../limits/limiter.ts';
 import type { Json, Provenance, RegexModel, ServiceRef } from '../model/route-model.ts';
 import type { CompiledRegex, CompiledRoute, UpstreamTransport } from '../program/route-program.ts';
@@ -74,6 +75,19 @@ export interface RequestBody {
   peek(maxBytes: number): Promise<{ readonly bytes: Uint8Array; readonly isWhole: boolean }>;
 }
 
+/** What limits know of a request by now. */
+export type Counting = {
+  /**
+   * Keys of counters that the request was counted by before authentication, and fences that it passed: a
+   * second look at the routes may lead to one with the same limits, and they must not count it again.
+   */
+  readonly passed: Set<string>;
+  /** What it said to cost, by header: they were taken out, because they are meant for this gateway alone. */
+  readonly costs: Map<string, string>;
+  /** The limit that clients were told of, in styles that know one. */
+  told: { readonly limit: Limit; readonly figures: Figures } | null;
+};
+
 /**
  * One request on its way through the policies of its route: what is known of it by now, and where a policy
  * leaves what it found out. Made by gateway/policy-request.ts.
@@ -90,11 +104,10 @@ export interface PolicyContext {
   rematch: boolean;
   /** The request showed credentials, and authentication refused them. Only its policies set it: an upstream's 401 says nothing about ours. */
   refusedCredentials: boolean;
-  /**
-   * Keys of counters that the request was counted by before authentication, and fences that it passed: a
-   * second look at the routes may lead to one with the same limits, and they must not count it again.
-   */
-  countedEarly: Set<string> | null;
+  /** What the limits before authentication and those after it tell each other; null: nothing yet. */
+  counting: Counting | null;
+  /** Identities of filter rules that the request passed and that changed its headers; null: none. */
+  passedFilters: Set<string> | null;
   /** `work` runs once, when every policy that may refuse or change credentials has let the request pass or one has refused it. It must not throw. */
   afterAuthentication(work: () => void): void;
   /** `work` gets the headers of the answer that the route makes; not of a refusal. It must not throw. */

@@ -6,7 +6,7 @@ import { GatewayError } from '../../diagnostics/errors.ts';
 import type { Json } from '../../model/route-model.ts';
 import type { AuthMethod, AuthMethodHandler } from '../authentication/method.ts';
 import { authMethod } from '../authentication/methods.ts';
-import type { PolicyContext, PolicyHandler, PolicyRuntime, RequestFacts } from '../contract.ts';
+import type { PolicyContext, PolicyHandler, PolicyRuntime } from '../contract.ts';
 import type { CompiledFilterRule, CompiledFilters } from './compiled.ts';
 import { decodeFilters } from './decode.ts';
 import { runChain, type ReadyUse } from './run-chain.ts';
@@ -66,12 +66,9 @@ function methodAt(methods: readonly AuthMethod[], index: number): AuthMethod {
 }
 
 /**
- * Of requests that changed headers, by what they passed. A second look at the routes may lead to another
- * one with the same rule, and a credential that the rule took out must not be asked for again.
+ * The answer of the gateway; null: the request passes. A second look at the routes may lead to another one
+ * with the same rule, and a credential that the rule took out must not be asked for again.
  */
-const passed = new WeakMap<RequestFacts, Set<string>>();
-
-/** The answer of the gateway; null: the request passes. */
 async function enforce(
   { rule, chain, keepsRoute, identity }: ReadyRule,
   context: PolicyContext,
@@ -81,7 +78,7 @@ async function enforce(
     throw new GatewayError(503, 'policy-not-enforced', 'A policy of this route cannot be enforced by this gateway.');
   }
   const { facts } = context;
-  if (context.rematch && passed.get(facts)?.has(identity) === true) return null;
+  if (context.rematch && context.passedFilters?.has(identity) === true) return null;
   const outcome = await runChain(
     chain,
     { facts, body: context.body, waitUntil: context.waitUntil, routeId: context.route.id },
@@ -97,9 +94,8 @@ async function enforce(
   }
   if (outcome.consumer !== null) context.consumer = outcome.consumer;
   if (outcome.hasChangedHeaders) {
-    const before = passed.get(facts);
-    if (before === undefined) passed.set(facts, new Set([identity]));
-    else before.add(identity);
+    context.passedFilters ??= new Set();
+    context.passedFilters.add(identity);
     if (!keepsRoute) context.rematch = true;
   }
   return null;

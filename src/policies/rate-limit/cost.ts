@@ -1,7 +1,8 @@
 /** How many units a request costs. */
 import type { LimitCheck, RateLimiter, WaitUntil } from '../../limits/limiter.ts';
+import type { PolicyContext } from '../contract.ts';
 import type { CompiledCost } from './compiled.ts';
-import type { AskedLimit } from './counted.ts';
+import { countingOf, type AskedLimit } from './counted.ts';
 
 /** Zeros in front, signs and lists are other numbers to other readers. */
 const COST = /^[1-9]\d{0,8}$/;
@@ -13,27 +14,24 @@ function parseCost(text: string | null, maxCost: number): number {
   return cost <= maxCost ? cost : 1;
 }
 
-/** Costs that were taken out of the headers of a request, for the limits that look later. */
-const taken = new WeakMap<Headers, Map<string, string>>();
-
 /**
  * Takes what a request says to cost out of its headers, because it is meant for this gateway alone, also
  * where no limit looks at it. A policy that ran in between may have written another one, which then counts.
  */
-export function takeCosts(names: readonly string[], headers: Headers): void {
+export function takeCosts(names: readonly string[], context: PolicyContext): void {
+  const { headers } = context.facts;
   for (const name of names) {
     const value = headers.get(name);
     if (value === null) continue;
-    const costs = taken.get(headers) ?? new Map<string, string>();
-    taken.set(headers, costs.set(name, value));
+    countingOf(context).costs.set(name, value);
     headers.delete(name);
   }
 }
 
-/** Of headers whose costs were taken. */
-export function requestCost(cost: CompiledCost | undefined, headers: Headers): number {
+/** Of a request whose costs were taken. */
+export function requestCost(cost: CompiledCost | undefined, { counting }: PolicyContext): number {
   if (cost?.header === undefined) return 1;
-  return parseCost(taken.get(headers)?.get(cost.header) ?? null, cost.maxCost);
+  return parseCost(counting?.costs.get(cost.header) ?? null, cost.maxCost);
 }
 
 /** Charges what the answer says to cost beyond what the request was admitted at. */

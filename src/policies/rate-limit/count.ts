@@ -55,7 +55,7 @@ function checksOf(
   context: PolicyContext,
 ): readonly AskedLimit[] | Promise<readonly AskedLimit[]> {
   const request = limitedRequest(context);
-  takeCosts(ready.costHeaders, request.facts.headers);
+  takeCosts(ready.costHeaders, context);
   const { selected, refusal } = selectLimits(config, request);
   if (refusal !== null) throw refusal;
   const asked: AskedLimit[] = [];
@@ -63,7 +63,7 @@ function checksOf(
   for (const { limit, key } of selected) {
     const found = ready.limits.get(limit);
     if (found === undefined) throw new Error('A limit was selected that is not of this policy.');
-    const cost = requestCost(limit.cost, request.facts.headers);
+    const cost = requestCost(limit.cost, context);
     if (typeof key === 'string') asked.push(withKey(found, key, cost));
     else pending.push(key.then((hashed) => withKey(found, hashed, cost)));
   }
@@ -97,7 +97,7 @@ function settle(
     return { ready: limit, check, verdict: taken.verdicts[index] ?? NO_VERDICT };
   });
   reportCounted(counted, context, runtime);
-  writeHeaders(counted, config.headers ?? 'draft', context.outgoing);
+  writeHeaders(counted, config.headers ?? 'draft', context);
   injectHeaders(counted, context, runtime);
   const refusal = refusalOf(counted, context, runtime);
   if (refusal instanceof GatewayError) throw refusal;

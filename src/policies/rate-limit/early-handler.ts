@@ -13,6 +13,7 @@ import type { PolicyContext, PolicyHandler, PolicyRuntime } from '../contract.ts
 import { logSparsely } from '../sparse-log.ts';
 import { countedAddress, DEFAULT_IPV6_BITS } from './address-part.ts';
 import { countRequest, limitedRequest, NO_VERDICT, reportCounted, type RateLimitPolicy } from './count.ts';
+import { countingOf } from './counted.ts';
 import { decodeRateLimit } from './decode.ts';
 import { readyLimits } from './ready-limits.ts';
 import { refusalOfFailures } from './refusal.ts';
@@ -27,7 +28,7 @@ export const rateLimitEarlyHandler: PolicyHandler = {
     const config = decodeRateLimit(json);
     const policy: RateLimitPolicy = { config, ready: readyLimits(config, runtime), runtime };
     return async (context) => {
-      const passed = (context.countedEarly ??= new Set());
+      const { passed } = countingOf(context);
       if (config.fence !== undefined) await passFence(config.fence, passed, context, runtime);
       const failure = await reserveFailure(policy, passed, context);
       if (failure !== null) {

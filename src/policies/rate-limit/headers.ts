@@ -1,20 +1,24 @@
 /** Fields that tell clients what is left, on passed and refused requests alike. */
 import type { Figures, Limit } from '../../limits/limit.ts';
 import { largestCost } from '../../limits/limit.ts';
-import type { OutgoingHeaders } from '../contract.ts';
+import type { OutgoingHeaders, PolicyContext } from '../contract.ts';
 import type { CompiledLimit, HeaderStyle } from './compiled.ts';
-import type { CountedLimit } from './counted.ts';
+import { countingOf, type CountedLimit } from './counted.ts';
 
-type Told = { readonly limit: CompiledLimit; readonly figures: Figures };
+type Told = { readonly limit: Limit; readonly figures: Figures };
 
 /** Shadows are nobody's business outside. Limits that could not be asked say nothing. */
-export function writeHeaders(counted: readonly CountedLimit[], style: HeaderStyle, outgoing: OutgoingHeaders): void {
-  if (style === 'draft') writeDraft(counted, outgoing);
+export function writeHeaders(counted: readonly CountedLimit[], style: HeaderStyle, context: PolicyContext): void {
+  if (style === 'draft') writeDraft(counted, context.outgoing);
   else if (style !== 'none') {
-    const told = counted.flatMap(({ ready, check, verdict }): Told[] =>
-      'undecided' in verdict || check.shadow === true ? [] : [{ limit: ready.limit, figures: verdict }],
+    const told = counted.flatMap(({ check, verdict }): Told[] =>
+      'undecided' in verdict || check.shadow === true ? [] : [{ limit: check.limit, figures: verdict }],
     );
-    if (told.length > 0) writeNearest(told, style, outgoing);
+    // The policy before authentication has told of one too, and these styles know one: the nearest of all.
+    const counting = countingOf(context);
+    if (counting.told !== null) told.unshift(counting.told);
+    counting.told = told.toSorted(byExhaustion)[0] ?? null;
+    if (counting.told !== null) writeNearest(counting.told, style, context.outgoing);
   }
 }
 
@@ -41,17 +45,9 @@ export function draftPolicy({ label, limit }: Pick<CompiledLimit, 'label' | 'lim
   return length === null ? quota : `${quota};w=${length}`;
 }
 
-/** Of the policy before authentication and the one after it: these styles know one limit, so both must be compared. */
-const toldBefore = new WeakMap<OutgoingHeaders, readonly Told[]>();
-
 /** In place of an upstream's: these styles cannot tell of two. */
-function writeNearest(told: readonly Told[], style: 'draft-7' | 'x-ratelimit', outgoing: OutgoingHeaders): void {
-  const all = [...(toldBefore.get(outgoing) ?? []), ...told];
-  toldBefore.set(outgoing, all);
-  const nearest = all.toSorted(byExhaustion)[0];
-  if (nearest === undefined) return;
-  const { limit } = nearest.limit;
-  const [most, remaining, reset] = [largestCost(limit), nearest.figures.remaining, seconds(nearest.figures.resetMs)];
+function writeNearest({ limit, figures }: Told, style: 'draft-7' | 'x-ratelimit', outgoing: OutgoingHeaders): void {
+  const [most, remaining, reset] = [largestCost(limit), figures.remaining, seconds(figures.resetMs)];
   if (style === 'draft-7') {
     outgoing.set('ratelimit', `limit=${most}, remaining=${remaining}, reset=${reset}`);
     const length = windowSeconds(limit);
@@ -76,7 +72,7 @@ function byExhaustion(a: Told, b: Told): number {
   return shareLeft(a) - shareLeft(b) || b.figures.resetMs - a.figures.resetMs;
 }
 
-function shareLeft({ limit: { limit }, figures }: Told): number {
+function shareLeft({ limit, figures }: Told): number {
   return figures.remaining / largestCost(limit);
 }
 
