@@ -6,7 +6,7 @@ import { BackOff } from './back-off.ts';
 import type { ProcessTable } from './process-table.ts';
 import { OBJECTS_SOCKET } from './runtime-config.ts';
 import { relayRuntimeLine, type ServeLog } from './serve-log.ts';
-import { answers, askSocket } from './unix-socket.ts';
+import { answers, askSocket } from '../sockets/unix-socket.ts';
 import { endedAtStart, WorkerdProcess } from './workerd-process.ts';
 
 const START_TIMEOUT_MS = 20_000;

@@ -4,11 +4,11 @@ import * as path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LimitCheck, Verdict } from '../../src/limits/limiter.ts';
 import { DEFAULT_OBJECTS } from '../../src/objects/limit-objects.ts';
-import { askObjects } from '../../src/serve/objects-client.ts';
+import { askCounters } from '../../src/sockets/counters-client.ts';
 import { ObjectsProcess } from '../../src/serve/objects-process.ts';
 import { ProcessTable } from '../../src/serve/process-table.ts';
 import { objectsConfig, OBJECTS_SOCKET, WORKER_FILE } from '../../src/serve/runtime-config.ts';
-import { askSocket } from '../../src/serve/unix-socket.ts';
+import { askSocket } from '../../src/sockets/unix-socket.ts';
 import { bundleLimitProbe } from './bundle-limit-probe.ts';
 import { EdgeStand, type Edge } from './edge-stand.ts';
 
@@ -63,7 +63,7 @@ async function take(count: number, keys: readonly string[]): Promise<void> {
 }
 
 async function counted(keys: readonly string[]): Promise<number> {
-  const [answer] = await askObjects(path.join(stand.folder, OBJECTS_SOCKET), [{ kind: 'show', keys }]);
+  const [answer] = await askCounters(path.join(stand.folder, OBJECTS_SOCKET), [{ kind: 'show', keys }]);
   let sum = 0;
   for (const shown of answer?.outcomes ?? []) {
     if (shown !== null && 'figures' in shown) sum += RATE - shown.figures.remaining;
