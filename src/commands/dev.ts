@@ -2,6 +2,7 @@
 import { renderFindings } from '../diagnostics/render.ts';
 import { SourcesUnusable } from '../follow/sources-unusable.ts';
 import type { DevEvent, DevServer } from '../dev/dev-server.ts';
+import { localStateFolder } from '../dev/state-folder.ts';
 import { BuildCache } from '../compile/build-program.ts';
 import { ManifestCache } from '../resources/manifests.ts';
 import { buildOptions } from './build-from-options.ts';
@@ -39,7 +40,6 @@ With --json: one JSON object a line, {event: "ready" | "published" | "failed" | 
     const started = performance.now();
     // Loaded here: miniflare is heavy, and every other command starts without it.
     const { startDevServer } = await import('../dev/dev-server.ts');
-    const { localStateFolder } = await import('../dev/local-store.ts');
     const { loadWorkerCode } = await import('./worker-code.ts');
     let server: DevServer | undefined;
     server = await startDevServer({

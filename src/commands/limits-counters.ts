@@ -1,11 +1,8 @@
-/** `portolan limits show|reset`: the counters of a running `portolan serve`. */
-import { existsSync } from 'node:fs';
-import * as path from 'node:path';
-import { UserError } from '../diagnostics/errors.ts';
-import type { LimitAnswer, LimitCall, ShownCounter } from '../limits/calls.ts';
+/** `portolan limits show|reset`: the counters of a running gateway. */
+import type { LimitAnswer, ShownCounter } from '../limits/calls.ts';
 import { escapeControls } from '../diagnostics/render.ts';
 import { describeLimit } from '../limits/describe-limit.ts';
-import { parseStoreTarget } from './publish-targets.ts';
+import { askRunningGateway, runningGateway, type AskGateway } from './running-gateway.ts';
 import { EXIT_ERRORS, EXIT_OK, EXIT_PARTLY, type CommandContext } from './command.ts';
 import { usageError } from './parse-arguments.ts';
 import { renderTable } from './text-table.ts';
@@ -19,23 +16,20 @@ const MAX_KEY = 16_384;
 export type CounterRequest = {
   readonly action: 'show' | 'reset';
   readonly keys: readonly string[];
-  /** As written after --to. */
+  /** As written after --to and --state. */
   readonly to: string | undefined;
+  readonly state: string | undefined;
 };
-
-/** Asks the node that serves a state folder. Throws UserError when none does. */
-export type AskNode = (folder: string, calls: readonly LimitCall[]) => Promise<readonly LimitAnswer[]>;
 
 /** Returns the exit code: 0, 3 when some counters could not be asked, 1 when none could. */
 export async function counters(
-  { action, keys, to }: CounterRequest,
+  { action, keys, ...place }: CounterRequest,
   context: Context,
-  askNode: AskNode = askRunningNode,
+  askGateway: AskGateway = askRunningGateway,
 ): Promise<number> {
   assertKeys(action, keys);
-  const folder = folderOf(to, context.terminal.cwd);
-  const answers = await askNode(
-    folder,
+  const answers = await askGateway(
+    runningGateway(place, context.terminal.cwd),
     keys.map((key) => ({ kind: action, keys: [key] })),
   );
   const outcomes = keys.map((_, index) => answers[index]?.outcomes[0] ?? null);
@@ -56,39 +50,6 @@ function assertKeys(action: string, keys: readonly string[]): void {
       'limits',
       `"${escapeControls(odd.slice(0, 100))}" is no key of a counter: \`portolan explain\` prints them, LIMIT|SUBJECT.`,
     );
-}
-
-function folderOf(to: string | undefined, cwd: string): string {
-  const target = to === undefined ? null : parseStoreTarget(to);
-  if (target === null)
-    throw usageError('limits', 'Say where the gateway runs with --to dir:PATH, the state folder of `portolan serve`.');
-  if (target.kind === 'cloudflare')
-    throw new UserError(
-      'counters on Cloudflare cannot be reached from outside: only the deployed Worker may call its Durable Objects. ' +
-        'To start a limit anew there, give it another `name` or `scope` in the configuration and publish',
-    );
-  if (target.kind === 'local')
-    throw new UserError(
-      'counters of `portolan dev` live inside its process and cannot be asked from another one. ' +
-        'Serve with `portolan serve --state DIR` to look at them, or stop `dev` and start it with another --state to begin anew',
-    );
-  const folder = path.resolve(cwd, target.path);
-  if (!existsSync(folder)) throw new UserError(`there is no folder ${target.path}, hence no counter`);
-  return folder;
-}
-
-async function askRunningNode(folder: string, calls: readonly LimitCall[]): Promise<readonly LimitAnswer[]> {
-  const { runFolderOf } = await import('../serve/node-folder.ts');
-  const { OBJECTS_SOCKET } = await import('../serve/runtime-config.ts');
-  const { assertSocketPath, answers } = await import('../serve/unix-socket.ts');
-  const { askObjects } = await import('../serve/objects-client.ts');
-  const socket = path.join(runFolderOf(folder), OBJECTS_SOCKET);
-  assertSocketPath(socket);
-  if (!(await answers(socket)))
-    throw new UserError(`no \`portolan serve\` runs in ${folder}: counters can be asked only while it does`);
-  return askObjects(socket, calls).catch((error: unknown) => {
-    throw new UserError(`the counters cannot be asked: ${error instanceof Error ? error.message : String(error)}`);
-  });
 }
 
 function counterJson(key: string, outcome: Outcome): object {

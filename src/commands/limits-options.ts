@@ -50,13 +50,16 @@ export const LIMITS_OPTIONS = {
   'trusted-hops': { type: 'string', value: 'N', help: 'in a list of addresses the client is this far from the end' },
   top: { type: 'string', value: 'N', help: 'keys to show; default 10' },
   'by-hour': { type: 'boolean', help: 'requests and refusals of each hour' },
-  to: { type: 'string', value: 'dir:PATH', help: 'show, reset: state folder of the running portolan serve' },
+  to: { type: 'string', value: 'PLACE', help: 'show, reset: dir:PATH, state folder of serve; or local: dev' },
+  state: { type: 'string', value: 'DIR', help: 'with --to local: state of the development server' },
 } as const;
 export type LimitsOptions = OptionValues<typeof LIMITS_OPTIONS>;
 
 const ACTIONS = ['plan', 'show', 'reset'] as const;
 export type LimitsAction = (typeof ACTIONS)[number];
 
+/** Of show and reset, which take no other. */
+const COUNTER_OPTIONS: readonly string[] = ['to', 'state'];
 /** What --limit says in full. */
 const WORDS = ['rate', 'unit', 'algorithm', 'burst', 'zone', 'key', 'missing', 'pattern'] as const;
 const PLAIN_PARTS = ['address', 'consumer', 'api-key', 'country', 'method', 'route', 'authority', 'path'] as const;
@@ -72,7 +75,8 @@ const NAMED_PARTS: Readonly<Record<string, (name: string) => RateLimitKeyPart>> 
 export function parseLimitsAction(text: string | undefined, options: LimitsOptions): LimitsAction {
   const action = ACTIONS.find((name) => name === text);
   if (action === undefined) throw usageError('limits', `Say what to do: ${ACTIONS.join(', ')}; got "${text ?? ''}".`);
-  const taken = action === 'plan' ? Object.keys(LIMITS_OPTIONS).filter((name) => name !== 'to') : ['to'];
+  const taken =
+    action === 'plan' ? Object.keys(LIMITS_OPTIONS).filter((name) => !COUNTER_OPTIONS.includes(name)) : COUNTER_OPTIONS;
   const foreign = Object.keys(options).find((name) => ![...taken, 'json'].includes(name));
   if (foreign !== undefined) throw usageError('limits', `\`limits ${action}\` takes no --${foreign}.`);
   return action;

@@ -1,6 +1,7 @@
 /** `--to` → an open program store. */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { localStateFolder } from '../dev/state-folder.ts';
 import { UserError } from '../diagnostics/errors.ts';
 import type { ProgramStore } from '../program/program-store.ts';
 import {
@@ -18,7 +19,7 @@ export function openStore(target: StoreTarget, terminal: Pick<Terminal, 'cwd' | 
     environment: terminal.env,
     openLocal: async () => {
       // Loaded here: miniflare takes longer to load than most commands take to run.
-      const { localStateFolder, openLocalStore } = await import('../dev/local-store.ts');
+      const { openLocalStore } = await import('../dev/local-store.ts');
       return openLocalStore(localStateFolder(terminal.cwd));
     },
   });
@@ -53,7 +54,6 @@ export function openKeysToRead(
   return openStoredKeysToRead(placeOf(target, terminal), {
     environment: terminal.env,
     openLocal: async () => {
-      const { localStateFolder } = await import('../dev/local-store.ts');
       if (!existsSync(localStateFolder(terminal.cwd)))
         throw new UserError('there is no state of a development server here, hence no key');
       return openLocalKeys(terminal);
@@ -64,7 +64,7 @@ export function openKeysToRead(
 type OpenKeys<Store> = { readonly store: Store; close(): Promise<void> };
 
 async function openLocalKeys({ cwd }: Pick<Terminal, 'cwd'>, stateFolder?: string): Promise<OpenKeys<ProgramStore>> {
-  const { KEYS_BINDING, localStateFolder, openLocalStore } = await import('../dev/local-store.ts');
+  const { KEYS_BINDING, openLocalStore } = await import('../dev/local-store.ts');
   return openLocalStore(stateFolder === undefined ? localStateFolder(cwd) : resolve(cwd, stateFolder), KEYS_BINDING);
 }
 

@@ -1,6 +1,7 @@
 /** Keys of Secrets for commands that publish: where the Secrets are read, and where their keys are written. */
 import { resolve } from 'node:path';
 import type { BuildInput } from '../compile/build-program.ts';
+import { localStateFolder } from '../dev/state-folder.ts';
 import {
   SecretKeys,
   withSecrets,
@@ -51,7 +52,6 @@ function keysPlace(target: StoreTarget, terminal: Surroundings): KeysPlace {
   const pepper = async (): Promise<string> => {
     if (given !== '') return given;
     if (target.kind === 'folder') return readPepper(resolve(cwd, target.path));
-    const { localStateFolder } = await import('../dev/local-store.ts');
     return readPepper(localStateFolder(cwd));
   };
   return { open, pepper };

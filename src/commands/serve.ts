@@ -57,7 +57,7 @@ docs/self-hosting.md.`,
     if (options.port === undefined) throw usageError('serve', '--port N is needed.');
     const port = parsePort('serve', options.port);
     const { killOrphans } = await import('../serve/process-table.ts');
-    const { runFolderOf } = await import('../serve/node-folder.ts');
+    const { runFolderOf } = await import('../sockets/run-folder.ts');
     const runFolder = runFolderOf(options.state);
     return launchSupervisor({
       host: options.host ?? '127.0.0.1',

@@ -15,6 +15,7 @@ import { SourcePublisher } from '../follow/source-publisher.ts';
 import type { ProgramStore, PublishReport } from '../program/publish.ts';
 import type { CompiledUpstream } from '../program/route-program.ts';
 import { readPepper } from '../stores/pepper-file.ts';
+import { startCountersSocket, type CountersSocket } from './counters-socket.ts';
 import { EchoPool } from './echo-pool.ts';
 import { readTlsOf, summarizeProblems, type TlsReading } from '../tls/tls-files.ts';
 import {
@@ -94,6 +95,7 @@ class DevRun {
   #tls: TlsReading['materials'] = new Map();
   #relay: RelayServer | undefined;
   #runtime: GatewayRuntime | undefined;
+  #counters: CountersSocket | undefined;
   #follower: SourceFollower | undefined;
 
   constructor(options: DevOptions) {
@@ -135,6 +137,7 @@ class DevRun {
       upstreams: await this.#start(direct),
       onLog: (line) => onEvent({ type: 'log', line }),
     });
+    this.#counters = await this.#startCounters(this.#runtime);
     const store = await kvStore(this.#runtime.miniflare);
     this.#follower = followSources({
       watch: sources.watch,
@@ -152,9 +155,22 @@ class DevRun {
 
   async close(): Promise<void> {
     await this.#follower?.close();
+    await this.#counters?.close();
     await this.#runtime?.close();
     await this.#relay?.close();
     await this.#echoes.close();
+  }
+
+  /** undefined: there is no place for its socket, which is no reason not to serve. */
+  async #startCounters(runtime: GatewayRuntime): Promise<CountersSocket | undefined> {
+    const { stateFolder, onEvent } = this.#options;
+    try {
+      return await startCountersSocket(stateFolder, (calls) => runtime.decide(calls));
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      onEvent({ type: 'log', line: `\`portolan limits\` cannot ask this server for its counters: ${reason}` });
+      return undefined;
+    }
   }
 
   async #openKeys(): Promise<{ readonly store: ProgramStore; close(): Promise<void> }> {

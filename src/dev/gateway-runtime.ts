@@ -7,12 +7,15 @@
  * gateway must show (see docs/request-path.md).
  */
 import { Log, LogLevel, Miniflare, type MiniflareOptions } from 'miniflare';
+import type { SocketAnswer } from '../sockets/unix-socket.ts';
 import { bindingName } from '../program/binding-name.ts';
 import type { CompiledUpstream } from '../program/route-program.ts';
 import type { TlsMaterial } from '../tls/tls-files.ts';
 import { COMPATIBILITY_DATE, KEYS_BINDING, NAMESPACES, ROUTES_BINDING } from './local-store.ts';
 
 const GATEWAY = 'gateway';
+/** The Worker's `Limiter`, bound for us alone: a socket of its own would be open to everybody on this machine. */
+const COUNTERS_BINDING = 'COUNTERS';
 /** More bindings than this slow workerd's start; the rest go through the relay. */
 export const MAX_DIRECT_BINDINGS = 128;
 
@@ -38,10 +41,18 @@ export type GatewayRuntime = {
   readonly miniflare: Miniflare;
   /** Makes the Worker load the current pointer now; resolves when it serves it (or has refused it and said so in its log). */
   reload(): Promise<void>;
+  /** `POST /decide` to the Worker's `Limiter`, with calls as JSON. */
+  decide(calls: string): Promise<SocketAnswer>;
   close(): Promise<void>;
 };
 
 type Binding = { type: 'external'; address: string; http?: object; https?: object };
+
+type LimiterBindings = {
+  readonly [COUNTERS_BINDING]: {
+    fetch(url: string, init: { readonly method: 'POST'; readonly body: string }): Promise<Response>;
+  };
+};
 
 export async function startGatewayRuntime(options: GatewayRuntimeOptions): Promise<GatewayRuntime> {
   const env: Record<string, Binding> = {
@@ -73,6 +84,7 @@ export async function startGatewayRuntime(options: GatewayRuntimeOptions): Promi
             [ROUTES_BINDING]: { type: 'kv', id: NAMESPACES[ROUTES_BINDING] },
             [KEYS_BINDING]: { type: 'kv', id: NAMESPACES[KEYS_BINDING] },
             RATE_LIMITS: { type: 'durable-object', worker: GATEWAY, exportName: 'RateLimitObject' },
+            [COUNTERS_BINDING]: { type: 'worker', worker: GATEWAY, exportName: 'Limiter' },
             PLATFORM: { type: 'text', value: 'dev' },
             REFRESH_MS: { type: 'text', value: '1000' },
             ...secretTexts(options.secrets),
@@ -94,12 +106,17 @@ export async function startGatewayRuntime(options: GatewayRuntimeOptions): Promi
   } as unknown as MiniflareOptions);
   await miniflare.ready;
   const control = await miniflare.unsafeGetDirectURL(GATEWAY, 'Control');
+  const { [COUNTERS_BINDING]: limiter } = await miniflare.getBindings<LimiterBindings>(GATEWAY);
   return {
     miniflare,
     reload: async () => {
       const answer = await fetch(new URL('/reload', control), { method: 'POST' });
       if (!answer.ok) throw new Error(`the Worker answered ${answer.status} to a reload`);
       await answer.arrayBuffer();
+    },
+    decide: async (calls) => {
+      const answer = await limiter.fetch('http://limiter/decide', { method: 'POST', body: calls });
+      return { status: answer.status, body: await answer.text() };
     },
     close: () => miniflare.dispose(),
   };

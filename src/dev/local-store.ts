@@ -4,7 +4,6 @@
  * `portolan publish --to local` and the first publish of `portolan dev` open it while no gateway
  * runs (or beside one: the namespace is a SQLite file and writers are serialised by workerd).
  */
-import * as path from 'node:path';
 import { Log, LogLevel, Miniflare } from 'miniflare';
 import type { ProgramStore } from '../program/publish.ts';
 
@@ -14,11 +13,6 @@ export const KEYS_BINDING = 'KEYS';
 /** Ids of the namespaces by binding. */
 export const NAMESPACES = { [ROUTES_BINDING]: 'routes', [KEYS_BINDING]: 'keys' } as const;
 export type NamespaceBinding = keyof typeof NAMESPACES;
-
-/** State of the development server below the working directory. */
-export function localStateFolder(workingDirectory: string): string {
-  return path.join(workingDirectory, '.portolan', 'dev');
-}
 
 /** The part of a Workers KV namespace that a store needs. */
 type KvNamespace = {

@@ -31,8 +31,11 @@ export function openLimits(bindings: LimitBindings): LimitClient {
 
 export type LimitObjects = {
   readonly client: LimitClient;
-  /** Has every object write what it has decided; what is decided afterwards is written before it is answered. */
-  readonly flush: () => Promise<void>;
+  /**
+   * Has every object write what it has decided; what is decided afterwards is written before it is answered.
+   * Why not, of each object that could not; never rejects.
+   */
+  readonly flush: () => Promise<readonly string[]>;
 };
 
 /** null: this process holds no counters. */
@@ -55,7 +58,18 @@ export function openObjects({ RATE_LIMITS: namespace, RATE_LIMIT_OBJECTS }: Limi
     // One that this isolate never asked has nothing unwritten: whoever else asks objects of this process has another isolate of its own.
     flush: async () => {
       writesThrough = true;
-      await Promise.all([...asked].map((home) => open(home).flush()));
+      const reasons = await Promise.all([...asked].map((home) => reasonNotWritten(home, open(home))));
+      return reasons.filter((reason) => reason !== null);
     },
   };
+}
+
+/** An object whose write fails at the disk is reset, and its call is lost with it. */
+async function reasonNotWritten(home: string, object: DurableObjectStub<RateLimitObject>): Promise<string | null> {
+  try {
+    const reason = await object.flush();
+    return reason === null ? null : `${home}: ${reason}`;
+  } catch (error) {
+    return `${home}: ${String(error)}`;
+  }
 }

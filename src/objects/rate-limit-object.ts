@@ -64,7 +64,10 @@ export class RateLimitObject extends DurableObject<unknown> {
     const { unwritten, isUrgent } = this.#table;
     if (unwritten === 0) return;
     const { writeSpacingMs } = this.#timing;
-    if (unwritten > MOST_UNWRITTEN || writeSpacingMs === 0) return this.flush();
+    if (unwritten > MOST_UNWRITTEN || writeSpacingMs === 0) {
+      this.flush();
+      return;
+    }
     const latestMs = nowMs + writeSpacingMs;
     // A clock that was set back says that the last write is to come.
     const atMs = isUrgent ? Math.min(latestMs, Math.max(nowMs, this.#writtenAtMs + writeSpacingMs)) : latestMs;
@@ -76,14 +79,23 @@ export class RateLimitObject extends DurableObject<unknown> {
     this.#write = setTimeout(() => this.flush(), atMs - nowMs);
   }
 
-  /** Writes what was decided so far. */
-  flush(): void {
+  /** Writes what was decided so far. Returns why it could not; null: it is written. */
+  flush(): string | null {
     if (this.#write !== null) clearTimeout(this.#write);
     this.#write = null;
     const nowMs = Date.now();
     this.#writtenAtMs = nowMs;
-    const writtenIdleMs = this.#tryWrite(nowMs);
-    if (writtenIdleMs === null) return;
+    let idleMs: number | null;
+    try {
+      idleMs = this.#table.write(nowMs);
+    } catch (error) {
+      return this.#notWritten(error);
+    }
+    if (idleMs !== null) this.#setAlarm(idleMs, nowMs);
+    return null;
+  }
+
+  #setAlarm(writtenIdleMs: number, nowMs: number): void {
     const isSet = this.#alarmAtMs > nowMs;
     // An alarm of the object's former life may still be to come, and this one replaces it: it must suit the older rows too.
     const idleMs = isSet ? writtenIdleMs : (this.#table.nextIdleMs() ?? writtenIdleMs);
@@ -94,15 +106,11 @@ export class RateLimitObject extends DurableObject<unknown> {
   }
 
   /** What cannot be written is decided all the same, and counts as long as it is in memory. */
-  #tryWrite(nowMs: number): number | null {
-    try {
-      return this.#table.write(nowMs);
-    } catch (error) {
-      // oxlint-disable-next-line no-console
-      console.error(JSON.stringify({ event: 'rate-limit-not-written', error: String(error) }));
-      if (this.#table.unwritten > MOST_UNWRITTEN) this.#table.giveUpUnwritten();
-      return null;
-    }
+  #notWritten(error: unknown): string {
+    // oxlint-disable-next-line no-console
+    console.error(JSON.stringify({ event: 'rate-limit-not-written', error: String(error) }));
+    if (this.#table.unwritten > MOST_UNWRITTEN) this.#table.giveUpUnwritten();
+    return String(error);
   }
 
   override async alarm(): Promise<void> {

@@ -1,7 +1,7 @@
 /** The private side of a node: health, readiness, status, and the push that makes a new version live. */
 import * as http from 'node:http';
 import { UserError } from '../diagnostics/errors.ts';
-import { listenOnSocket } from './unix-socket.ts';
+import { listenOnSocket } from '../sockets/unix-socket.ts';
 
 export type AdminAddress =
   | { readonly kind: 'unix'; readonly path: string }

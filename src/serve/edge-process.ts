@@ -4,7 +4,7 @@ import * as path from 'node:path';
 import { UserError } from '../diagnostics/errors.ts';
 import type { ServeLog } from './serve-log.ts';
 import { relayRuntimeLine } from './serve-log.ts';
-import { askSocket } from './unix-socket.ts';
+import { askSocket } from '../sockets/unix-socket.ts';
 import { endedAtStart, WorkerdProcess } from './workerd-process.ts';
 
 export type EdgeOptions = {

@@ -6,8 +6,9 @@ import * as fs from 'node:fs/promises';
 import * as net from 'node:net';
 import * as path from 'node:path';
 import { UserError } from '../diagnostics/errors.ts';
+import { makeRunFolder, runFolderOf } from '../sockets/run-folder.ts';
+import { assertSocketPath, listenOnSocket } from '../sockets/unix-socket.ts';
 import { keysFolderOf } from '../stores/state-folder.ts';
-import { assertSocketPath, listenOnSocket } from './unix-socket.ts';
 
 export type NodeFolder = {
   readonly root: string;
@@ -22,11 +23,6 @@ export type NodeFolder = {
   release(): Promise<void>;
 };
 
-/** Absolute. */
-export function runFolderOf(folder: string): string {
-  return path.resolve(folder, 'run');
-}
-
 /** Throws UserError when the folder cannot be written or another node serves it. */
 export async function claimNodeFolder(folder: string): Promise<NodeFolder> {
   const root = path.resolve(folder);
@@ -34,8 +30,7 @@ export async function claimNodeFolder(folder: string): Promise<NodeFolder> {
   // The longest socket name of all, so that nothing is begun in a folder that cannot be finished.
   assertSocketPath(path.join(run, 'edge-999-999999.sock'));
   try {
-    await fs.mkdir(run, { recursive: true, mode: 0o700 });
-    await fs.chmod(run, 0o700);
+    await makeRunFolder(folder);
     const probe = path.join(run, '.writable');
     await fs.writeFile(probe, '');
     await fs.rm(probe);

@@ -6,7 +6,7 @@ import { BackOff } from './back-off.ts';
 import type { ProcessTable } from './process-table.ts';
 import { OBJECTS_SOCKET } from './runtime-config.ts';
 import { relayRuntimeLine, type ServeLog } from './serve-log.ts';
-import { answers, askSocket } from './unix-socket.ts';
+import { answers, askSocket } from '../sockets/unix-socket.ts';
 import { endedAtStart, WorkerdProcess } from './workerd-process.ts';
 
 const START_TIMEOUT_MS = 20_000;
@@ -73,13 +73,17 @@ export class ObjectsProcess {
     await this.#process?.stop(STOP_MS);
   }
 
-  /** Decisions are written a moment after they were made; a process that is told to end would not wait for that. */
+  /**
+   * Decisions are written a moment after they were made; a process that is told to end would not wait for that.
+   * Never rejects: a disk that refuses them is no reason to run on.
+   */
   async #flush(): Promise<void> {
     try {
-      const { status } = await askSocket(this.#socket, { method: 'POST', path: '/flush' }, FLUSH_MS);
-      if (status !== 204) throw new Error(`it answered ${status}`);
+      const { status, body } = await askSocket(this.#socket, { method: 'POST', path: '/flush' }, FLUSH_MS);
+      if (status !== 204) throw new Error(detailOf(body) ?? `the process answered ${status}`);
     } catch (error) {
-      this.#options.log('warning', 'counters-not-written', { message: String(error) });
+      const message = error instanceof Error ? error.message : String(error);
+      this.#options.log('warning', 'counters-not-written', { message });
     }
   }
 
@@ -98,5 +102,16 @@ export class ObjectsProcess {
         this.#process?.kill();
       });
     }, delayMs);
+  }
+}
+
+/** What a problem document says; null: it is none. */
+function detailOf(body: string): string | null {
+  try {
+    const problem: unknown = JSON.parse(body);
+    const isProblem = typeof problem === 'object' && problem !== null && 'detail' in problem;
+    return isProblem && typeof problem.detail === 'string' ? problem.detail : null;
+  } catch {
+    return null;
   }
 }

@@ -12,7 +12,7 @@ import { DEFAULT_OBJECTS } from '../../src/objects/limit-objects.ts';
 import { ObjectsProcess } from '../../src/serve/objects-process.ts';
 import { ProcessTable } from '../../src/serve/process-table.ts';
 import { edgeConfig, objectsConfig, WORKER_FILE } from '../../src/serve/runtime-config.ts';
-import { answers } from '../../src/serve/unix-socket.ts';
+import { answers } from '../../src/sockets/unix-socket.ts';
 import { WorkerdProcess } from '../../src/serve/workerd-process.ts';
 import { bundleHarness } from './bundle-harness.ts';
 import { HarnessConnection } from './harness-connection.ts';

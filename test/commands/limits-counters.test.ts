@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ForgetfulStore } from '../../src/access-log/forgetful-store.ts';
-import { counters, type AskNode, type CounterRequest } from '../../src/commands/limits-counters.ts';
+import { counters, type CounterRequest } from '../../src/commands/limits-counters.ts';
+import type { AskGateway, RunningGateway } from '../../src/commands/running-gateway.ts';
 import type { Check, LimitAnswer } from '../../src/limits/calls.ts';
 import { idleAtMs, Ledger } from '../../src/limits/ledger.ts';
 import type { Limit } from '../../src/limits/limit.ts';
@@ -32,11 +33,15 @@ function usedLedger(): Ledger {
 }
 
 const askLedger =
-  (ledger: Ledger): AskNode =>
-  (_folder, calls) =>
+  (ledger: Ledger): AskGateway =>
+  (_gateway, calls) =>
     Promise.resolve(calls.map((call) => ledger.decide(call, NOW_MS)));
 
-async function ask(request: Omit<CounterRequest, 'to'>, askNode: AskNode, json = false) {
+async function ask(
+  request: Pick<CounterRequest, 'action' | 'keys'> & Partial<CounterRequest>,
+  askGateway: AskGateway,
+  json = false,
+) {
   const out = { stdout: '', stderr: '' };
   const context = {
     json,
@@ -45,7 +50,7 @@ async function ask(request: Omit<CounterRequest, 'to'>, askNode: AskNode, json =
     printJson: (value: unknown) => (out.stdout += JSON.stringify(value)),
     note: (text: string) => (out.stderr += `${text}\n`),
   };
-  const code = await counters({ ...request, to: 'dir:.' }, context, askNode);
+  const code = await counters({ to: 'dir:.', state: undefined, ...request }, context, askGateway);
   return { code, ...out };
 }
 
@@ -95,9 +100,9 @@ describe('limits show and reset', () => {
 
   it('says which counters could not be asked', async () => {
     const lost: LimitAnswer = { outcomes: [{ unavailable: 'overloaded' }], atMs: NOW_MS, order: 1 };
-    const some = await ask({ action: 'show', keys: KEYS.slice(0, 2) }, async (folder, calls) => [
+    const some = await ask({ action: 'show', keys: KEYS.slice(0, 2) }, async (gateway, calls) => [
       lost,
-      ...(await askLedger(usedLedger())(folder, calls.slice(1))),
+      ...(await askLedger(usedLedger())(gateway, calls.slice(1))),
     ]);
     expect(some.code).toBe(3);
     expect(some.stdout).toContain('its object has too much to do');
@@ -109,6 +114,25 @@ describe('limits show and reset', () => {
   });
 
   it.each([
+    [{ to: 'dir:.' }, { command: 'serve', folder: '.' }],
+    [{ to: 'local' }, { command: 'dev', folder: '.portolan/dev' }],
+    [
+      { to: 'local', state: 'other' },
+      { command: 'dev', folder: 'other' },
+    ],
+  ])('asks the gateway of %j', async (place, { command, folder }) => {
+    const stateFolder = join(cwd, folder);
+    mkdirSync(stateFolder, { recursive: true });
+    const asked: RunningGateway[] = [];
+    await ask({ action: 'show', keys: KEYS, ...place }, (gateway, calls) => {
+      asked.push(gateway);
+      return askLedger(usedLedger())(gateway, calls);
+    });
+    expect(asked).toEqual([{ command, stateFolder }]);
+    rmSync(join(cwd, '.portolan'), { recursive: true, force: true });
+  });
+
+  it.each([
     [['show', '--to', 'dir:.'], 2, 'needs a KEY'],
     [['reset', 'a|b'], 2, '--to dir:PATH'],
     [['show', 'a|b', '--to', 'somewhere'], 2, '--to dir:PATH'],
@@ -116,7 +140,10 @@ describe('limits show and reset', () => {
     [['show', 'a|b', '--to', 'dir:.', '--rate', '1'], 2, 'takes no --rate'],
     [['list'], 2, 'Say what to do'],
     [['show', 'a|b', '--to', 'cloudflare'], 1, 'cannot be reached from outside'],
-    [['reset', 'a|b', '--to', 'local'], 1, 'live inside its process'],
+    [['show', 'a|b', '--to', 'dir:.', '--state', 'x'], 2, '--state goes with --to local'],
+    [['plan', 'access.log', '--state', 'x'], 2, 'takes no --state'],
+    [['reset', 'a|b', '--to', 'local'], 1, 'there is no folder .portolan/dev'],
+    [['reset', 'a|b', '--to', 'local', '--state', '.'], 1, 'no `portolan dev` runs'],
     [['show', 'a|b', '--to', 'dir:./absent'], 1, 'there is no folder ./absent'],
     [['show', 'a|b', '--to', 'dir:.'], 1, 'no `portolan serve` runs'],
   ])('%j exits %i', async (argv, expected, message) => {

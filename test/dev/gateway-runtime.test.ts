@@ -1,4 +1,4 @@
-/** What the development server's runtime gives to whoever fetches keys. */
+/** What the development server's runtime gives to whoever fetches keys, and to whoever asks for counters. */
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
@@ -61,4 +61,8 @@ it('reaches public addresses only, of those that nobody wrote down', async () =>
   const answer = await fetch(`${url}/public`, { method: 'POST', body: provider.jwksURI });
   expect(await answer.text()).toMatch(/^refused: /);
   expect(provider.requests.jwks).toBe(before);
+});
+
+it('hands calls to the Limiter', async () => {
+  expect(await runtime.decide('["ü"]')).toEqual({ status: 202, body: 'POST /decide ["ü"]' });
 });

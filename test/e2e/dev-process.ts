@@ -15,6 +15,7 @@ export type DevProcess = {
   readonly ready: DevJson;
   /** Folder given with -f; files in it may be changed. */
   readonly folder: string;
+  readonly state: string;
   readonly pid: number;
   /** Writes a file into the folder and resolves when the change was published (or refused). */
   change(file: string, text: string | null): Promise<DevJson>;
@@ -24,12 +25,13 @@ export type DevProcess = {
 export async function startDev(
   files: Readonly<Record<string, string>>,
   args: readonly string[] = ['--config', 'none', '--port', '0'],
+  stateFolder: string | null = null,
 ): Promise<DevProcess> {
   const base = fs.mkdtempSync(path.join(os.tmpdir(), 'portolan-dev-'));
   const folder = path.join(base, 'manifests');
   fs.mkdirSync(folder);
   for (const [name, text] of Object.entries(files)) fs.writeFileSync(path.join(folder, name), text);
-  const state = path.join(base, 'state');
+  const state = stateFolder ?? path.join(base, 'state');
   const cli = [path.join(root, 'src', 'cli.ts'), 'dev', '-f', folder, '--state', state, '--json', ...args];
   const child = spawn(process.execPath, ['--conditions=portolan-source', ...cli], {
     cwd: base,
@@ -66,6 +68,7 @@ export async function startDev(
     port: Number(new URL(String(ready['url'])).port),
     ready,
     folder,
+    state,
     pid: child.pid ?? 0,
     change: (file, text) => {
       const published = next(({ event }) => event === 'published' || event === 'failed');

@@ -11,7 +11,7 @@ import { encodeProgram } from '../../src/program/encode.ts';
 import { publishProgram } from '../../src/program/publish.ts';
 import type { CompiledUpstream } from '../../src/program/route-program.ts';
 import { edgeConfig, objectsConfig, OBJECTS_SOCKET, WORKER_FILE } from '../../src/serve/runtime-config.ts';
-import { answers } from '../../src/serve/unix-socket.ts';
+import { answers } from '../../src/sockets/unix-socket.ts';
 import { upstreamServices } from '../../src/serve/upstream-service.ts';
 import { WorkerdProcess } from '../../src/serve/workerd-process.ts';
 import { keysFolderOf, openKeysFolder, openStateFolder } from '../../src/stores/state-folder.ts';

@@ -12,7 +12,12 @@ import { decodeKeys } from '../../src/policies/authentication/jwt/keys/decode-ke
 /** Only so that the process can be seen to have started. */
 export const Control = { fetch: (): Response => new Response(null, { status: 404 }) };
 
-/** The configuration of the development server names it. */
+/** The configuration of the development server names it and the next one. Answers with what it was asked. */
+export const Limiter = {
+  fetch: async (request: Request): Promise<Response> =>
+    new Response(`${request.method} ${new URL(request.url).pathname} ${await request.text()}`, { status: 202 }),
+};
+
 export class RateLimitObject {
   fetch(): Response {
     return new Response(null, { status: 404 });

@@ -1,20 +1,21 @@
 /** The process of the counters under its keeper: how it is stopped, and how it comes back. */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LimitCheck, Verdict } from '../../src/limits/limiter.ts';
 import { DEFAULT_OBJECTS } from '../../src/objects/limit-objects.ts';
-import { askObjects } from '../../src/serve/objects-client.ts';
+import { askCounters } from '../../src/sockets/counters-client.ts';
 import { ObjectsProcess } from '../../src/serve/objects-process.ts';
 import { ProcessTable } from '../../src/serve/process-table.ts';
 import { objectsConfig, OBJECTS_SOCKET, WORKER_FILE } from '../../src/serve/runtime-config.ts';
-import { askSocket } from '../../src/serve/unix-socket.ts';
+import { askSocket } from '../../src/sockets/unix-socket.ts';
 import { bundleLimitProbe } from './bundle-limit-probe.ts';
 import { EdgeStand, type Edge } from './edge-stand.ts';
 
 const RATE = 1_000_000;
 
-type Line = { readonly event: string; readonly restartInMs?: unknown };
+type Line = { readonly event: string; readonly message?: unknown; readonly restartInMs?: unknown };
 
 let stand: EdgeStand;
 let edge: Edge;
@@ -63,7 +64,7 @@ async function take(count: number, keys: readonly string[]): Promise<void> {
 }
 
 async function counted(keys: readonly string[]): Promise<number> {
-  const [answer] = await askObjects(path.join(stand.folder, OBJECTS_SOCKET), [{ kind: 'show', keys }]);
+  const [answer] = await askCounters(path.join(stand.folder, OBJECTS_SOCKET), [{ kind: 'show', keys }]);
   let sum = 0;
   for (const shown of answer?.outcomes ?? []) {
     if (shown !== null && 'figures' in shown) sum += RATE - shown.figures.remaining;
@@ -80,6 +81,30 @@ async function killed(): Promise<void> {
     if (now.restarts > restarts && now.state === 'ready') return;
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
+}
+
+/** The files of the objects while no process has them open. */
+function sqliteFiles(): readonly string[] {
+  const folder = path.join(stand.folder, 'objects');
+  const names = fs.readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  return names.filter((name) => /[0-9a-f]{64}\.sqlite$/.test(name)).map((name) => path.join(folder, name));
+}
+
+function inEach(files: readonly string[], statement: string): void {
+  for (const file of files) {
+    const database = new DatabaseSync(file);
+    database.exec(statement);
+    database.close();
+  }
+}
+
+function refuseRows(files: readonly string[]): void {
+  const refusal = "BEGIN SELECT RAISE(ABORT, 'disk I/O error'); END";
+  inEach(files, `CREATE TRIGGER refuse BEFORE INSERT ON counters ${refusal}`);
+}
+
+function acceptRows(files: readonly string[]): void {
+  inEach(files, 'DROP TRIGGER refuse');
 }
 
 const subjects = (name: string) => Array.from({ length: 40 }, (_, at) => `${name}|${name}-${at}`);
@@ -111,6 +136,35 @@ describe('ObjectsProcess', () => {
     await take(100, [...after, ...before.slice(0, 1)]);
     await killed();
     expect(await counted([...before, ...after])).toBe(200);
+  });
+
+  it('says what the disk refused when it is stopped, and ends all the same', async () => {
+    const keys = subjects('refused');
+    await take(40, keys);
+    edge.process.kill();
+    await objects.stop();
+    const files = sqliteFiles();
+    refuseRows(files);
+    objects = newProcess();
+    await objects.start();
+    edge = await stand.startEdge([]);
+    await take(40, keys);
+    edge.process.kill();
+    const { pid } = objects.status();
+    lines.length = 0;
+    await objects.stop();
+    expect(lines.filter(({ event }) => event === 'counters-not-written')).toEqual([
+      {
+        event: 'counters-not-written',
+        message: expect.stringMatching(/^\d+ objects could not write: limits-16-\d+: Error: disk I\/O error/),
+      },
+    ]);
+    expect(() => process.kill(pid ?? 0, 0)).toThrow('ESRCH');
+    acceptRows(files);
+    objects = newProcess();
+    await objects.start();
+    expect(await counted(keys)).toBe(40);
+    edge = await stand.startEdge([]);
   });
 
   it('is back after every kill within 250 ms of back-off, with what was written', async () => {

@@ -11,7 +11,7 @@ import { BackOff } from '../../src/serve/back-off.ts';
 import { claimNodeFolder } from '../../src/serve/node-folder.ts';
 import { SerialQueue } from '../../src/serve/serial-queue.ts';
 import { createLog, relayRuntimeLine } from '../../src/serve/serve-log.ts';
-import { askSocket, assertSocketPath, listenOnSocket } from '../../src/serve/unix-socket.ts';
+import { askSocket, assertSocketPath, listenOnSocket } from '../../src/sockets/unix-socket.ts';
 
 let folder: string;
 beforeEach(() => {

@@ -3,7 +3,7 @@ import * as net from 'node:net';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { answers, listenOnSocket } from '../../src/serve/unix-socket.ts';
+import { answers, listenOnSocket } from '../../src/sockets/unix-socket.ts';
 
 let folder: string;
 const servers: net.Server[] = [];

@@ -4,7 +4,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { LimitCall } from '../../src/limits/calls.ts';
-import { askObjects } from '../../src/serve/objects-client.ts';
+import { askCounters } from '../../src/sockets/counters-client.ts';
 
 let folder: string;
 let server: http.Server;
@@ -30,9 +30,9 @@ afterEach(() => {
 });
 
 const CALLS: readonly LimitCall[] = [{ kind: 'show', keys: ['a|b'] }];
-const ask = () => askObjects(path.join(folder, 's.sock'), CALLS);
+const ask = () => askCounters(path.join(folder, 's.sock'), CALLS);
 
-describe('askObjects', () => {
+describe('askCounters', () => {
   it('sends the calls and gives the answers', async () => {
     const answers = [{ outcomes: [null], atMs: 1, order: 1 }];
     answer = { status: 200, body: JSON.stringify(answers) };
@@ -53,6 +53,6 @@ describe('askObjects', () => {
   });
 
   it('rejects when nobody is there', async () => {
-    await expect(askObjects(path.join(folder, 'absent.sock'), CALLS)).rejects.toThrow('ENOENT');
+    await expect(askCounters(path.join(folder, 'absent.sock'), CALLS)).rejects.toThrow('ENOENT');
   });
 });
