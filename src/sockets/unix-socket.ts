@@ -72,20 +72,23 @@ export function askSocket(
   { body = '', ...request }: { readonly method: 'GET' | 'POST'; readonly path: string; readonly body?: string },
   timeoutMs: number,
 ): Promise<SocketAnswer> {
+  const signal = AbortSignal.timeout(timeoutMs);
   return new Promise((resolve, reject) => {
+    const fail = (cause: Error): void =>
+      reject(signal.aborted ? new Error(`no answer within ${timeoutMs} ms`, { cause }) : cause);
     const sent = http.request({
       socketPath,
       ...request,
       // An open connection would keep the process alive.
       agent: false,
       headers: { host: 'localhost', 'content-length': Buffer.byteLength(body) },
-      signal: AbortSignal.timeout(timeoutMs),
+      signal,
     });
-    sent.once('error', reject);
+    sent.once('error', fail);
     sent.once('response', (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.once('error', reject);
+      response.once('error', fail);
       response.once('end', () =>
         resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') }),
       );

@@ -1,6 +1,6 @@
 /** Tells a node that serves a state folder that there is a new version, so that it need not wait for its next look. */
-import * as http from 'node:http';
 import * as path from 'node:path';
+import { askSocket, type SocketAnswer } from '../sockets/unix-socket.ts';
 import { errorCode } from './file-system.ts';
 
 /** `absent`: nothing serves this folder now, which is fine. `failed`: something answers, but not as it should. */
@@ -13,43 +13,21 @@ export type PokeResult =
 const TIMEOUT_MS = 5_000;
 
 /** POST /reload over `folder/admin.sock`. Never throws: the version is published whether or not a node listens. */
-export function pokeNode(folder: string, timeoutMs = TIMEOUT_MS): Promise<PokeResult> {
-  const socketPath = path.join(folder, 'admin.sock');
-  return new Promise((resolve) => {
-    const request = http.request({
-      socketPath,
-      path: '/reload',
-      method: 'POST',
-      // An open connection would keep the process alive.
-      agent: false,
-      headers: { 'content-length': '0' },
-    });
-    const timer = setTimeout(() => request.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
-    const finish = (result: PokeResult): void => {
-      clearTimeout(timer);
-      resolve(result);
-    };
-    request.on('response', (response) => {
-      const { statusCode = 0 } = response;
-      let text = '';
-      response.on('data', (chunk: Buffer) => (text += chunk.toString()));
-      response.on('error', () => undefined);
-      response.on('close', () =>
-        finish(statusCode < 300 ? { outcome: 'reloaded' } : { outcome: 'failed', reason: reasonIn(text, statusCode) }),
-      );
-    });
-    request.on('error', (error) => {
-      const gone = ['ENOENT', 'ECONNREFUSED'].includes(errorCode(error) ?? '');
-      finish(gone ? { outcome: 'absent' } : { outcome: 'failed', reason: error.message });
-    });
-    request.end();
-  });
+export async function pokeNode(folder: string, timeoutMs = TIMEOUT_MS): Promise<PokeResult> {
+  const socket = path.join(folder, 'admin.sock');
+  try {
+    const answer = await askSocket(socket, { method: 'POST', path: '/reload' }, timeoutMs);
+    return answer.status < 300 ? { outcome: 'reloaded' } : { outcome: 'failed', reason: reasonIn(answer) };
+  } catch (error) {
+    if (['ENOENT', 'ECONNREFUSED'].includes(errorCode(error) ?? '')) return { outcome: 'absent' };
+    return { outcome: 'failed', reason: error instanceof Error ? error.message : String(error) };
+  }
 }
 
 /** What the node says is wrong with the new version. */
-function reasonIn(text: string, status: number): string {
+function reasonIn({ status, body }: SocketAnswer): string {
   try {
-    const answer: unknown = JSON.parse(text);
+    const answer: unknown = JSON.parse(body);
     if (typeof answer === 'object' && answer !== null && 'error' in answer && typeof answer.error === 'string')
       return answer.error;
   } catch {
