@@ -14,7 +14,8 @@ import type { TlsMaterial } from '../tls/tls-files.ts';
 import { COMPATIBILITY_DATE, KEYS_BINDING, NAMESPACES, ROUTES_BINDING } from './local-store.ts';
 
 const GATEWAY = 'gateway';
-/** The Worker's `Limiter`, bound for us alone: a socket of its own would be open to everybody on this machine. */
+/** The Worker's `Control` and `Limiter`, bound for us alone: sockets of theirs would be open to everybody on this machine. */
+const CONTROL_BINDING = 'CONTROL';
 const COUNTERS_BINDING = 'COUNTERS';
 /** More bindings than this slow workerd's start; the rest go through the relay. */
 export const MAX_DIRECT_BINDINGS = 128;
@@ -48,11 +49,10 @@ export type GatewayRuntime = {
 
 type Binding = { type: 'external'; address: string; http?: object; https?: object };
 
-type LimiterBindings = {
-  readonly [COUNTERS_BINDING]: {
-    fetch(url: string, init: { readonly method: 'POST'; readonly body: string }): Promise<Response>;
-  };
+type Entrypoint = {
+  fetch(url: string, init: { readonly method: 'POST'; readonly body?: string }): Promise<Response>;
 };
+type OwnBindings = { readonly [CONTROL_BINDING]: Entrypoint; readonly [COUNTERS_BINDING]: Entrypoint };
 
 export async function startGatewayRuntime(options: GatewayRuntimeOptions): Promise<GatewayRuntime> {
   const env: Record<string, Binding> = {
@@ -84,6 +84,7 @@ export async function startGatewayRuntime(options: GatewayRuntimeOptions): Promi
             [ROUTES_BINDING]: { type: 'kv', id: NAMESPACES[ROUTES_BINDING] },
             [KEYS_BINDING]: { type: 'kv', id: NAMESPACES[KEYS_BINDING] },
             RATE_LIMITS: { type: 'durable-object', worker: GATEWAY, exportName: 'RateLimitObject' },
+            [CONTROL_BINDING]: { type: 'worker', worker: GATEWAY, exportName: 'Control' },
             [COUNTERS_BINDING]: { type: 'worker', worker: GATEWAY, exportName: 'Limiter' },
             PLATFORM: { type: 'text', value: 'dev' },
             REFRESH_MS: { type: 'text', value: '1000' },
@@ -95,22 +96,18 @@ export async function startGatewayRuntime(options: GatewayRuntimeOptions): Promi
           exports: { RateLimitObject: { type: 'durable-object', storage: 'sqlite' } },
         },
         dev: {
-          unsafeDirectSockets: [
-            { host: '127.0.0.1', port: options.port },
-            { host: '127.0.0.1', port: 0, entrypoint: 'Control' },
-          ],
+          unsafeDirectSockets: [{ host: '127.0.0.1', port: options.port }],
         },
       },
     ],
     // The declared type asks for Cap'n Proto fields of `external` that the runtime schema leaves optional.
   } as unknown as MiniflareOptions);
   await miniflare.ready;
-  const control = await miniflare.unsafeGetDirectURL(GATEWAY, 'Control');
-  const { [COUNTERS_BINDING]: limiter } = await miniflare.getBindings<LimiterBindings>(GATEWAY);
+  const { [CONTROL_BINDING]: control, [COUNTERS_BINDING]: limiter } = await miniflare.getBindings<OwnBindings>(GATEWAY);
   return {
     miniflare,
     reload: async () => {
-      const answer = await fetch(new URL('/reload', control), { method: 'POST' });
+      const answer = await control.fetch('http://control/reload', { method: 'POST' });
       if (!answer.ok) throw new Error(`the Worker answered ${answer.status} to a reload`);
       await answer.arrayBuffer();
     },
