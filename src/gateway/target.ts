@@ -7,7 +7,7 @@
  * and what follows is the raw target. RFC 9112 §3.2, RFC 3986 §3.2.2.
  */
 import { GatewayError } from '../diagnostics/errors.ts';
-import { formatIpv6, parseIpv4, parseIpv6 } from './ip-address.ts';
+import { formatIpv6, parseIpv4, parseIpv6 } from '../model/ip-address.ts';
 
 export type Authority = {
   /** Lower case, without port and trailing dot; IPv6 in brackets, shortest spelling. */
@@ -105,15 +105,17 @@ const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
 /** WHATWG URL "ends in a number": a parser downstream would read such a name as an IPv4 address. */
 const NUMERIC_LABEL = /^(?:\d+|0x[0-9a-f]*)$/;
 
+/** Scratch of one call. */
+const words = new Uint32Array(4);
+
 function parseHostname(text: string): string | null {
   if (text.startsWith('[')) {
-    const groups = parseIpv6(text.slice(1, -1));
-    return groups === null ? null : `[${formatIpv6(groups)}]`;
+    return parseIpv6(text.slice(1, -1), words) ? `[${formatIpv6(words)}]` : null;
   }
   const name = text.endsWith('.') ? text.slice(0, -1) : text;
   if (name === '' || name.length > 253) return null;
   const labels = name.split('.');
-  if (NUMERIC_LABEL.test(labels.at(-1) ?? '')) return parseIpv4(name) === null ? null : name;
+  if (NUMERIC_LABEL.test(labels.at(-1) ?? '')) return parseIpv4(name) < 0 ? null : name;
   return labels.every((label) => LABEL.test(label)) ? name : null;
 }
 

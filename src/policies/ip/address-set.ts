@@ -1,5 +1,5 @@
 /** A set of ranges that is asked for every request: two sorted tables of words, searched by halves, nothing allocated. */
-import { parseAddress, type AddressWords } from './address.ts';
+import { parseAddress, type AddressWords } from '../../model/ip-address.ts';
 import { minimalCidrs, parseCidr } from './cidr.ts';
 
 /** `unreadable`: the text is no address, so nothing can be said about it. */

@@ -1,5 +1,5 @@
 /** Ranges of addresses as people write them: `10.0.0.0/8`, `2001:db8::/32`, one address. Build time, and once per loaded route. */
-import { parseAddress, type AddressWords } from './address.ts';
+import { formatIpv4, formatIpv6, parseAddress, type AddressWords } from '../../model/ip-address.ts';
 
 export type Cidr = {
   readonly family: 4 | 6;
@@ -44,28 +44,7 @@ export function parseCidr(text: string): Cidr | null {
 
 /** One spelling per range, always with its length. */
 export function formatCidr({ family, start, bits }: Cidr): string {
-  if (family === 4) {
-    const value = start[0] ?? 0;
-    return `${value >>> 24}.${(value >>> 16) & 255}.${(value >>> 8) & 255}.${value & 255}/${bits}`;
-  }
-  const groups = [...start].flatMap((word) => [word >>> 16, word & 0xffff]);
-  return `${formatGroups(groups)}/${bits}`;
-}
-
-/** RFC 5952: the longest run of two or more zero groups, the first of equals, as `::`. */
-function formatGroups(groups: readonly number[]): string {
-  let from = -1;
-  let length = 1;
-  for (let start = 0; start < 8; start += 1) {
-    let end = start;
-    while (end < 8 && groups[end] === 0) end += 1;
-    if (end - start > length) {
-      from = start;
-      length = end - start;
-    }
-  }
-  const hex = groups.map((group) => group.toString(16));
-  return from < 0 ? hex.join(':') : `${hex.slice(0, from).join(':')}::${hex.slice(from + length).join(':')}`;
+  return `${family === 4 ? formatIpv4(start[0] ?? 0) : formatIpv6(start)}/${bits}`;
 }
 
 /** In order of family and first address; of ranges that begin alike the larger first. */

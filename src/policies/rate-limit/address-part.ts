@@ -1,5 +1,5 @@
 /** How much of a client address counts: one household or server has a whole IPv6 network, and walks through it at will. */
-import { parseAddress } from '../ip/address.ts';
+import { formatIpv4, parseAddress } from '../../model/ip-address.ts';
 
 export const DEFAULT_IPV6_BITS = 64;
 
@@ -12,7 +12,7 @@ const words = new Uint32Array(4);
 export function countedAddress(text: string, ipv6Bits: number): string {
   const family = parseAddress(text, words);
   if (family === 0) return text;
-  if (family === 4) return dotted(words[0] ?? 0);
+  if (family === 4) return formatIpv4(words[0] ?? 0);
   const groups: string[] = [];
   for (let index = 0; index * 16 < ipv6Bits; index += 1) {
     const word = words[index >>> 1] ?? 0;
@@ -22,8 +22,4 @@ export function countedAddress(text: string, ipv6Bits: number): string {
   }
   while (groups.at(-1) === '0') groups.pop();
   return `${groups.join(':')}${groups.length < 8 ? '::' : ''}/${ipv6Bits}`;
-}
-
-function dotted(word: number): string {
-  return `${word >>> 24}.${(word >>> 16) & 255}.${(word >>> 8) & 255}.${word & 255}`;
 }

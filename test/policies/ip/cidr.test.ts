@@ -1,7 +1,7 @@
 /** Addresses and ranges against a naive model: every address one BigInt of 128 bits, every test a comparison. */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseAddress } from '../../../src/policies/ip/address.ts';
+import { parseAddress } from '../../../src/model/ip-address.ts';
 import { createAddressSet } from '../../../src/policies/ip/address-set.ts';
 import { formatCidr, minimalCidrs, parseCidr } from '../../../src/policies/ip/cidr.ts';
 

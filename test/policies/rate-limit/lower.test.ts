@@ -309,6 +309,51 @@ describe('findings', () => {
       { severity: 'error', code: 'template-invalid', path: 'spec.rate-limit.limits[0].injectRequestHeaders[0].value' },
     ]);
   });
+
+  it.each([
+    [
+      { injectRequestHeaders: [{ name: 'x', value: '{{ .RetryAfter.Secnds }}' }] },
+      '.injectRequestHeaders[0].value',
+      /^The template reads `\.RetryAfter\.Secnds`, which does not exist, so the header never gets/,
+      /^Did you mean `\.RetryAfter\.Seconds`\? There are \.RetryAfter\.String, .*\.RetryAfter\.Nanoseconds\.$/,
+    ],
+    [
+      { injectResponseHeaders: [{ name: 'x', value: '{{ .RateLimitResponse.Statuses.Foo }}' }] },
+      '.injectResponseHeaders[0].value',
+      /`\.RateLimitResponse\.Statuses\.Foo`/,
+      /^`\.RateLimitResponse\.Statuses` is a list: `range`/,
+    ],
+    [
+      { injectResponseHeaders: [{ name: 'x', value: '{{ .message }}' }] },
+      '.injectResponseHeaders[0].value',
+      /`\.message`/,
+      /^There are \.RateLimitResponse, \.RetryAfter\.$/,
+    ],
+    [
+      { errorResponse: { headers: [{ name: 'x', value: '{{ .message }}{{ .NoSuch }}' }] } },
+      '.errorResponse.headers[0].value',
+      /`\.NoSuch`.* header never gets/,
+      /^There are .*\.message/,
+    ],
+    [
+      { errorResponse: { bodyTemplate: '{{ range .RateLimitResponse.Statuses }}{{ .Code.Name }}{{ end }}' } },
+      '.errorResponse.bodyTemplate',
+      /`\.Code\.Name`, which does not exist, so it fails there, and a problem document is sent instead\.$/,
+      /^`\.Code` is a single value/,
+    ],
+  ])('warns of a field that does not exist: %j', (templates, path, message, hint) => {
+    const { config, findings } = lowerOptions('rate-limit', { limits: [{ ...day, ...templates }] });
+    expect(config).not.toBeNull();
+    expect(findings).toMatchObject([
+      {
+        severity: 'warning',
+        code: 'template-field-unknown',
+        path: `spec.rate-limit.limits[0]${path}`,
+        message: expect.stringMatching(message),
+        hint: expect.stringMatching(hint),
+      },
+    ]);
+  });
 });
 
 function daily(name: string, more: object): object {

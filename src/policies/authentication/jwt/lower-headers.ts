@@ -1,8 +1,9 @@
 /** Templates of injected headers and of error answers. */
 import type { LowerContext } from '../../contract.ts';
 import { executeTemplate } from '../../go-template/execute.ts';
-import { fieldsOf } from '../../go-template/fields-of.ts';
 import { parseTemplate } from '../../go-template/parse.ts';
+import { reviewFields } from '../../go-template/review-fields.ts';
+import { ANY, PLAIN, withFields } from '../../go-template/shape.ts';
 import type { Template } from '../../go-template/template.ts';
 import { TemplateError } from '../../go-template/value.ts';
 import { reportOption } from '../../parse-options.ts';
@@ -31,7 +32,10 @@ export function lowerInjected(
 ): readonly CompiledHeader[] | null {
   const place = { at: ['injectRequestHeaders'], functions: ['hasKey', 'doNotSet'], context };
   const headers = lowerHeaders(injectRequestHeaders, place);
-  headers?.forEach(({ value }, index) => reviewFields(value, { ...place, at: [...place.at, index, 'value'] }));
+  headers?.forEach(({ value }, index) => {
+    const at = [...place.at, index, 'value'];
+    reviewFields(value, INJECTED_SHAPE, { at, context, effect: 'the header never gets the value that was meant' });
+  });
   return headers;
 }
 
@@ -80,29 +84,11 @@ function lowerTemplate(text: string, { at, functions, context }: Place): Templat
   return null;
 }
 
-const FIELDS: Readonly<Record<string, readonly string[] | null>> = {
-  token: ['Raw', 'Header', 'Claims', 'Signature'],
-  httpRequestHeader: null,
-};
-
-/** A field that is never there: the header would say so, or never be set. */
-function reviewFields(template: Template, { at, context }: Place): void {
-  for (const [first, second] of fieldsOf(template)) {
-    if (first === undefined) continue;
-    const known = Object.hasOwn(FIELDS, first) ? FIELDS[first] : undefined;
-    const isUnknown = known === undefined || (known !== null && second !== undefined && !known.includes(second));
-    if (!isUnknown) continue;
-    const [path, names] =
-      known === undefined || known === null
-        ? [`.${first}`, '.token and .httpRequestHeader']
-        : [`.${first}.${second}`, known.map((name) => `.${first}.${name}`).join(', ')];
-    reportOption(context, 'warning', 'template-field-unknown', {
-      message: `The template reads \`${path}\`, which does not exist, so the header never gets the value that was meant.`,
-      at,
-      hint: `There are ${names}.`,
-    });
-  }
-}
+/** What injected headers can read; which headers and claims there are, only requests say. */
+const INJECTED_SHAPE = withFields({
+  token: withFields({ Raw: PLAIN, Header: ANY, Claims: ANY, Signature: PLAIN }),
+  httpRequestHeader: ANY,
+});
 
 /** Its data is the same for every request but for numbers and texts, so that it can be tried. */
 function tryBody(body: Template, context: LowerContext): void {

@@ -1,5 +1,6 @@
 /**
- * IP literals as numbers, read without allocating: a list of ranges is asked for every request.
+ * IP literals as numbers, read without allocating, because addresses are looked at for every request; and
+ * one spelling for each address, so that keys and comparisons agree.
  *
  * IPv4-mapped IPv6 (RFC 4291 §2.5.5.2) is IPv4: a dual-stack listener reports the same client either
  * way. No other form of IPv6 that carries an IPv4 address is, because none of them names the peer.
@@ -16,16 +17,62 @@ const groups = new Uint16Array(8);
 /** Writes the address into `words` and says its family; 0: no IP literal (zones, octal and short forms included). */
 export function parseAddress(text: string, words: AddressWords): 0 | 4 | 6 {
   if (!text.includes(':')) {
-    const quad = parseQuad(text, 0);
+    const quad = parseIpv4(text);
     if (quad < 0) return 0;
     words[0] = quad;
     return 4;
   }
-  if (!parseGroups(text)) return 0;
-  for (let word = 0; word < 4; word += 1) words[word] = group(word * 2) * 65_536 + group(word * 2 + 1);
+  if (!parseIpv6(text, words)) return 0;
   if (words[0] !== 0 || words[1] !== 0 || words[2] !== 0xffff) return 6;
   words[0] = words[3] ?? 0;
   return 4;
+}
+
+/** Four decimal bytes without leading zeros; -1: anything else, the shorthand and octal forms of inet_aton included. */
+export function parseIpv4(text: string): number {
+  return parseQuad(text, 0);
+}
+
+/** An address without brackets and zone; one that is IPv4-mapped stays as it is. */
+export function parseIpv6(text: string, words: AddressWords): boolean {
+  if (!parseGroups(text)) return false;
+  for (let word = 0; word < 4; word += 1) words[word] = group(word * 2) * 65_536 + group(word * 2 + 1);
+  return true;
+}
+
+export function formatIpv4(word: number): string {
+  return `${word >>> 24}.${(word >>> 16) & 255}.${(word >>> 8) & 255}.${word & 255}`;
+}
+
+/** RFC 5952: lower case, no leading zeros, the longest run of two or more zero groups (the first of equals) as `::`. */
+export function formatIpv6(words: AddressWords): string {
+  let gap = -1;
+  let gapLength = 1;
+  for (let start = 0; start < 8; start += 1) {
+    let end = start;
+    while (end < 8 && groupOf(words, end) === 0) end += 1;
+    if (end - start > gapLength) {
+      gap = start;
+      gapLength = end - start;
+    }
+    if (end > start) start = end;
+  }
+  let text = gap === 0 ? ':' : '';
+  for (let index = 0; index < 8; index += 1) {
+    if (index === gap) {
+      text += ':';
+      index += gapLength - 1;
+    } else {
+      text += groupOf(words, index).toString(16);
+      if (index < 7) text += ':';
+    }
+  }
+  return text;
+}
+
+function groupOf(words: AddressWords, index: number): number {
+  const word = words[index >>> 1] ?? 0;
+  return index % 2 === 0 ? word >>> 16 : word & 0xffff;
 }
 
 function group(index: number): number {

@@ -1,0 +1,33 @@
+/** Warns of fields that a template reads and that are never there. */
+import { nearest } from '../../diagnostics/nearest.ts';
+import type { LowerContext } from '../contract.ts';
+import { reportOption } from '../parse-options.ts';
+import type { Shape } from './shape.ts';
+import type { Template } from './template.ts';
+import { unknownFields, type UnknownField } from './unknown-fields.ts';
+
+export type ReviewPlace = {
+  readonly at: readonly PropertyKey[];
+  readonly context: LowerContext;
+  /** What comes of it; ends the sentence. */
+  readonly effect: string;
+};
+
+export function reviewFields(template: Template, data: Shape, { at, context, effect }: ReviewPlace): void {
+  for (const field of unknownFields(template, data)) {
+    reportOption(context, 'warning', 'template-field-unknown', {
+      message: `The template reads \`${field.path}\`, which does not exist, so ${effect}.`,
+      at,
+      hint: hintOf(field),
+    });
+  }
+}
+
+function hintOf({ path, parent, names }: UnknownField): string {
+  const owner = parent === '' ? 'The dot' : `\`${parent}\``;
+  if (names === null) return `${owner} is a list: \`range\` goes through its elements, \`index\` takes one of them.`;
+  if (names.length === 0) return `${owner} is a single value and has no fields.`;
+  const near = nearest(path.slice(parent.length + 1), names);
+  const question = near === null ? '' : `Did you mean \`${parent}.${near}\`? `;
+  return `${question}There are ${names.map((name) => `${parent}.${name}`).join(', ')}.`;
+}
