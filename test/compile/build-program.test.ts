@@ -54,8 +54,8 @@ function aRateLimit(rate: string): string {
     `domain: ambassador, limits: [{ pattern: [{ generic_key: a }], rate: ${rate}, unit: minute }]`,
   );
 }
-function aResource(kind: string, spec: string): string {
-  return `---\napiVersion: getambassador.io/v3alpha1\nkind: ${kind}\nmetadata: { name: it, namespace: default }\nspec: { ${spec} }\n`;
+function aResource(kind: string, spec: string, name = 'it'): string {
+  return `---\napiVersion: getambassador.io/v3alpha1\nkind: ${kind}\nmetadata: { name: ${name}, namespace: default }\nspec: { ${spec} }\n`;
 }
 function objectsOf(text: string): BuildInput['objects'] {
   return parseManifests([{ file: 'all.yaml', text }], () => undefined);
@@ -230,6 +230,28 @@ describe('buildProgram: last good versions', () => {
     expect(findings).toContainEqual(expect.objectContaining({ code: 'serving-last-accepted' }));
     // Without an earlier version the route that it is about refuses.
     expect(build(web + aRateLimit('-5')).model.routes[0]?.action).toMatchObject({ kind: 'refuse' });
+  });
+
+  it('of several limits of a route the one that broke is counted as it was', () => {
+    const limit = (name: string, pattern: string, template: string) =>
+      aResource(
+        'RateLimit',
+        `domain: ambassador, limits: [{ pattern: [${pattern}], rate: 5, unit: day, injectRequestHeaders: [{ name: x, value: '${template}' }] }]`,
+        name,
+      );
+    const long = '{ generic_key: a }, { remote_address: "*" }';
+    const web = aMapping(
+      'web',
+      'prefix: /, service: web, rate_limits: [{ name: own, limits: [{ pattern: "*", rate: 9, unit: second }] }], labels: { ambassador: [{ g: [{ generic_key: { value: a } }, { remote_address: { key: remote_address } }] }, { h: [{ generic_key: { value: b } }] }] }',
+    );
+    const text = (template: string) => web + limit('long', long, 'a') + limit('short', '{ generic_key: b }', template);
+    const first = build(text('b'));
+    const { statuses, findings } = build(text('{{ if }}'), { previous: first.accepted, now: LATER });
+    expect(findings.filter(({ code }) => code === 'template-invalid')).toMatchObject([
+      { source: { kind: 'RateLimit', name: 'short' }, path: 'spec.limits[0].injectRequestHeaders[0].value' },
+    ]);
+    expect(statuses.find(({ source }) => source.name === 'short')).toMatchObject({ state: 'stale' });
+    expect(statuses.find(({ source }) => source.name === 'web')).toMatchObject({ state: 'accepted' });
   });
 
   it('no earlier version of a Mapping takes away labels that only a foreign service could count', () => {
