@@ -56,7 +56,7 @@ function lowerUse(use: PolicyUse, route: RouteModelRoute, context: RouteContext)
   const known = context.lowered.get(use);
   if (known !== undefined) return known;
   const findings: Finding[] = [];
-  const here = { ...context, report: (one: Finding): unknown => findings.push(one), source: use.source };
+  const here = { ...context, report: (one: Finding): unknown => findings.push(placed(one, use)), source: use.source };
   const upstreams: CompiledUpstream[] = [];
   const lowering = policyLowering(use.policy);
   if (lowering === null) reportUnknown(use.policy, here);
@@ -71,6 +71,17 @@ function lowerUse(use: PolicyUse, route: RouteModelRoute, context: RouteContext)
   };
   if (lowering?.isOfNoRoute === true) context.lowered.set(use, lowered);
   return lowered;
+}
+
+/** What is said of options that another object wrote is said of that object. */
+function placed(one: Finding, { source, parts = [] }: PolicyUse): Finding {
+  for (const part of parts) {
+    const at = source.path === null ? part.at : `${source.path}.${part.at}`;
+    if (one.path?.startsWith(at) !== true) continue;
+    const { path, ...writer } = part.source;
+    return { ...one, source: writer, path: `${path ?? ''}${one.path.slice(at.length)}` };
+  }
+  return one;
 }
 
 function lowerContext(

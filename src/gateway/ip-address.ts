@@ -24,7 +24,3 @@ export function canonicalPeer(text: string): string | null {
   const withPort = /^(\d+\.\d+\.\d+\.\d+):\d{1,5}$/.exec(trimmed);
   return canonicalIp(withPort?.[1] ?? trimmed);
 }
-
-export function isLoopback(canonical: string): boolean {
-  return canonical === '::1' || canonical.startsWith('127.');
-}

@@ -226,6 +226,14 @@ export type PolicyUse = {
   readonly policy: string;
   readonly options: Json;
   readonly source: Provenance;
+  /** Options that other objects wrote. */
+  readonly parts?: readonly PolicyPart[];
+};
+
+export type PolicyPart = {
+  /** Inside the options: `groups[0][1]`. */
+  readonly at: string;
+  readonly source: Provenance;
 };
 
 /** Removed first, then set (overwrites), then added. Names lower case, order kept. */

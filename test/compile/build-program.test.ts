@@ -54,8 +54,8 @@ function aRateLimit(rate: string): string {
     `domain: ambassador, limits: [{ pattern: [{ generic_key: a }], rate: ${rate}, unit: minute }]`,
   );
 }
-function aResource(kind: string, spec: string): string {
-  return `---\napiVersion: getambassador.io/v3alpha1\nkind: ${kind}\nmetadata: { name: it, namespace: default }\nspec: { ${spec} }\n`;
+function aResource(kind: string, spec: string, name = 'it'): string {
+  return `---\napiVersion: getambassador.io/v3alpha1\nkind: ${kind}\nmetadata: { name: ${name}, namespace: default }\nspec: { ${spec} }\n`;
 }
 function objectsOf(text: string): BuildInput['objects'] {
   return parseManifests([{ file: 'all.yaml', text }], () => undefined);
@@ -232,6 +232,23 @@ describe('buildProgram: last good versions', () => {
     expect(build(web + aRateLimit('-5')).model.routes[0]?.action).toMatchObject({ kind: 'refuse' });
   });
 
+  it('of several limits of a route the one that broke is counted as it was', () => {
+    const long = '{ generic_key: a }, { remote_address: "*" }';
+    const web = aMapping(
+      'web',
+      'prefix: /, service: web, rate_limits: [{ name: own, limits: [{ pattern: "*", rate: 9, unit: second }] }], labels: { ambassador: [{ g: [{ generic_key: { value: a } }, { remote_address: { key: remote_address } }] }, { h: [{ generic_key: { value: b } }] }] }',
+    );
+    const text = (template: string) =>
+      web + aTemplatedLimit('long', long, 'a') + aTemplatedLimit('short', '{ generic_key: b }', template);
+    const first = build(text('b'));
+    const { statuses, findings } = build(text('{{ if }}'), { previous: first.accepted, now: LATER });
+    expect(findings.filter(({ code }) => code === 'template-invalid')).toMatchObject([
+      { source: { kind: 'RateLimit', name: 'short' }, path: 'spec.limits[0].injectRequestHeaders[0].value' },
+    ]);
+    expect(statuses.find(({ source }) => source.name === 'short')).toMatchObject({ state: 'stale' });
+    expect(statuses.find(({ source }) => source.name === 'web')).toMatchObject({ state: 'accepted' });
+  });
+
   it('no earlier version of a Mapping takes away labels that only a foreign service could count', () => {
     const service = aResource('RateLimitService', 'service: limits, protocol_version: v3');
     const first = build(aMapping('web', 'prefix: /v1/, service: web') + service);
@@ -248,6 +265,12 @@ describe('buildProgram: last good versions', () => {
     expect(routesOf(result)).toMatchObject([{ matches: [{ path: { value: '/v1/' } }] }]);
   });
 });
+
+function aTemplatedLimit(name: string, pattern: string, template: string): string {
+  const headers = `injectRequestHeaders: [{ name: x, value: '${template}' }]`;
+  const limit = `{ pattern: [${pattern}], rate: 5, unit: day, ${headers} }`;
+  return aResource('RateLimit', `domain: ambassador, limits: [${limit}]`, name);
+}
 
 const SPECS = [
   'prefix: /a/, service: a',

@@ -31,6 +31,8 @@ function itemCount(pattern: LabelPattern | null): number {
 export type LimitGroup = {
   readonly labels: LabelGroupOfRoute;
   readonly options: readonly WrittenLimit[];
+  /** Who wrote them, one by one. */
+  readonly limits: readonly LinkedLimit[];
   /** Limits that may decide and cannot be read. */
   readonly unreadable: readonly LinkedLimit[];
   /** Two limits of equally many and equally exact items that concern the same requests: the first of each pair decides. */
@@ -62,6 +64,7 @@ export function limitGroup(labels: LabelGroupOfRoute, limits: readonly LinkedLim
       ];
       return { ...limit.option, ...(all.length > 0 && { if: all }), key, missing: 'skip' as const };
     }),
+    limits: candidates.flatMap(({ limit }) => (limit.option === null ? [] : limit)),
     unreadable: candidates.flatMap(({ limit }) => (limit.option === null ? limit : [])),
     ties,
     first: candidates[0]?.limit ?? null,

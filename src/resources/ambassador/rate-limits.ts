@@ -1,5 +1,5 @@
 /** RateLimits on routes: of all limits those that can concern a route's requests, group of labels by group. */
-import type { Provenance, RefuseAction } from '../../model/route-model.ts';
+import type { PolicyPart, Provenance, RefuseAction } from '../../model/route-model.ts';
 import { labelDomains, labelGroups, type LabelGroupOfRoute } from './label-groups.ts';
 import type { Labels } from './label-shape.ts';
 import { compareLimits, limitGroup, type LimitGroup, type LinkedLimit } from './limit-groups.ts';
@@ -20,6 +20,8 @@ export type LimitsOfRoute = {
   readonly groups: readonly (readonly WrittenLimit[])[];
   /** Of the limit that comes first; null: there is none. */
   readonly source: Provenance | null;
+  /** Where each limit of `groups` is written. */
+  readonly parts: readonly PolicyPart[];
   /** Set when it cannot be said what limits the route. */
   readonly refuse: RefuseAction | null;
 };
@@ -36,7 +38,7 @@ export type RateLimitResources = {
   readonly rateLimitServices: readonly RateLimitServiceResource[];
 };
 
-const NONE: LimitsOfRoute = { groups: [], source: null, refuse: null };
+const NONE: LimitsOfRoute = { groups: [], source: null, parts: [], refuse: null };
 
 export function linkRateLimits(resources: RateLimitResources, context: ServiceContext): RateLimits {
   const { rateLimits } = resources;
@@ -172,8 +174,14 @@ function linkLimit(resource: RateLimitResource, spec: LinkedLimit['spec'], servi
 
 function findGroups(labels: readonly LabelGroupOfRoute[], limits: readonly LinkedLimit[]): FoundGroups {
   const groups = labels.map((group) => limitGroup(group, limits));
-  const options = groups.map((group) => group.options).filter((group) => group.length > 0);
-  const first = groups.find((group) => group.options.length > 0)?.first ?? null;
+  const used = groups.filter(({ options }) => options.length > 0);
+  const first = used[0]?.first ?? null;
   const source = first === null ? null : provenanceAt(first.resource, first.spec.at);
-  return { groups, limits: { groups: options, source, refuse: null } };
+  const parts = used.flatMap((group, number) =>
+    group.limits.map(({ resource, spec }, index) => ({
+      at: `groups[${number}][${index}]`,
+      source: provenanceAt(resource, spec.at),
+    })),
+  );
+  return { groups, limits: { groups: used.map(({ options }) => options), source, parts, refuse: null } };
 }

@@ -183,7 +183,7 @@ function routePolicies(
 }
 
 /** The Mapping's own limits, and those of RateLimits for its labels; null: neither. */
-function rateLimitPolicy(resource: MappingResource, { groups, source }: LimitsOfRoute): PolicyUse | null {
+function rateLimitPolicy(resource: MappingResource, { groups, source, parts }: LimitsOfRoute): PolicyUse | null {
   const own = (resource.spec.rate_limits ?? []).flatMap(({ name, limits }) =>
     limits.map(({ pattern, rate, unit }) => ({ name, pattern, rate, unit })),
   );
@@ -194,7 +194,8 @@ function rateLimitPolicy(resource: MappingResource, { groups, source }: LimitsOf
     ...(groups.length > 0 && { groups }),
   };
   const isOwn = own.length > 0 || source === null;
-  return { policy: 'rate-limit', options, source: isOwn ? provenanceAt(resource, 'spec.rate_limits') : source };
+  const place = isOwn ? provenanceAt(resource, 'spec.rate_limits') : source;
+  return { policy: 'rate-limit', options, source: place, ...(parts.length > 0 && { parts }) };
 }
 
 /** A core field: all members that have labels have the same, and one without goes by the group's. */
