@@ -122,7 +122,7 @@ export class Control extends WorkerEntrypoint<Env> {
    * request that is on its way to an idle one would be lost. Held back, the busy ones all wait.
    */
   gather(ms: number): void {
-    heldUntilMs = Date.now() + Math.min(ms, LONGEST_GATHER_MS);
+    if (ms > 0) heldUntilMs = Date.now() + Math.min(ms, LONGEST_GATHER_MS);
   }
 
   override fetch(request: Request): Promise<Response> {

@@ -32,10 +32,12 @@ export function runningGateway({ to, state }: Place, cwd: string): RunningGatewa
       'counters on Cloudflare cannot be reached from outside: only the deployed Worker may call its Durable Objects. ' +
         'To start a limit anew there, give it another `name` or `scope` in the configuration and publish',
     );
+  const command = target.kind === 'folder' ? 'serve' : 'dev';
   const written = target.kind === 'folder' ? target.path : (state ?? localStateFolder('.'));
   const stateFolder = path.resolve(cwd, written);
-  if (!existsSync(stateFolder)) throw new UserError(`there is no folder ${written}, hence no counter`);
-  return { command: target.kind === 'folder' ? 'serve' : 'dev', stateFolder };
+  if (!existsSync(stateFolder))
+    throw new UserError(`there is no folder ${written}, hence no counter${otherState(command)}`);
+  return { command, stateFolder };
 }
 
 export async function askRunningGateway(
@@ -47,11 +49,28 @@ export async function askRunningGateway(
   const socket = await socketOf(gateway);
   assertSocketPath(socket);
   const { command, stateFolder } = gateway;
-  if (!(await answers(socket)))
-    throw new UserError(`no \`portolan ${command}\` runs in ${stateFolder}: counters can be asked only while it does`);
+  if (!(await answers(socket))) {
+    const other = command === 'dev' ? ('serve' as const) : ('dev' as const);
+    const isOther = await answers(await socketOf({ command: other, stateFolder }));
+    const hint = isOther
+      ? `; \`portolan ${other}\` does, ask it with ${placeOf(other, stateFolder)}`
+      : otherState(command);
+    throw new UserError(
+      `no \`portolan ${command}\` runs in ${stateFolder}, and counters can be asked only while it does${hint}`,
+    );
+  }
   return askCounters(socket, calls).catch((error: unknown) => {
     throw new UserError(`the counters cannot be asked: ${error instanceof Error ? error.message : String(error)}`);
   });
+}
+
+/** `dev` may have been started with another folder than the one it has by itself. */
+function otherState(command: RunningGateway['command']): string {
+  return command === 'dev' ? '; if `portolan dev` was started with --state, say the same here' : '';
+}
+
+function placeOf(command: RunningGateway['command'], stateFolder: string): string {
+  return command === 'serve' ? `--to dir:${stateFolder}` : `--to local --state ${stateFolder}`;
 }
 
 async function socketOf({ command, stateFolder }: RunningGateway): Promise<string> {

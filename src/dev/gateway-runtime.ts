@@ -66,6 +66,8 @@ export async function startGatewayRuntime(options: GatewayRuntimeOptions): Promi
     port: 0,
     cf: false,
     telemetry: { enabled: false },
+    // Its debug port would let every user of this machine call the Worker's entrypoints.
+    enableDevRegistry: false,
     log: new Log(LogLevel.NONE),
     handleStructuredLogs: ({ message }: { readonly message: string }) => options.onLog(message),
     resourcePersistencePath: options.stateFolder,

@@ -64,6 +64,7 @@ export async function openLocalStore(
     port: 0,
     cf: false,
     telemetry: { enabled: false },
+    enableDevRegistry: false,
     log: new Log(LogLevel.NONE),
     resourcePersistencePath: stateFolder,
     workers: [

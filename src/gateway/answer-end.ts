@@ -48,7 +48,7 @@ export function runAll(ends: readonly (() => void)[]): void {
     try {
       end();
     } catch {
-      // Whoever registered it was told that it must not throw; the answer has left already.
+      // Whoever registered it was told that it must not throw.
     }
   }
 }

@@ -10,7 +10,7 @@ export interface Controlled {
 
 const app = new Hono<{ Bindings: { readonly control: Controlled } }>()
   .post('/gather', (c) => {
-    c.env.control.gather(Number(c.req.query('ms')));
+    c.env.control.gather(Number(c.req.query('ms') ?? 0));
     return c.body(null, 204);
   })
   .post('/reload', async (c) => c.json(await c.env.control.reload()))

@@ -2,6 +2,7 @@
 import type { Consumer, Counting, PolicyContext, RequestFacts } from '../policies/contract.ts';
 import { OutgoingHeaderLog } from '../policies/outgoing-headers.ts';
 import type { CompiledRoute } from '../program/route-program.ts';
+import { runAll } from './answer-end.ts';
 import { createRequestBody, type PeekedBody } from './request-body.ts';
 import type { WaitUntil } from './upstream/pipe.ts';
 
@@ -56,7 +57,7 @@ export class PolicyRequest implements PolicyContext {
   /** Nothing more will be found out about who is calling. */
   endAuthentication(): void {
     this.#isAuthenticated = true;
-    for (const work of this.#whenAuthenticated ?? []) work();
+    runAll(this.#whenAuthenticated ?? []);
   }
 
   onAnswer(work: (headers: Headers) => void): void {
@@ -65,7 +66,9 @@ export class PolicyRequest implements PolicyContext {
 
   /** The route has made this answer. */
   answered(answer: Response): void {
-    for (const work of this.#whenAnswered ?? []) work(answer.headers);
+    if (this.#whenAnswered === null) return;
+    const { headers } = answer;
+    runAll(this.#whenAnswered.map((work) => () => work(headers)));
   }
 
   atEnd(work: () => void): void {

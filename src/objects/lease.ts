@@ -15,6 +15,9 @@ export const HORIZON_MS = 250;
 /** With fewer requests than this within a horizon nothing is fetched ahead: it would lapse unspent. */
 const AHEAD_FROM = 2;
 
+/** A denial may be for the rest of a month; so often somebody whom it refuses has it confirmed, without waiting. */
+const CONFIRM_MS = 1_000;
+
 /** An object that nobody asked for so long may be gone from memory, and is started by the next call. */
 const EVICTED_MS = 10_000;
 
@@ -31,6 +34,7 @@ export class Lease {
   /** The last word of the object. What it granted is no part of what it says remains. */
   #known: Known | null = null;
   #denial: (Known & { readonly untilMs: number }) | null = null;
+  #confirmedAtMs = 0;
   /** Units asked for lately: each fades with HORIZON_MS, so that at a steady rate this is rate × horizon. */
   #load = 0;
   #loadAtMs = 0;
@@ -62,6 +66,13 @@ export class Lease {
   giveBack(cost: number): void {
     this.#units += cost;
     this.#spentMeanwhile -= cost;
+  }
+
+  /** A denial stands until it ends, but an operator may have reset the counter. True at most once in CONFIRM_MS. */
+  isToConfirm(nowMs: number): boolean {
+    if (this.#denial === null || nowMs - this.#confirmedAtMs < CONFIRM_MS) return false;
+    this.#confirmedAtMs = nowMs;
+    return true;
   }
 
   /** Of a request that has passed. */
@@ -124,6 +135,7 @@ export class Lease {
     this.#validUntilMs = sentAtMs + validMs;
     this.#known = { figures, atMs: nowMs };
     this.#isLate = false;
+    this.#confirmedAtMs = nowMs;
     this.#denial = deniedMs > 0 ? deniedFor(figures, deniedMs, nowMs) : null;
     return granted;
   }

@@ -71,7 +71,9 @@ export class Leases {
       return { kind: 'spent', lease, cost };
     }
     const figures = lease.denial(cost, nowMs);
-    return figures === null ? null : { kind: 'denied', figures };
+    if (figures === null) return null;
+    if (lease.isToConfirm(nowMs)) void this.#fetch(entry, check, waitUntil);
+    return { kind: 'denied', figures };
   }
 
   async obtain(check: Check, waitUntil: WaitUntil): Promise<Obtained> {

@@ -45,6 +45,29 @@ afterAll(async () => {
   fs.rmSync(stateFolder, { recursive: true, force: true });
 });
 
+it.runIf(fs.existsSync('/proc/self/task'))(
+  'opens no port on which every user could call the Worker’s entrypoints',
+  () => {
+    const threads = fs.readdirSync('/proc/self/task');
+    const children = threads.flatMap((thread) =>
+      textOf(`/proc/self/task/${thread}/children`).split(' ').filter(Boolean),
+    );
+    const commands = children.map((pid) => textOf(`/proc/${pid}/cmdline`).split('\0'));
+    const workerd = commands.filter(([file = '']) => path.basename(file) === 'workerd');
+    expect(workerd).toHaveLength(1);
+    expect(workerd.flat().filter((argument) => argument.startsWith('--debug-port'))).toEqual([]);
+  },
+);
+
+/** Empty when the process is gone. */
+function textOf(file: string): string {
+  try {
+    return fs.readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
 it('reaches the upstream of a key set through its binding', async () => {
   const keys: CompiledKeys = {
     kind: 'jwks',

@@ -93,12 +93,19 @@ describe('of dev', () => {
     expect(modes).toEqual([0o600, 0o700]);
   });
 
+  it('is named where `serve` was asked for', async () => {
+    const { code, stderr } = await run(['limits', 'show', 'a|b', '--to', `dir:${dev.state}`], base);
+    expect(code).toBe(1);
+    expect(stderr).toContain(`\`portolan dev\` does, ask it with --to local --state ${dev.state}`);
+  }, 60_000);
+
   it('says so when it has ended', async () => {
     process.kill(dev.pid, 'SIGTERM');
     await expect.poll(() => isRunning(dev.pid), { timeout: 10_000 }).toBe(false);
     const { code, stdout, stderr } = await run(['limits', 'show', 'a|b', '--to', 'local', '--state', dev.state], base);
     expect([code, stdout]).toEqual([1, '']);
-    expect(stderr).toContain(`no \`portolan dev\` runs in ${dev.state}: counters can be asked only while it does`);
+    expect(stderr).toContain(`no \`portolan dev\` runs in ${dev.state}, and counters can be asked only while it does`);
+    expect(stderr).toContain('if `portolan dev` was started with --state, say the same here');
   }, 60_000);
 
   it('serves all the same where there is no place for a socket', async () => {

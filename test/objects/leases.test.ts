@@ -139,10 +139,34 @@ describe('a lease', () => {
       verdicts: [{ allowed: false, remaining: 0, retryAfterMs: 50_000 }],
     });
     const calls = homes.rpcs.length;
-    await vi.advanceTimersByTimeAsync(49_999);
+    await vi.advanceTimersByTimeAsync(999);
     const denied = limiter.take([one], work.waitUntil);
-    expect(denied).toMatchObject({ verdicts: [{ allowed: false, retryAfterMs: 1, resetMs: 1 }] });
+    expect(denied).toMatchObject({ verdicts: [{ allowed: false, retryAfterMs: 49_001, resetMs: 49_001 }] });
     expect(homes.rpcs).toHaveLength(calls);
+    await vi.advanceTimersByTimeAsync(49_000);
+    expect(limiter.take([one], work.waitUntil)).toMatchObject({
+      verdicts: [{ allowed: false, retryAfterMs: 1, resetMs: 1 }],
+    });
+    await vi.advanceTimersByTimeAsync(1);
+    expect(await limiter.take([one], work.waitUntil)).toMatchObject({ verdicts: [{ allowed: true }] });
+  });
+
+  it('has a denial confirmed once a second without waiting, so that a reset is seen', async () => {
+    const { homes, limiter, work } = stand();
+    const limit = { algorithm: 'calendar', rate: 1_000, per: 'month', zone: 'UTC' } as const;
+    const one = check('m|a', limit, { mode: 'leased', budgetMs: 50 });
+    homes.decide('a', [{ kind: 'charge', checks: [{ ...one, cost: 1_000 }] }]);
+    await limiter.take([one], work.waitUntil);
+    const calls = homes.rpcs.length;
+    for (let ms = 0; ms < 3_000; ms += 10) {
+      await vi.advanceTimersByTimeAsync(10);
+      expect(limiter.take([one], work.waitUntil)).toMatchObject({ verdicts: [{ allowed: false }] });
+    }
+    await vi.advanceTimersByTimeAsync(50);
+    expect(homes.rpcs).toHaveLength(calls + 3);
+    homes.decide('a', [{ kind: 'reset', keys: [one.key] }]);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(limiter.take([one], work.waitUntil)).toMatchObject({ verdicts: [{ allowed: false }] });
     await vi.advanceTimersByTimeAsync(1);
     expect(await limiter.take([one], work.waitUntil)).toMatchObject({ verdicts: [{ allowed: true }] });
   });
