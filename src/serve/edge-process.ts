@@ -22,8 +22,9 @@ export type EdgeOptions = {
 /** A process that has not answered by then will not. */
 const START_TIMEOUT_MS = 20_000;
 const POLL_MS = 10;
-/** Loading a large program takes a while on a busy machine. */
+/** Whoever asks for the status of a node does not wait for a process that is busy. */
 const STATUS_TIMEOUT_MS = 500;
+/** Loading a large program takes a while on a busy machine. */
 const RELOAD_TIMEOUT_MS = 30_000;
 /** How long answers are held back before a process stops, and when in between it is told to. */
 const GATHER_MS = 200;
@@ -98,7 +99,7 @@ export class EdgeProcess {
   }
 }
 
-/** null: it does not answer at once, or answers something else. */
+/** null: it answers something else. */
 function limitsOf(answer: unknown): object | null {
   if (typeof answer !== 'object' || answer === null || !('limits' in answer)) return null;
   return typeof answer.limits === 'object' ? answer.limits : null;

@@ -6,7 +6,7 @@ import { BackOff } from './back-off.ts';
 import type { ProcessTable } from './process-table.ts';
 import { OBJECTS_SOCKET } from './runtime-config.ts';
 import { relayRuntimeLine, type ServeLog } from './serve-log.ts';
-import { answers, askSocket } from '../sockets/unix-socket.ts';
+import { answers, askSocket, textIn } from '../sockets/unix-socket.ts';
 import { endedAtStart, WorkerdProcess } from './workerd-process.ts';
 
 const START_TIMEOUT_MS = 20_000;
@@ -79,8 +79,8 @@ export class ObjectsProcess {
    */
   async #flush(): Promise<void> {
     try {
-      const { status, body } = await askSocket(this.#socket, { method: 'POST', path: '/flush' }, FLUSH_MS);
-      if (status !== 204) throw new Error(detailOf(body) ?? `the process answered ${status}`);
+      const answer = await askSocket(this.#socket, { method: 'POST', path: '/flush' }, FLUSH_MS);
+      if (answer.status !== 204) throw new Error(textIn(answer, 'detail') ?? `the process answered ${answer.status}`);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       this.#options.log('warning', 'counters-not-written', { message });
@@ -102,16 +102,5 @@ export class ObjectsProcess {
         this.#process?.kill();
       });
     }, delayMs);
-  }
-}
-
-/** What a problem document says; null: it is none. */
-function detailOf(body: string): string | null {
-  try {
-    const problem: unknown = JSON.parse(body);
-    const isProblem = typeof problem === 'object' && problem !== null && 'detail' in problem;
-    return isProblem && typeof problem.detail === 'string' ? problem.detail : null;
-  } catch {
-    return null;
   }
 }

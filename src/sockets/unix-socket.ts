@@ -97,6 +97,17 @@ export function askSocket(
   });
 }
 
+/** A text member of an answer that is a JSON object; null: there is none. */
+export function textIn({ body }: SocketAnswer, member: string): string | null {
+  try {
+    const json: unknown = JSON.parse(body);
+    const value: unknown = typeof json === 'object' && json !== null ? Reflect.get(json, member) : null;
+    return typeof value === 'string' ? value : null;
+  } catch {
+    return null;
+  }
+}
+
 function isAddressInUse(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
 }
