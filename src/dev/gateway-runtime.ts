@@ -6,12 +6,12 @@
  * normalise URLs, rewrite Accept-Encoding and re-compress answers, which hides exactly what a
  * gateway must show (see docs/request-path.md).
  */
-import { Log, LogLevel, Miniflare, type MiniflareOptions } from 'miniflare';
+import { Miniflare, type MiniflareOptions } from 'miniflare';
 import type { SocketAnswer } from '../sockets/unix-socket.ts';
 import { bindingName } from '../program/binding-name.ts';
 import type { CompiledUpstream } from '../program/route-program.ts';
 import type { TlsMaterial } from '../tls/tls-files.ts';
-import { COMPATIBILITY_DATE, KEYS_BINDING, NAMESPACES, ROUTES_BINDING } from './local-store.ts';
+import { COMPATIBILITY_DATE, KEYS_BINDING, NAMESPACES, MINIFLARE_BASE, ROUTES_BINDING } from './local-store.ts';
 
 const GATEWAY = 'gateway';
 /** The Worker's `Control` and `Limiter`, bound for us alone: sockets of theirs would be open to everybody on this machine. */
@@ -62,13 +62,7 @@ export async function startGatewayRuntime(options: GatewayRuntimeOptions): Promi
 
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see the end of the literal
   const miniflare = new Miniflare({
-    host: '127.0.0.1',
-    port: 0,
-    cf: false,
-    telemetry: { enabled: false },
-    // Its debug port would let every user of this machine call the Worker's entrypoints.
-    enableDevRegistry: false,
-    log: new Log(LogLevel.NONE),
+    ...MINIFLARE_BASE,
     handleStructuredLogs: ({ message }: { readonly message: string }) => options.onLog(message),
     resourcePersistencePath: options.stateFolder,
     workers: [

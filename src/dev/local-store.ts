@@ -14,6 +14,17 @@ export const KEYS_BINDING = 'KEYS';
 export const NAMESPACES = { [ROUTES_BINDING]: 'routes', [KEYS_BINDING]: 'keys' } as const;
 export type NamespaceBinding = keyof typeof NAMESPACES;
 
+/** Of every miniflare here: nobody is asked or told anything, and no port is open but those that are asked for. */
+export const MINIFLARE_BASE = {
+  host: '127.0.0.1',
+  port: 0,
+  cf: false,
+  telemetry: { enabled: false },
+  // Its debug port would let every user of this machine call the Worker's entrypoints.
+  enableDevRegistry: false,
+  log: new Log(LogLevel.NONE),
+} as const;
+
 /** The part of a Workers KV namespace that a store needs. */
 type KvNamespace = {
   get(key: string): Promise<string | null>;
@@ -60,12 +71,7 @@ export async function openLocalStore(
   binding: NamespaceBinding = ROUTES_BINDING,
 ): Promise<{ store: ProgramStore; close(): Promise<void> }> {
   const miniflare = new Miniflare({
-    host: '127.0.0.1',
-    port: 0,
-    cf: false,
-    telemetry: { enabled: false },
-    enableDevRegistry: false,
-    log: new Log(LogLevel.NONE),
+    ...MINIFLARE_BASE,
     resourcePersistencePath: stateFolder,
     workers: [
       {
