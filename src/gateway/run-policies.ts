@@ -10,6 +10,9 @@ import { identityOf, type LoadedRoute, type PolicyStep } from './chain.ts';
 import type { MatchedExchange } from './exchange.ts';
 import type { PolicyRequest } from './policy-request.ts';
 
+/** Of an exchange: where the route that is found, and what authentication finds out, are kept. */
+type Matched = Pick<MatchedExchange, 'loaded' | 'template'>;
+
 /** The route by the headers as they are now, or an answer in its place. Throws GatewayError 404 when there is none. */
 export type Rematch = () => LoadedRoute | Response;
 
@@ -17,22 +20,14 @@ export type Rematch = () => LoadedRoute | Response;
  * null: all let the request pass, to the route that `matched` names then. Throws what a policy or `rematch`
  * threw, or rejects with it. A plain value where nothing had to be waited for.
  */
-export function runPolicies(
-  request: PolicyRequest,
-  matched: Pick<MatchedExchange, 'loaded' | 'template'>,
-  rematch: Rematch,
-): PolicyOutcome {
+export function runPolicies(request: PolicyRequest, matched: Matched, rematch: Rematch): PolicyOutcome {
   const { policies } = matched.loaded;
   if (policies === null || policies.head.length > 0) return authenticateFirst(request, matched, rematch);
   request.endAuthentication();
   return askAll(policies.tail, request);
 }
 
-async function authenticateFirst(
-  request: PolicyRequest,
-  matched: Pick<MatchedExchange, 'loaded' | 'template'>,
-  rematch: Rematch,
-): Promise<Response | null> {
+async function authenticateFirst(request: PolicyRequest, matched: Matched, rematch: Rematch): Promise<Response | null> {
   try {
     const answer = await authenticate(request, matched, rematch);
     if (answer !== null) return answer;
@@ -44,18 +39,15 @@ async function authenticateFirst(
 
 const NONE: readonly PolicyStep[] = [];
 
-async function authenticate(
-  request: PolicyRequest,
-  matched: Pick<MatchedExchange, 'loaded' | 'template'>,
-  rematch: Rematch,
-): Promise<Response | null> {
+async function authenticate(request: PolicyRequest, matched: Matched, rematch: Rematch): Promise<Response | null> {
   const head = matched.loaded.policies?.head ?? NONE;
   const answer = await askAll(head, request);
   if (answer !== null) return answer;
   takeOver(request, matched);
   if (!request.rematch) return null;
   const next = rematch();
-  if (next instanceof Response || next === matched.loaded) return next instanceof Response ? next : null;
+  if (next instanceof Response) return next;
+  if (next === matched.loaded) return null;
   const passed = new Set(head.map(({ policy }) => identityOf(policy)));
   matched.loaded = next;
   request.route = next.route;
@@ -66,7 +58,7 @@ async function authenticate(
 }
 
 /** What authentication found out, and the query without the credential that it took out. */
-function takeOver({ facts, consumer }: PolicyRequest, { template }: Pick<MatchedExchange, 'template'>): void {
+function takeOver({ facts, consumer }: PolicyRequest, { template }: Pick<Matched, 'template'>): void {
   template.consumer = consumer;
   template.facts = facts;
 }

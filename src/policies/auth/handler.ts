@@ -4,7 +4,7 @@
  */
 import type { Json } from '../../model/route-model.ts';
 import { applyEdits } from '../authentication/apply-edits.ts';
-import { refusesCredential } from '../authentication/denial-answer.ts';
+import { refusesCredential, refuseWith } from '../authentication/denial-answer.ts';
 import { authMethod } from '../authentication/methods.ts';
 import type { PolicyHandler } from '../contract.ts';
 import { decodeAuth } from './decode.ts';
@@ -34,11 +34,7 @@ export const authHandler: PolicyHandler = {
         const { refusal } = settled;
         const denials = 'denials' in judgement ? judgement.denials : [];
         if (denials.some((denial) => refusesCredential(denial, facts.headers))) context.refusedCredentials = true;
-        const { outgoing } = context;
-        outgoing.expose('WWW-Authenticate');
-        outgoing.expose('Retry-After');
-        if (refusal instanceof Response) return refusal;
-        throw refusal;
+        return refuseWith(refusal, context.outgoing);
       }
       const { consumer, edits, query, hasRefused } = settled.passed;
       if (hasRefused === true) context.refusedCredentials = true;

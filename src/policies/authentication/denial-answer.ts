@@ -1,5 +1,6 @@
 /** What a client gets of a method that said no. */
 import { GatewayError } from '../../diagnostics/errors.ts';
+import type { OutgoingHeaders } from '../contract.ts';
 import type { AuthVerdict } from './method.ts';
 
 const codes = new WeakMap<Response, string>();
@@ -23,6 +24,14 @@ export function denialAnswer({
     ...options,
     headers: { ...options.headers, 'www-authenticate': challenge },
   });
+}
+
+/** Refuses a request with the answer of its denial, of which scripts may read why, should CORS let their origin in. */
+export function refuseWith(answer: GatewayError | Response, outgoing: OutgoingHeaders): Response {
+  outgoing.expose('WWW-Authenticate');
+  outgoing.expose('Retry-After');
+  if (answer instanceof Response) return answer;
+  throw answer;
 }
 
 /**

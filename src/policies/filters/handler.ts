@@ -4,6 +4,7 @@
  */
 import { GatewayError } from '../../diagnostics/errors.ts';
 import type { Json } from '../../model/route-model.ts';
+import { refuseWith } from '../authentication/denial-answer.ts';
 import type { AuthMethod, AuthMethodHandler } from '../authentication/method.ts';
 import { authMethod } from '../authentication/methods.ts';
 import type { PolicyContext, PolicyHandler, PolicyRuntime } from '../contract.ts';
@@ -86,11 +87,7 @@ async function enforce(
   );
   if (outcome.kind === 'refuse') {
     if (outcome.refusedCredentials) context.refusedCredentials = true;
-    const { outgoing } = context;
-    outgoing.expose('WWW-Authenticate');
-    outgoing.expose('Retry-After');
-    if (outcome.answer instanceof Response) return outcome.answer;
-    throw outcome.answer;
+    return refuseWith(outcome.answer, context.outgoing);
   }
   if (outcome.consumer !== null) context.consumer = outcome.consumer;
   if (outcome.hasChangedHeaders) {
