@@ -34,7 +34,7 @@ export class Lease {
   /** The last word of the object. What it granted is no part of what it says remains. */
   #known: Known | null = null;
   #denial: (Known & { readonly untilMs: number }) | null = null;
-  #confirmedAtMs = 0;
+  #askedAtMs = 0;
   /** Units asked for lately: each fades with HORIZON_MS, so that at a steady rate this is rate × horizon. */
   #load = 0;
   #loadAtMs = 0;
@@ -68,11 +68,9 @@ export class Lease {
     this.#spentMeanwhile -= cost;
   }
 
-  /** A denial stands until it ends, but an operator may have reset the counter. True at most once in CONFIRM_MS. */
+  /** A denial stands until it ends, but an operator may have reset the counter since the object was last asked. */
   isToConfirm(nowMs: number): boolean {
-    if (this.#denial === null || nowMs - this.#confirmedAtMs < CONFIRM_MS) return false;
-    this.#confirmedAtMs = nowMs;
-    return true;
+    return this.#denial !== null && nowMs - this.#askedAtMs >= CONFIRM_MS;
   }
 
   /** Of a request that has passed. */
@@ -115,6 +113,7 @@ export class Lease {
     const unspent = nowMs < this.#validUntilMs ? Math.max(0, this.#units) : 0;
     if (unspent === 0) this.#units = 0;
     this.#spentMeanwhile = 0;
+    this.#askedAtMs = nowMs;
     // The load counts the waiting ones too.
     const wanted = Math.max(waiting, Math.min(Math.floor(this.#loadNow(nowMs)), this.most), 1);
     return { wanted, unspent, sentAtMs: nowMs };
@@ -135,7 +134,6 @@ export class Lease {
     this.#validUntilMs = sentAtMs + validMs;
     this.#known = { figures, atMs: nowMs };
     this.#isLate = false;
-    this.#confirmedAtMs = nowMs;
     this.#denial = deniedMs > 0 ? deniedFor(figures, deniedMs, nowMs) : null;
     return granted;
   }
