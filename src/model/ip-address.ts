@@ -70,7 +70,8 @@ export function formatIpv6(words: AddressWords): string {
   return text;
 }
 
-function groupOf(words: AddressWords, index: number): number {
+/** 16 bits of IPv6, 0 the most significant of 8. */
+export function groupOf(words: AddressWords, index: number): number {
   const word = words[index >>> 1] ?? 0;
   return index % 2 === 0 ? word >>> 16 : word & 0xffff;
 }

@@ -1,5 +1,5 @@
 /** How much of a client address counts: one household or server has a whole IPv6 network, and walks through it at will. */
-import { formatIpv4, parseAddress } from '../../model/ip-address.ts';
+import { formatIpv4, groupOf, parseAddress } from '../../model/ip-address.ts';
 
 export const DEFAULT_IPV6_BITS = 64;
 
@@ -15,10 +15,8 @@ export function countedAddress(text: string, ipv6Bits: number): string {
   if (family === 4) return formatIpv4(words[0] ?? 0);
   const groups: string[] = [];
   for (let index = 0; index * 16 < ipv6Bits; index += 1) {
-    const word = words[index >>> 1] ?? 0;
-    const group = index % 2 === 0 ? word >>> 16 : word & 0xffff;
     const unused = Math.max(0, (index + 1) * 16 - ipv6Bits);
-    groups.push(((group >>> unused) << unused).toString(16));
+    groups.push(((groupOf(words, index) >>> unused) << unused).toString(16));
   }
   while (groups.at(-1) === '0') groups.pop();
   return `${groups.join(':')}${groups.length < 8 ? '::' : ''}/${ipv6Bits}`;
