@@ -7,6 +7,7 @@ export default defineConfig({
   plugins: [cloudflareTest({ wrangler: { configPath: './test/workerd/wrangler.jsonc' } })],
   test: {
     include: ['test/workerd/**/*.test.ts'],
+    setupFiles: ['test/property-seed.ts'],
     testTimeout: 20_000,
     // One runtime for all files: starting one costs more than the tests.
     isolate: false,

@@ -1,6 +1,6 @@
 /**
- * Runs every test runner, one after the other, and ends with the sum over all of them:
- * `N passed, N failed, N skipped`. Exits non-zero when anything failed or nothing ran.
+ * Runs every test runner, one after the other, and ends with what failed by name and the sum over all
+ * of them: `N passed, N failed, N skipped`. Exits non-zero when anything failed or nothing ran.
  */
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
@@ -9,6 +9,9 @@ import * as path from 'node:path';
 import { buildTools, reasonToSkip } from '../test/cluster/cluster-tools.ts';
 
 type Counts = { readonly passed: number; readonly failed: number; readonly skipped: number };
+
+/** What one runner says of itself, and the names of what failed in it. */
+type Outcome = { readonly counts: Counts; readonly failures: readonly string[] };
 
 type Runner = {
   readonly name: string;
@@ -29,6 +32,7 @@ const vitest = path.join(root, 'node_modules', 'vitest', 'vitest.mjs');
 const only = process.argv[2];
 
 const results: Counts[] = [];
+const failures: string[] = [];
 for (const { name, args, obstacle } of RUNNERS) {
   if (only !== undefined && only !== name) continue;
   const reason = obstacle?.() ?? null;
@@ -44,12 +48,14 @@ for (const { name, args, obstacle } of RUNNERS) {
     [vitest, 'run', ...args, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
     { cwd: root, stdio: 'inherit' },
   );
-  const counts = readCounts(report);
+  const { counts, failures: failed } = readOutcome(report);
   // A runner that broke outside any test (a config error, a crash) must not look like success.
   const broken = run.status !== 0 && counts.failed === 0 ? 1 : 0;
   results.push({ ...counts, failed: counts.failed + broken });
+  failures.push(...failed, ...(broken === 1 ? [`the runner "${name}" ended with status ${run.status}`] : []));
 }
 fs.rmSync(reports, { recursive: true, force: true });
+for (const failure of failures) console.log(`FAILED: ${failure}`);
 const sum = (name: keyof Counts): number => results.reduce((count, result) => count + result[name], 0);
 const total: Counts = { passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped') };
 console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
@@ -68,17 +74,39 @@ function prepareCluster(): string | null {
   return null;
 }
 
-function readCounts(report: string): Counts {
-  if (!fs.existsSync(report)) return { passed: 0, failed: 0, skipped: 0 };
+/** From the report of a runner; of one that left none, nothing. */
+function readOutcome(report: string): Outcome {
+  if (!fs.existsSync(report)) return { counts: { passed: 0, failed: 0, skipped: 0 }, failures: [] };
   const json = JSON.parse(fs.readFileSync(report, 'utf8')) as {
     numPassedTests: number;
-    numFailedTests: number;
     numPendingTests: number;
     numTodoTests: number;
+    testResults: readonly {
+      name: string;
+      status: string;
+      message: string;
+      assertionResults: readonly { status: string; fullName: string; failureMessages: readonly string[] }[];
+    }[];
   };
+  const failures = json.testResults.flatMap(({ name, status, message, assertionResults }) => {
+    const file = path.relative(root, name);
+    const failed = assertionResults.filter((result) => result.status === 'failed');
+    // A file that fails without a test of it having failed did not load.
+    if (failed.length === 0) return status === 'failed' ? [`${file}: ${firstLine(message)}`] : [];
+    return failed.map(
+      ({ fullName, failureMessages }) => `${file}: ${fullName}: ${firstLine(failureMessages[0] ?? '')}`,
+    );
+  });
   return {
-    passed: json.numPassedTests,
-    failed: json.numFailedTests,
-    skipped: json.numPendingTests + json.numTodoTests,
+    counts: {
+      passed: json.numPassedTests,
+      failed: failures.length,
+      skipped: json.numPendingTests + json.numTodoTests,
+    },
+    failures,
   };
+}
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0] ?? '';
 }
