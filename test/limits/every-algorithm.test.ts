@@ -42,7 +42,7 @@ describe('every algorithm', () => {
       }),
       { numRuns: 60 },
     );
-    expect(refused).toBeGreaterThan(300);
+    expect(refused).toBeGreaterThan(50);
   });
 
   it('lets the same request through after retryAfterMs, and not a millisecond before', () => {
@@ -67,7 +67,7 @@ describe('every algorithm', () => {
       }),
       { numRuns: 60 },
     );
-    expect(waited).toBeGreaterThan(300);
+    expect(waited).toBeGreaterThan(50);
   });
 
   it('says as remaining what would pass at once, and no more would', () => {
