@@ -13,14 +13,17 @@ export type ReviewPlace = {
   readonly effect: string;
 };
 
-export function reviewFields(template: Template, data: Shape, { at, context, effect }: ReviewPlace): void {
-  for (const field of unknownFields(template, data)) {
+/** Whether there are such fields. */
+export function reviewFields(template: Template, data: Shape, { at, context, effect }: ReviewPlace): boolean {
+  const found = unknownFields(template, data);
+  for (const field of found) {
     reportOption(context, 'warning', 'template-field-unknown', {
       message: `The template reads \`${field.path}\`, which does not exist, so ${effect}.`,
       at,
       hint: hintOf(field),
     });
   }
+  return found.length > 0;
 }
 
 function hintOf({ path, parent, names }: UnknownField): string {

@@ -3,7 +3,7 @@ import type { LowerContext } from '../../contract.ts';
 import { executeTemplate } from '../../go-template/execute.ts';
 import { parseTemplate } from '../../go-template/parse.ts';
 import { reviewFields } from '../../go-template/review-fields.ts';
-import { ANY, PLAIN, withFields } from '../../go-template/shape.ts';
+import { ANY, PLAIN, withFields, type Shape } from '../../go-template/shape.ts';
 import type { Template } from '../../go-template/template.ts';
 import { TemplateError } from '../../go-template/value.ts';
 import { reportOption } from '../../parse-options.ts';
@@ -19,11 +19,8 @@ const RESERVED = new Set(
 );
 const REFUSES = 'The route refuses requests, because the policy cannot be applied as written.';
 
-type Place = {
-  readonly at: readonly PropertyKey[];
-  readonly functions: readonly string[];
-  readonly context: LowerContext;
-};
+type Place = { readonly at: readonly PropertyKey[]; readonly context: LowerContext };
+type TemplatePlace = Place & { readonly functions: readonly string[] };
 
 /** null after reporting what is wrong. */
 export function lowerInjected(
@@ -32,10 +29,7 @@ export function lowerInjected(
 ): readonly CompiledHeader[] | null {
   const place = { at: ['injectRequestHeaders'], functions: ['hasKey', 'doNotSet'], context };
   const headers = lowerHeaders(injectRequestHeaders, place);
-  headers?.forEach(({ value }, index) => {
-    const at = [...place.at, index, 'value'];
-    reviewFields(value, INJECTED_SHAPE, { at, context, effect: 'the header never gets the value that was meant' });
-  });
+  if (headers !== null) reviewHeaders(headers, INJECTED_SHAPE, place);
   return headers;
 }
 
@@ -51,11 +45,21 @@ export function lowerErrorResponse(
   const lowered = lowerHeaders(headers, place);
   const body = lowerTemplate(bodyTemplate, { ...place, at: ['errorResponse', 'bodyTemplate'] });
   if (lowered === null || body === null) return null;
-  tryBody(body, context);
+  reviewHeaders(lowered, ERROR_SHAPE, place);
+  const bodyPlace = { at: ['errorResponse', 'bodyTemplate'], context };
+  const effect = 'it fails there, and a problem document is sent instead';
+  if (!reviewFields(body, ERROR_SHAPE, { ...bodyPlace, effect })) tryBody(body, bodyPlace);
   return { headers: lowered, body };
 }
 
-function lowerHeaders(headers: readonly JwtHeaderOption[], place: Place): readonly CompiledHeader[] | null {
+function reviewHeaders(headers: readonly CompiledHeader[], data: Shape, { at, context }: Place): void {
+  for (const [index, { value }] of headers.entries()) {
+    const effect = 'the header never gets the value that was meant';
+    reviewFields(value, data, { at: [...at, index, 'value'], context, effect });
+  }
+}
+
+function lowerHeaders(headers: readonly JwtHeaderOption[], place: TemplatePlace): readonly CompiledHeader[] | null {
   const compiled: CompiledHeader[] = [];
   for (const [index, { name, value }] of headers.entries()) {
     const at = [...place.at, index];
@@ -73,7 +77,7 @@ function lowerHeaders(headers: readonly JwtHeaderOption[], place: Place): readon
   return compiled.length === headers.length ? compiled : null;
 }
 
-function lowerTemplate(text: string, { at, functions, context }: Place): Template | null {
+function lowerTemplate(text: string, { at, functions, context }: TemplatePlace): Template | null {
   const parsed = parseTemplate(text, { functions });
   if ('template' in parsed) return parsed.template;
   reportOption(context, 'error', 'template-invalid', {
@@ -90,15 +94,26 @@ const INJECTED_SHAPE = withFields({
   httpRequestHeader: ANY,
 });
 
+/** What error answers can read: the fields of `errorData`. */
+const ERROR_SHAPE = withFields({
+  status_code: PLAIN,
+  httpStatus: PLAIN,
+  message: PLAIN,
+  // Not there when no token was read.
+  error: withFields({ ValidationError: ANY, Error: PLAIN }),
+  request_id: PLAIN,
+  requestId: PLAIN,
+});
+
 /** Its data is the same for every request but for numbers and texts, so that it can be tried. */
-function tryBody(body: Template, context: LowerContext): void {
+function tryBody(body: Template, { at, context }: Place): void {
   try {
     executeTemplate(body, errorData({ status: 401, detail: 'The token is not valid.' }, 'request-id', 'expired'));
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
     reportOption(context, 'warning', 'template-fails', {
       message: `The template fails (${error.message}), and a problem document is sent instead of it.`,
-      at: ['errorResponse', 'bodyTemplate'],
+      at,
       hint: 'There are .status_code, .httpStatus, .message, .error, .request_id and .requestId.',
     });
   }

@@ -1,5 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { JWK } from 'jose';
+import { GoStruct } from '../../../../src/policies/go-template/value.ts';
+import { errorData } from '../../../../src/policies/authentication/jwt/deny.ts';
 import { jwtLowering } from '../../../../src/policies/authentication/jwt/lower.ts';
 import type { CompiledJwt } from '../../../../src/policies/authentication/jwt/compiled.ts';
 import { ISSUER, lowerJwt, makeKey } from './jwt-stand.ts';
@@ -158,11 +160,35 @@ describe('lowering of jwt', () => {
       { injectRequestHeaders: [{ name: 'x', value: '{{ with .token.Claims }}{{ .sub }}{{ $.tokn }}{{ end }}' }] },
       'warning template-field-unknown auth.jwt.injectRequestHeaders[0].value',
     ],
-    [{ errorResponse: { bodyTemplate: '{{ .code }}' } }, 'warning template-fails auth.jwt.errorResponse.bodyTemplate'],
+    [
+      { errorResponse: { bodyTemplate: '{{ .code }}' } },
+      'warning template-field-unknown auth.jwt.errorResponse.bodyTemplate',
+    ],
+    [
+      { errorResponse: { bodyTemplate: '{{ if eq .status_code 403 }}{{ .error.Reason }}{{ end }}' } },
+      'warning template-field-unknown auth.jwt.errorResponse.bodyTemplate',
+    ],
+    [
+      { errorResponse: { bodyTemplate: '{{ index .message "a" }}' } },
+      'warning template-fails auth.jwt.errorResponse.bodyTemplate',
+    ],
+    [
+      { errorResponse: { headers: [{ name: 'x-why', value: '{{ .error.ValidationEror }}' }] } },
+      'warning template-field-unknown auth.jwt.errorResponse.headers[0].value',
+    ],
   ])('warns of %j', (options, finding) => {
     const { config, findings } = lowerJwt(base(options));
     expect(config).not.toBeNull();
     expect(findings.map(({ severity, code, path }) => `${severity} ${code} ${path}`)).toEqual([finding]);
+  });
+
+  it('takes every field of the data of error answers as one that exists', () => {
+    const { fields } = errorData({ status: 401, detail: 'Why.' }, 'id', 'expired');
+    const { error, ...others } = fields;
+    if (!(error instanceof GoStruct)) throw new Error('the error has no fields');
+    const paths = [...Object.keys(others), ...Object.keys(error.fields).map((name) => `error.${name}`)];
+    const text = [...paths, 'error.ValidationError.Errors', 'error'].map((path) => `{{ .${path} }}`).join(' ');
+    expect(codes({ errorResponse: { headers: [{ name: 'x', value: text }], bodyTemplate: text } })).toEqual([]);
   });
 
   it('with a secret uses its algorithm and no other', () => {
