@@ -30,9 +30,8 @@ function itemCount(pattern: LabelPattern | null): number {
 
 export type LimitGroup = {
   readonly labels: LabelGroupOfRoute;
-  readonly options: readonly WrittenLimit[];
-  /** Who wrote them, one by one. */
-  readonly limits: readonly LinkedLimit[];
+  /** In the order in which they are tried: what the route says, and the limit that it was written as. */
+  readonly limits: readonly { readonly option: WrittenLimit; readonly from: LinkedLimit }[];
   /** Limits that may decide and cannot be read. */
   readonly unreadable: readonly LinkedLimit[];
   /** Two limits of equally many and equally exact items that concern the same requests: the first of each pair decides. */
@@ -56,15 +55,15 @@ export function limitGroup(labels: LabelGroupOfRoute, limits: readonly LinkedLim
   const presence = presenceConditions(labels);
   return {
     labels,
-    options: candidates.flatMap(({ limit, key, conditions }) => {
+    limits: candidates.flatMap(({ limit, key, conditions }) => {
       if (limit.option === null) return [];
       const all = [
         ...conditions,
         ...presence.filter(({ part }) => !conditions.some((one) => isSamePart(one.part, part))),
       ];
-      return { ...limit.option, ...(all.length > 0 && { if: all }), key, missing: 'skip' as const };
+      const option = { ...limit.option, ...(all.length > 0 && { if: all }), key, missing: 'skip' as const };
+      return { option, from: limit };
     }),
-    limits: candidates.flatMap(({ limit }) => (limit.option === null ? [] : limit)),
     unreadable: candidates.flatMap(({ limit }) => (limit.option === null ? limit : [])),
     ties,
     first: candidates[0]?.limit ?? null,

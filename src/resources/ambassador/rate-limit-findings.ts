@@ -127,8 +127,9 @@ function reportCountedTwice(
 ): void {
   const seen = new Set<string>();
   const twice = new Set<string>();
-  for (const { options } of found) {
-    for (const { scope, name, index, key } of options) {
+  for (const { limits } of found) {
+    for (const { option } of limits) {
+      const { scope, name, index, key } = option;
       const counter = JSON.stringify([scope, name, index, key]);
       if (seen.has(counter)) twice.add(name);
       seen.add(counter);

@@ -174,14 +174,16 @@ function linkLimit(resource: RateLimitResource, spec: LinkedLimit['spec'], servi
 
 function findGroups(labels: readonly LabelGroupOfRoute[], limits: readonly LinkedLimit[]): FoundGroups {
   const groups = labels.map((group) => limitGroup(group, limits));
-  const used = groups.filter(({ options }) => options.length > 0);
+  const used = groups.filter((group) => group.limits.length > 0);
   const first = used[0]?.first ?? null;
-  const source = first === null ? null : provenanceAt(first.resource, first.spec.at);
+  const source = first === null ? null : placeOf(first);
   const parts = used.flatMap((group, number) =>
-    group.limits.map(({ resource, spec }, index) => ({
-      at: `groups[${number}][${index}]`,
-      source: provenanceAt(resource, spec.at),
-    })),
+    group.limits.map(({ from }, index) => ({ at: `groups[${number}][${index}]`, source: placeOf(from) })),
   );
-  return { groups, limits: { groups: used.map(({ options }) => options), source, parts, refuse: null } };
+  const options = used.map((group) => group.limits.map(({ option }) => option));
+  return { groups, limits: { groups: options, source, parts, refuse: null } };
+}
+
+function placeOf({ resource, spec }: LinkedLimit): Provenance {
+  return provenanceAt(resource, spec.at);
 }
