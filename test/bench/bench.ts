@@ -3,14 +3,10 @@
  * v8; default all but limit-keys and v8.
  * docs/benchmarks.md says what each measures and holds the figures of the last release.
  */
-import { availableParallelism, cpus } from 'node:os';
-import { parseArgs } from 'node:util';
-import { renderSection, type Section } from './report.ts';
+import { measureParts, type Parts } from './measure-parts.ts';
+import type { Section } from './report.ts';
 
-type Part = () => Promise<readonly Section[]>;
-
-/** Imported when asked for: the heap of one part should not hold the others. */
-const PARTS: Readonly<Record<string, () => Promise<Part>>> = {
+const PARTS: Parts<readonly Section[]> = {
   bundle: async () => (await import('./bundle-bench.ts')).benchBundle,
   build: async () => (await import('./build-bench.ts')).benchBuild,
   match: async () => (await import('./match-bench.ts')).benchMatch,
@@ -24,22 +20,4 @@ const PARTS: Readonly<Record<string, () => Promise<Part>>> = {
 /** Decide about one setting each, once for each new version of the runtime. */
 const ON_DEMAND: ReadonlySet<string> = new Set(['limit-keys', 'v8']);
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean' } } });
-const unknown = positionals.find((name) => !Object.hasOwn(PARTS, name));
-if (unknown !== undefined) {
-  console.error(`There is no part "${unknown}"; parts are ${Object.keys(PARTS).join(', ')}.`);
-  process.exit(2);
-}
-
-const machine = `${cpus()[0]?.model ?? 'unknown processor'}, ${availableParallelism()} cores, Node ${process.version}`;
-if (values.json !== true) console.log(machine);
-const results: Record<string, readonly Section[]> = {};
-const byDefault = Object.keys(PARTS).filter((name) => !ON_DEMAND.has(name));
-for (const name of positionals.length > 0 ? positionals : byDefault) {
-  const part = await PARTS[name]?.();
-  if (part === undefined) continue;
-  const sections = await part();
-  results[name] = sections;
-  if (values.json !== true) for (const section of sections) console.log(renderSection(section));
-}
-if (values.json === true) console.log(JSON.stringify({ machine, results }, null, 2));
+await measureParts(PARTS, { sectionsOf: (sections) => sections, onDemand: ON_DEMAND });
