@@ -166,7 +166,7 @@ export async function startServe(input: ServeInput): Promise<ServeProcess> {
   };
 }
 
-export function childrenOf(pid: number): number[] {
+function childrenOf(pid: number): number[] {
   const text = fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
   return text === '' ? [] : text.split(' ').map(Number);
 }
@@ -184,9 +184,18 @@ export function isAlive(pid: number): boolean {
 export function runtimesIn(base: string): number[] {
   return fs.readdirSync('/proc').flatMap((name) => {
     if (!/^\d+$/.test(name) || !isAlive(Number(name))) return [];
-    const command = fs.readFileSync(`/proc/${name}/cmdline`, 'utf8');
+    const command = commandOf(name);
     return command.includes('workerd') && command.includes(`${base}/`) ? [Number(name)] : [];
   });
+}
+
+/** Empty: it has ended meanwhile. */
+function commandOf(pid: string): string {
+  try {
+    return fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 function askSocket(socketPath: string, method: string, target: string): Promise<{ status: number; body: unknown }> {

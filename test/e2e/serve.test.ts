@@ -8,7 +8,6 @@ import { startEcho, type EchoServer } from '../../src/dev/echo-server.ts';
 import { generateLoad } from '../bench/load-generator.ts';
 import { ask, echoOf } from './dev-process.ts';
 import {
-  childrenOf,
   eventually,
   isAlive,
   run,
@@ -248,8 +247,9 @@ describe('processes', () => {
 
   it('are as many as before when one dies while its successor starts', async () => {
     const served = await start({ files: { 'one.yaml': one }, args: ['--processes', '2'] });
-    const before = childrenOf(served.supervisorPid);
-    const started = (): number[] => childrenOf(served.supervisorPid).filter((pid) => !before.includes(pid));
+    const before = runtimesIn(served.base);
+    // Not any child: whoever starts one waits until it has become the runtime, and would wait for a stopped one.
+    const started = (): number[] => runtimesIn(served.base).filter((pid) => !before.includes(pid));
     const [edge] = (await served.status()).edges;
     process.kill(served.pid, 'SIGHUP');
     await eventually(() => started().length > 0, 'a successor starts');
