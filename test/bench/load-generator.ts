@@ -12,8 +12,9 @@ export type LoadOptions = {
   /** Raw bytes of request i, head and body. */
   readonly request: (index: number) => string;
   /**
-   * As HTTP clients do with safe requests (RFC 9112 §9.3.1): a request that is put on a kept connection
-   * just when the other side closes it, and gets not a byte of an answer, is sent once more on another.
+   * As HTTP clients do with safe requests (RFC 9110 §9.2.2): a request that is put on a connection just
+   * when the other side closes it, and gets not a byte of an answer, is sent once more on another. Not more
+   * often than there are requests.
    */
   readonly repeatsOnNewConnection?: boolean;
   /** Default: every answer is. */
@@ -88,7 +89,6 @@ function useConnection(options: LoadOptions, tally: Tally): Promise<void> {
     let sentAt = 0;
     let waiting = false;
     let isConnected = false;
-    let isKept = false;
     const send = (): void => {
       if (tally.next >= options.requests) {
         socket.end();
@@ -111,7 +111,6 @@ function useConnection(options: LoadOptions, tally: Tally): Promise<void> {
       if (options.isRight?.(bodied(answer, buffered)) === false) tally.wrong += 1;
       buffered = buffered.subarray(answer.length);
       waiting = false;
-      isKept = true;
       tally.latencies.push(performance.now() - sentAt);
       tally.statuses[answer.status] = (tally.statuses[answer.status] ?? 0) + 1;
       if (answer.closes) socket.end();
@@ -125,8 +124,8 @@ function useConnection(options: LoadOptions, tally: Tally): Promise<void> {
       }
     });
     socket.on('close', () => {
-      const isRepeated = options.repeatsOnNewConnection === true && isKept && buffered.length === 0;
-      if (waiting && isRepeated) {
+      const mayRepeat = options.repeatsOnNewConnection === true && tally.repeated < options.requests;
+      if (waiting && mayRepeat && buffered.length === 0) {
         tally.repeated += 1;
         tally.next -= 1;
       } else if (waiting) tally.lost += 1;
