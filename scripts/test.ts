@@ -8,10 +8,10 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { buildTools, reasonToSkip } from '../test/cluster/cluster-tools.ts';
 
-type Counts = { readonly passed: number; readonly failed: number; readonly skipped: number };
+/** What one runner says of itself; `failures`: by name, with the first line of why. */
+type Outcome = { readonly passed: number; readonly failures: readonly string[]; readonly skipped: number };
 
-/** What one runner says of itself, and the names of what failed in it. */
-type Outcome = { readonly counts: Counts; readonly failures: readonly string[] };
+const NOTHING: Outcome = { passed: 0, failures: [], skipped: 0 };
 
 type Runner = {
   readonly name: string;
@@ -31,14 +31,13 @@ const reports = fs.mkdtempSync(path.join(os.tmpdir(), 'portolan-test-'));
 const vitest = path.join(root, 'node_modules', 'vitest', 'vitest.mjs');
 const only = process.argv[2];
 
-const results: Counts[] = [];
-const failures: string[] = [];
+const outcomes: Outcome[] = [];
 for (const { name, args, obstacle } of RUNNERS) {
   if (only !== undefined && only !== name) continue;
   const reason = obstacle?.() ?? null;
   if (reason !== null) {
     console.log(`# ${name}: skipped. ${reason}`);
-    results.push({ passed: 0, failed: 0, skipped: 1 });
+    outcomes.push({ ...NOTHING, skipped: 1 });
     continue;
   }
   const report = path.join(reports, `${name}.json`);
@@ -48,18 +47,19 @@ for (const { name, args, obstacle } of RUNNERS) {
     [vitest, 'run', ...args, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
     { cwd: root, stdio: 'inherit' },
   );
-  const { counts, failures: failed } = readOutcome(report);
+  const outcome = readOutcome(report);
+  outcomes.push(outcome);
   // A runner that broke outside any test (a config error, a crash) must not look like success.
-  const broken = run.status !== 0 && counts.failed === 0 ? 1 : 0;
-  results.push({ ...counts, failed: counts.failed + broken });
-  failures.push(...failed, ...(broken === 1 ? [`the runner "${name}" ended with status ${run.status}`] : []));
+  if (run.status !== 0 && outcome.failures.length === 0)
+    outcomes.push({ ...NOTHING, failures: [`the runner "${name}" ended with status ${run.status}`] });
 }
 fs.rmSync(reports, { recursive: true, force: true });
+const failures = outcomes.flatMap((outcome) => outcome.failures);
 for (const failure of failures) console.log(`FAILED: ${failure}`);
-const sum = (name: keyof Counts): number => results.reduce((count, result) => count + result[name], 0);
-const total: Counts = { passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped') };
-console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
-process.exitCode = total.failed > 0 || total.passed + total.skipped === 0 ? 1 : 0;
+const sum = (name: 'passed' | 'skipped'): number => outcomes.reduce((count, outcome) => count + outcome[name], 0);
+const [passed, skipped] = [sum('passed'), sum('skipped')];
+console.log(`${passed} passed, ${failures.length} failed, ${skipped} skipped`);
+process.exitCode = failures.length > 0 || passed + skipped === 0 ? 1 : 0;
 
 /** Builds the API server outside of any test's time limit. */
 function prepareCluster(): string | null {
@@ -76,7 +76,7 @@ function prepareCluster(): string | null {
 
 /** From the report of a runner; of one that left none, nothing. */
 function readOutcome(report: string): Outcome {
-  if (!fs.existsSync(report)) return { counts: { passed: 0, failed: 0, skipped: 0 }, failures: [] };
+  if (!fs.existsSync(report)) return NOTHING;
   const json = JSON.parse(fs.readFileSync(report, 'utf8')) as {
     numPassedTests: number;
     numPendingTests: number;
@@ -97,14 +97,7 @@ function readOutcome(report: string): Outcome {
       ({ fullName, failureMessages }) => `${file}: ${fullName}: ${firstLine(failureMessages[0] ?? '')}`,
     );
   });
-  return {
-    counts: {
-      passed: json.numPassedTests,
-      failed: failures.length,
-      skipped: json.numPendingTests + json.numTodoTests,
-    },
-    failures,
-  };
+  return { passed: json.numPassedTests, failures, skipped: json.numPendingTests + json.numTodoTests };
 }
 
 function firstLine(text: string): string {
