@@ -11,5 +11,5 @@ const asked = process.env['PROPERTY_SEED'] ?? String(DEFAULT_SEED);
 if (asked !== 'random') {
   const seed = Number(asked);
   if (!Number.isSafeInteger(seed)) throw new Error(`PROPERTY_SEED is a whole number or "random", not "${asked}"`);
-  fc.configureGlobal({ ...fc.readConfigureGlobal(), seed });
+  fc.configureGlobal({ seed });
 }

@@ -154,8 +154,8 @@ describe('IncrementalTranslation', () => {
       }),
       { numRuns: 300 },
     );
-    // Otherwise everything was translated every time and nothing was shown. About 340 of some 1,500 steps are.
-    expect(partial).toBeGreaterThan(50);
+    // Otherwise everything was translated every time and nothing was shown. About 180 of some 1,500 steps are.
+    expect(partial).toBeGreaterThan(100);
   });
 
   it('gives back the same routes for what did not change', () => {
