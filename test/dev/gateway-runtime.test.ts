@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startGatewayRuntime, type GatewayRuntime } from '../../src/dev/gateway-runtime.ts';
 import type { CompiledKeys } from '../../src/policies/authentication/jwt/keys/key-source.ts';
 import { freePort } from '../bench/workerd-process.ts';
+import { procText } from '../faults/process-facts.ts';
 import { startIdentityProvider, type IdentityProvider } from '../idp/identity-provider.ts';
 import { bundleKeyProbe } from '../serve/bundle-key-probe.ts';
 
@@ -49,24 +50,13 @@ it.runIf(fs.existsSync('/proc/self/task'))(
   'opens no port on which every user could call the Worker’s entrypoints',
   () => {
     const threads = fs.readdirSync('/proc/self/task');
-    const children = threads.flatMap((thread) =>
-      textOf(`/proc/self/task/${thread}/children`).split(' ').filter(Boolean),
-    );
-    const commands = children.map((pid) => textOf(`/proc/${pid}/cmdline`).split('\0'));
+    const children = threads.flatMap((thread) => procText(`self/task/${thread}/children`).split(' ').filter(Boolean));
+    const commands = children.map((pid) => procText(`${pid}/cmdline`).split('\0'));
     const workerd = commands.filter(([file = '']) => path.basename(file) === 'workerd');
     expect(workerd).toHaveLength(1);
     expect(workerd.flat().filter((argument) => argument.startsWith('--debug-port'))).toEqual([]);
   },
 );
-
-/** Empty when the process is gone. */
-function textOf(file: string): string {
-  try {
-    return fs.readFileSync(file, 'utf8');
-  } catch {
-    return '';
-  }
-}
 
 it('reaches the upstream of a key set through its binding', async () => {
   const keys: CompiledKeys = {

@@ -5,6 +5,7 @@ import * as http from 'node:http';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { createInterface } from 'node:readline';
+import { procText } from '../faults/process-facts.ts';
 
 const root = path.resolve(import.meta.dirname, '..', '..');
 const cli = ['--conditions=portolan-source', path.join(root, 'src', 'cli.ts')];
@@ -172,30 +173,18 @@ function childrenOf(pid: number): number[] {
 }
 
 export function isAlive(pid: number): boolean {
-  try {
-    // A zombie that its new parent has not collected yet is gone for everybody else.
-    return !/^State:\s+Z/m.test(fs.readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false;
-  }
+  const status = procText(`${pid}/status`);
+  // A zombie that its new parent has not collected yet is gone for everybody else.
+  return status !== '' && !/^State:\s+Z/m.test(status);
 }
 
 /** Every workerd whose configuration lies below this folder. */
 export function runtimesIn(base: string): number[] {
   return fs.readdirSync('/proc').flatMap((name) => {
     if (!/^\d+$/.test(name) || !isAlive(Number(name))) return [];
-    const command = commandOf(name);
+    const command = procText(`${name}/cmdline`);
     return command.includes('workerd') && command.includes(`${base}/`) ? [Number(name)] : [];
   });
-}
-
-/** Empty: it has ended meanwhile. */
-function commandOf(pid: string): string {
-  try {
-    return fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-  } catch {
-    return '';
-  }
 }
 
 function askSocket(socketPath: string, method: string, target: string): Promise<{ status: number; body: unknown }> {

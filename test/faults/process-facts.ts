@@ -1,10 +1,17 @@
-/** What Linux tells about a process; NaN elsewhere. */
+/** What Linux tells about processes; elsewhere NaN, or nothing. */
 import * as fs from 'node:fs';
 
+/** A file below /proc; empty when the process is gone. */
+export function procText(file: string): string {
+  try {
+    return fs.readFileSync(`/proc/${file}`, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
 export function residentKb(pid: number): number {
-  const file = `/proc/${pid}/status`;
-  if (!fs.existsSync(file)) return NaN;
-  return Number(/VmRSS:\s+(\d+) kB/.exec(fs.readFileSync(file, 'utf8'))?.[1] ?? NaN);
+  return Number(/VmRSS:\s+(\d+) kB/.exec(procText(`${pid}/status`))?.[1] ?? NaN);
 }
 
 export function openFiles(pid: number): number {
