@@ -42,11 +42,14 @@ export function endAfter(response: Response, answerEnd: AnswerEnd): Response {
   return new Response(readable, response);
 }
 
-/** What one throws must not keep the others from running. */
-export function runAll(ends: readonly (() => void)[]): void {
-  for (const end of ends) {
+/** Gives each the same; what one throws must not keep the others from running. */
+export function runAll<Given extends readonly unknown[]>(
+  works: readonly ((...given: Given) => void)[],
+  ...given: Given
+): void {
+  for (const work of works) {
     try {
-      end();
+      work(...given);
     } catch {
       // Whoever registered it was told that it must not throw.
     }

@@ -66,9 +66,7 @@ export class PolicyRequest implements PolicyContext {
 
   /** The route has made this answer. */
   answered(answer: Response): void {
-    if (this.#whenAnswered === null) return;
-    const { headers } = answer;
-    runAll(this.#whenAnswered.map((work) => () => work(headers)));
+    if (this.#whenAnswered !== null) runAll(this.#whenAnswered, answer.headers);
   }
 
   atEnd(work: () => void): void {
