@@ -13,6 +13,10 @@ export type ReviewPlace = {
   readonly effect: string;
 };
 
+/** What comes of it in a header, and in the body of an error answer. */
+export const NO_HEADER = 'the header never gets the value that was meant';
+export const NO_BODY = 'it fails there, and a problem document is sent instead';
+
 /** Whether there are such fields. */
 export function reviewFields(template: Template, data: Shape, { at, context, effect }: ReviewPlace): boolean {
   const found = unknownFields(template, data);

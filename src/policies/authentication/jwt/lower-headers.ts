@@ -1,8 +1,8 @@
 /** Templates of injected headers and of error answers. */
 import type { LowerContext } from '../../contract.ts';
 import { executeTemplate } from '../../go-template/execute.ts';
-import { parseTemplate } from '../../go-template/parse.ts';
-import { reviewFields } from '../../go-template/review-fields.ts';
+import { lowerTemplate, type TemplatePlace } from '../../go-template/lower-template.ts';
+import { NO_BODY, NO_HEADER, reviewFields } from '../../go-template/review-fields.ts';
 import { ANY, PLAIN, withFields, type Shape } from '../../go-template/shape.ts';
 import type { Template } from '../../go-template/template.ts';
 import { TemplateError } from '../../go-template/value.ts';
@@ -19,8 +19,7 @@ const RESERVED = new Set(
 );
 const REFUSES = 'The route refuses requests, because the policy cannot be applied as written.';
 
-type Place = { readonly at: readonly PropertyKey[]; readonly context: LowerContext };
-type TemplatePlace = Place & { readonly functions: readonly string[] };
+type Place = Omit<TemplatePlace, 'functions'>;
 
 /** null after reporting what is wrong. */
 export function lowerInjected(
@@ -47,15 +46,13 @@ export function lowerErrorResponse(
   if (lowered === null || body === null) return null;
   reviewHeaders(lowered, ERROR_SHAPE, place);
   const bodyPlace = { at: ['errorResponse', 'bodyTemplate'], context };
-  const effect = 'it fails there, and a problem document is sent instead';
-  if (!reviewFields(body, ERROR_SHAPE, { ...bodyPlace, effect })) tryBody(body, bodyPlace);
+  if (!reviewFields(body, ERROR_SHAPE, { ...bodyPlace, effect: NO_BODY })) tryBody(body, bodyPlace);
   return { headers: lowered, body };
 }
 
 function reviewHeaders(headers: readonly CompiledHeader[], data: Shape, { at, context }: Place): void {
   for (const [index, { value }] of headers.entries()) {
-    const effect = 'the header never gets the value that was meant';
-    reviewFields(value, data, { at: [...at, index, 'value'], context, effect });
+    reviewFields(value, data, { at: [...at, index, 'value'], context, effect: NO_HEADER });
   }
 }
 
@@ -75,17 +72,6 @@ function lowerHeaders(headers: readonly JwtHeaderOption[], place: TemplatePlace)
     if (template !== null) compiled.push({ name: name.toLowerCase(), value: template });
   }
   return compiled.length === headers.length ? compiled : null;
-}
-
-function lowerTemplate(text: string, { at, functions, context }: TemplatePlace): Template | null {
-  const parsed = parseTemplate(text, { functions });
-  if ('template' in parsed) return parsed.template;
-  reportOption(context, 'error', 'template-invalid', {
-    message: `The template cannot be used: ${parsed.error}. ${REFUSES}`,
-    at,
-    hint: 'docs/policies/jwt.md lists what of Go’s template language is supported.',
-  });
-  return null;
 }
 
 /** What injected headers can read; which headers and claims there are, only requests say. */
